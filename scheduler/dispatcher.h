@@ -1,0 +1,117 @@
+// Whose turn it is, and who gets the work: fair sharing over queues and lanes, least outstanding over
+// workers. Pure and deterministic: the same calls give the same picks. No clock, no I/O, no thread; one
+// owner.
+//
+// Queues share the fleet by weight and the lanes of a queue share the queue by weight (start-time fair
+// queueing on predicted cost, in integers). A lane or queue without work that somebody can do gains no credit
+// while it waits.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/task.h"
+
+namespace hirehall::scheduler {
+
+// All numbers are dense and given by the caller, except those of shelves.
+using QueueNo = std::uint32_t;
+using LaneNo = std::uint32_t;
+using ClassNo = std::uint32_t;
+using ShelfNo = std::uint32_t;
+using WorkerNo = std::uint32_t;
+inline constexpr std::uint32_t none = ~std::uint32_t{0};
+
+inline constexpr std::uint32_t run_max = 64;  // awards from one shelf to one worker without asking again
+inline constexpr std::uint32_t load_one =
+    1u << 16;  // the load of a worker that holds as many tasks as it has slots
+
+struct AgentSpec {
+  std::string name, version, digest;
+  std::vector<std::string> types, capabilities, tools;
+  StringMap labels;
+  std::int64_t tier = 0;
+};
+
+struct WorkerSpec {
+  std::vector<AgentSpec> agents;
+  StringMap labels;
+  StringMap resources;  // name → whole amount, a k, M, G, T or Ki, Mi, Gi, Ti behind it multiplies
+  std::uint32_t slots = 1;
+};
+
+// One decision with its reasons: among `candidates` workers with free credit that can do the class, `worker`
+// has the least (load, number) and `runner_up` the next. Loads are held tasks · load_one / slots.
+struct Pick {
+  ShelfNo shelf = none;
+  LaneNo lane = none;
+  ClassNo cls = none;
+  WorkerNo worker = none;
+  std::uint16_t agent = 0;  // index into the worker's agents: the first that can do the class
+  std::uint32_t run = 1;  // so many in a row may be taken before asking again: the answers would be the same
+  std::uint32_t load = 0;
+  std::uint32_t candidates = 0;
+  std::uint32_t runner_up_load = 0;
+  WorkerNo runner_up = none;
+};
+
+// What decisions have cost so far, for the probes.
+struct Effort {
+  std::uint64_t decisions = 0;  // calls of next()
+  std::uint64_t looked_at = 0;  // pools, lines and groups of workers looked at in them
+};
+
+class Dispatcher {
+ public:
+  Dispatcher();
+  ~Dispatcher();
+  Dispatcher(Dispatcher&&) noexcept;
+  Dispatcher& operator=(Dispatcher&&) noexcept;
+
+  // Calling again changes the weight. A weight is cut to 1 … 2^20.
+  void define_queue(QueueNo queue, std::uint32_t weight);
+  void define_lane(LaneNo lane, QueueNo queue, std::uint32_t weight);
+  // An empty type (found by its description) is eligible for nobody yet.
+  void define_class(ClassNo cls, std::string type, Requirements requirements);
+
+  // A shelf is the awardable work of one (lane, class). It is created on first use.
+  ShelfNo shelf(LaneNo lane, ClassNo cls);
+  // Has awardable work (not empty, paused or limited). Idempotent and cheap. `order` of the shelf's first
+  // task decides between shelves of one lane, least first (then the class number): for instance priority and
+  // sequence packed.
+  void set_ready(ShelfNo shelf, bool ready, std::uint64_t order = 0);
+
+  // Connecting again replaces specification and credit; what the worker holds stays counted until set_held or
+  // release.
+  void connect(WorkerNo worker, const WorkerSpec& spec, std::uint32_t credit);
+  void disconnect(WorkerNo worker);  // no more awards
+  void set_credit(WorkerNo worker, std::uint32_t credit);
+  void set_draining(WorkerNo worker, bool draining);
+  void set_held(WorkerNo worker, std::uint32_t held);
+  void release(WorkerNo worker, std::uint32_t count);  // holds `count` fewer
+  std::uint32_t held(WorkerNo worker) const;
+
+  // Nothing when no ready shelf has an eligible worker with free credit. Asking changes nothing: the same
+  // pick comes until something is taken or changed.
+  std::optional<Pick> next();
+  // The engine took `count` ≤ run tasks from the pick: charges lane and queue and raises the worker's load.
+  // Costs are in one unit of the engine's choice (milliseconds); each is cut to 1 … 2^30.
+  void take(const Pick& pick, std::uint32_t count, std::uint64_t cost_each);
+  // At completion: real cost minus the cost that was charged.
+  void correct(LaneNo lane, std::int64_t cost_difference);
+
+  bool served(ClassNo cls) const;  // some connected worker can do it, with credit or without
+  // Empty when served. Otherwise what no connected worker has: "type mail.send", "capability vision", "label
+  // zone=eu" …
+  std::vector<std::string> missing(ClassNo cls) const;
+  Effort effort() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace hirehall::scheduler
