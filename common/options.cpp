@@ -91,9 +91,8 @@ Result<Source> read_flags(const std::vector<OptionDeclaration>& declarations,
   Source source{From::flag, {}, [](const std::string& name) { return "--" + name; }};
   try {
     auto description = library_description(declarations);
-    po::positional_options_description positions;  // without one the library refuses every operand
     po::command_line_parser parser(arguments);
-    parser.options(description).style(style).positional(positions).allow_unregistered();
+    parser.options(description).style(style).allow_unregistered();
     for (auto& option : parser.run().options) {
       if (option.position_key >= 0 || option.string_key.empty()) {
         operands.insert(operands.end(), option.value.begin(), option.value.end());
