@@ -84,8 +84,8 @@ class Dispatcher {
   // sequence packed.
   void set_ready(ShelfNo shelf, bool ready, std::uint64_t order = 0);
 
-  // Connecting again replaces specification and credit; what the worker holds stays counted until set_held or
-  // release.
+  // Credit is cut to limits::credit_max. Connecting again replaces specification and credit; what the worker
+  // holds stays counted until set_held or release.
   void connect(WorkerNo worker, const WorkerSpec& spec, std::uint32_t credit);
   void disconnect(WorkerNo worker);  // no more awards
   void set_credit(WorkerNo worker, std::uint32_t credit);

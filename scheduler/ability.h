@@ -1,0 +1,43 @@
+// Who can do what: whether an agent of a worker meets the requirements of a class.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "scheduler/dispatcher.h"
+
+namespace hirehall::scheduler {
+
+// What a class asks for, ready to be compared.
+struct Need {
+  std::string type;
+  Requirements requirements;
+};
+
+// The keys that some class asks for. Workers that differ in nothing else are alike: a label with the host's
+// name does not make each worker a kind of its own until a task requires it.
+struct RelevantKeys {
+  std::set<std::string, std::less<>> labels, resources;
+  bool add(const Requirements& requirements);  // true when a key was new
+};
+
+// The abilities of a worker in one form: lists sorted, irrelevant keys left out. Agents keep their order.
+WorkerSpec abilities_of(const WorkerSpec& spec, const RelevantKeys& relevant);
+// Equal for equal abilities, and only then.
+std::string signature_of(const WorkerSpec& abilities);
+
+// The first agent that can do it. Abilities as abilities_of made them.
+std::optional<std::uint16_t> agent_for(const Need& need, const WorkerSpec& abilities);
+
+// What none of these has, in words; see Dispatcher::missing.
+std::vector<std::string> missing_among(const Need& need, const std::vector<const WorkerSpec*>& fleet);
+
+// "4", "500M", "2Gi" as a number; nothing when it is no such amount or does not fit.
+std::optional<std::int64_t> parse_amount(std::string_view text);
+
+}  // namespace hirehall::scheduler

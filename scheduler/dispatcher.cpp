@@ -1,0 +1,111 @@
+#include "scheduler/dispatcher.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/check.h"
+#include "scheduler/fleet.h"
+#include "scheduler/turns.h"
+
+namespace hirehall::scheduler {
+
+struct Dispatcher::State {
+  Turns turns;
+  Fleet fleet{turns};
+  std::uint64_t decisions = 0;
+};
+
+Dispatcher::Dispatcher() : state_(std::make_unique<State>()) {}
+Dispatcher::~Dispatcher() = default;
+Dispatcher::Dispatcher(Dispatcher&&) noexcept = default;
+Dispatcher& Dispatcher::operator=(Dispatcher&&) noexcept = default;
+
+void Dispatcher::define_queue(QueueNo queue, std::uint32_t weight) {
+  state_->turns.define_queue(queue, weight);
+}
+
+void Dispatcher::define_lane(LaneNo lane, QueueNo queue, std::uint32_t weight) {
+  state_->turns.define_lane(lane, queue, weight);
+}
+
+void Dispatcher::define_class(ClassNo cls, std::string type, Requirements requirements) {
+  state_->fleet.define_class(cls, std::move(type), std::move(requirements));
+}
+
+ShelfNo Dispatcher::shelf(LaneNo lane, ClassNo cls) {
+  return state_->turns.shelf(lane, cls);
+}
+
+void Dispatcher::set_ready(ShelfNo shelf, bool ready, std::uint64_t order) {
+  state_->turns.set_ready(shelf, ready, order);
+}
+
+void Dispatcher::connect(WorkerNo worker, const WorkerSpec& spec, std::uint32_t credit) {
+  state_->fleet.connect(worker, spec, credit);
+}
+
+void Dispatcher::disconnect(WorkerNo worker) {
+  state_->fleet.disconnect(worker);
+}
+
+void Dispatcher::set_credit(WorkerNo worker, std::uint32_t credit) {
+  state_->fleet.set_credit(worker, credit);
+}
+
+void Dispatcher::set_draining(WorkerNo worker, bool draining) {
+  state_->fleet.set_draining(worker, draining);
+}
+
+void Dispatcher::set_held(WorkerNo worker, std::uint32_t held) {
+  state_->fleet.set_held(worker, held);
+}
+
+void Dispatcher::release(WorkerNo worker, std::uint32_t count) {
+  const std::uint32_t held = state_->fleet.held(worker);
+  HH_CHECK(count <= held, "a worker cannot give back more tasks than it holds");
+  if (count > 0) state_->fleet.set_held(worker, held - count);
+}
+
+std::uint32_t Dispatcher::held(WorkerNo worker) const {
+  return state_->fleet.held(worker);
+}
+
+std::optional<Pick> Dispatcher::next() {
+  ++state_->decisions;
+  const auto best = state_->turns.best();
+  if (best.shelf == none) return std::nullopt;
+  Pick pick;
+  pick.shelf = best.shelf;
+  pick.lane = best.lane;
+  pick.cls = best.cls;
+  state_->fleet.choose(best.pool, pick);
+  if (!best.alone) pick.run = 1;
+  return pick;
+}
+
+void Dispatcher::take(const Pick& pick, std::uint32_t count, std::uint64_t cost_each) {
+  if (count == 0) return;
+  HH_CHECK(count <= pick.run, "more tasks were taken than the pick allows");
+  HH_CHECK(count <= state_->fleet.free_credit(pick.worker),
+           "the pick is out of date: the worker has no such credit");
+  state_->turns.charge(pick.lane, std::clamp<std::uint64_t>(cost_each, 1, cost_max) * count);
+  state_->fleet.set_held(pick.worker, state_->fleet.held(pick.worker) + count);
+}
+
+void Dispatcher::correct(LaneNo lane, std::int64_t cost_difference) {
+  state_->turns.correct(lane, cost_difference);
+}
+
+bool Dispatcher::served(ClassNo cls) const {
+  return state_->fleet.served(cls);
+}
+
+std::vector<std::string> Dispatcher::missing(ClassNo cls) const {
+  return state_->fleet.missing(cls);
+}
+
+Effort Dispatcher::effort() const {
+  return {.decisions = state_->decisions, .looked_at = state_->turns.looked_at() + state_->fleet.looked_at()};
+}
+
+}  // namespace hirehall::scheduler

@@ -1,0 +1,334 @@
+#include "scheduler/fleet.h"
+
+#include <algorithm>
+#include <limits>
+#include <tuple>
+#include <utility>
+
+#include "common/check.h"
+#include "common/limits.h"
+
+namespace hirehall::scheduler {
+
+namespace {
+
+constexpr std::uint64_t no_load = std::numeric_limits<std::uint64_t>::max();
+// Groups without workers are kept for their return, until there are too many of them.
+constexpr std::size_t dead_groups_kept = 64;
+
+std::uint32_t shown(std::uint64_t load) {
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(load, std::numeric_limits<std::uint32_t>::max()));
+}
+
+}  // namespace
+
+Fleet::Fleet(Turns& turns) : turns_(turns) {
+  pools_.emplace_back();
+  pool_of_groups_.emplace(std::vector<GroupNo>{}, nobody);
+}
+
+void Fleet::define_class(ClassNo cls, std::string type, Requirements requirements) {
+  if (cls >= classes_.size()) classes_.resize(std::size_t{cls} + 1);
+  auto& row = classes_[cls];
+  if (!row.need.type.empty()) std::erase(classes_of_type_[row.need.type], cls);
+  const bool new_keys = relevant_.add(requirements);
+  row.need = {std::move(type), std::move(requirements)};
+  const Turns::Steady steady(turns_);
+  if (!row.need.type.empty()) classes_of_type_[row.need.type].push_back(cls);
+  if (new_keys) regroup();
+  match(cls);
+}
+
+void Fleet::connect(WorkerNo worker, const WorkerSpec& spec, std::uint32_t credit) {
+  auto& row = worker_at(worker);
+  const Turns::Steady steady(turns_);
+  row.slots = std::clamp<std::uint32_t>(spec.slots, 1, limits::credit_max);
+  row.credit = std::min(credit, limits::credit_max);
+  row.draining = false;
+  specs_[worker] = std::make_unique<WorkerSpec>(spec);
+  if (row.group != none) {
+    if (group_for(spec) == row.group) return relist(worker);
+    part(worker);
+  }
+  join(worker);
+}
+
+void Fleet::disconnect(WorkerNo worker) {
+  if (worker_at(worker).group == none) return;
+  part(worker);
+  specs_[worker].reset();
+  if (groups_.size() - live_groups_ > live_groups_ + dead_groups_kept) regroup();
+}
+
+void Fleet::set_credit(WorkerNo worker, std::uint32_t credit) {
+  worker_at(worker).credit = std::min(credit, limits::credit_max);
+  relist(worker);
+}
+
+void Fleet::set_draining(WorkerNo worker, bool draining) {
+  worker_at(worker).draining = draining;
+  relist(worker);
+}
+
+void Fleet::set_held(WorkerNo worker, std::uint32_t held) {
+  worker_at(worker).held = held;
+  relist(worker);
+}
+
+std::uint32_t Fleet::held(WorkerNo worker) const {
+  return worker < workers_.size() ? workers_[worker].held : 0;
+}
+
+std::uint32_t Fleet::free_credit(WorkerNo worker) const {
+  return worker < workers_.size() && workers_[worker].listed ? workers_[worker].credit - workers_[worker].held
+                                                             : 0;
+}
+
+Fleet::Worker& Fleet::worker_at(WorkerNo worker) {
+  if (worker >= workers_.size()) {
+    HH_CHECK(worker != none, "worker numbers are dense");
+    workers_.resize(std::size_t{worker} + 1);
+    specs_.resize(std::size_t{worker} + 1);
+    worker_places_.resize(std::size_t{worker} + 1);
+  }
+  return workers_[worker];
+}
+
+std::uint64_t Fleet::load_of(const Worker& worker) {
+  return std::uint64_t{worker.held} * load_one / worker.slots;
+}
+
+void Fleet::relist(WorkerNo worker) {
+  auto& row = workers_[worker];
+  if (row.group == none) return;
+  auto& group = groups_[row.group];
+  const bool list = !row.draining && row.held < row.credit;
+  const bool had = !group.free.empty();
+  if (list && row.listed)
+    group.free.change_key(worker_places_, worker, load_of(row));
+  else if (list)
+    group.free.insert(worker_places_, {load_of(row), worker, worker});
+  else if (row.listed)
+    group.free.remove(worker_places_, worker);
+  row.listed = list;
+  const bool has = !group.free.empty();
+  fronts_[row.group] =
+      has ? Front{group.free.top().key, group.free.top().id, static_cast<std::uint32_t>(group.free.size())}
+          : Front{no_load, none, 0};
+  if (has != had) set_free(row.group, has);
+}
+
+void Fleet::join(WorkerNo worker) {
+  const GroupNo group = group_for(*specs_[worker]);
+  workers_[worker].group = group;
+  if (++groups_[group].connected == 1) set_live(group, true);
+  relist(worker);
+}
+
+void Fleet::part(WorkerNo worker) {
+  auto& row = workers_[worker];
+  const std::uint32_t credit = std::exchange(row.credit, 0);
+  relist(worker);
+  row.credit = credit;
+  const GroupNo group = std::exchange(row.group, none);
+  if (--groups_[group].connected == 0) set_live(group, false);
+}
+
+GroupNo Fleet::group_for(const WorkerSpec& spec) {
+  WorkerSpec abilities = abilities_of(spec, relevant_);
+  std::string signature = signature_of(abilities);
+  const auto number = static_cast<GroupNo>(groups_.size());
+  const auto [known, fresh] = group_of_signature_.emplace(signature, number);
+  if (!fresh) return known->second;
+  groups_.push_back({.signature = std::move(signature),
+                     .abilities = std::move(abilities),
+                     .free = {},
+                     .connected = 0,
+                     .pools = {}});
+  fronts_.push_back({no_load, none, 0});
+  offer_classes(number);
+  return number;
+}
+
+// A new group widens the pools of the classes it can do: in place where it can do all classes of a pool.
+void Fleet::offer_classes(GroupNo group) {
+  struct Match {
+    PoolNo pool;
+    ClassNo cls;
+    std::uint16_t agent;
+    bool operator<(const Match& other) const { return std::tie(pool, cls) < std::tie(other.pool, other.cls); }
+  };
+  std::vector<ClassNo> asked;
+  for (const auto& agent : groups_[group].abilities.agents)
+    for (const auto& type : agent.types)
+      if (const auto found = classes_of_type_.find(type); found != classes_of_type_.end())
+        asked.insert(asked.end(), found->second.begin(), found->second.end());
+  std::sort(asked.begin(), asked.end());
+  asked.erase(std::unique(asked.begin(), asked.end()), asked.end());
+  std::vector<Match> matches;
+  for (const ClassNo cls : asked)
+    if (const auto agent = agent_for(classes_[cls].need, groups_[group].abilities))
+      matches.push_back({classes_[cls].pool, cls, *agent});
+  std::sort(matches.begin(), matches.end());
+  for (auto first = matches.begin(); first != matches.end();) {
+    const auto last =
+        std::find_if(first, matches.end(), [&](const Match& m) { return m.pool != first->pool; });
+    for (auto it = first; it != last; ++it) classes_[it->cls].agents.push_back(it->agent);
+    if (const PoolNo pool = first->pool;
+        pool != nobody && static_cast<std::size_t>(last - first) == pools_[pool].classes.size()) {
+      widen(pool, group);
+    } else {
+      auto groups = pools_[pool].groups;
+      groups.push_back(group);
+      const PoolNo wider = pool_for(std::move(groups));
+      for (auto it = first; it != last; ++it) move_class(it->cls, wider);
+    }
+    first = last;
+  }
+}
+
+void Fleet::match(ClassNo cls) {
+  auto& row = classes_[cls];
+  row.agents.clear();
+  std::vector<GroupNo> groups;
+  for (GroupNo group = 0; group < groups_.size(); ++group) {
+    const auto agent = agent_for(row.need, groups_[group].abilities);
+    if (!agent) continue;
+    groups.push_back(group);
+    row.agents.push_back(*agent);
+  }
+  move_class(cls, pool_for(std::move(groups)));
+}
+
+PoolNo Fleet::pool_for(std::vector<GroupNo> groups) {
+  const auto number = static_cast<PoolNo>(pools_.size());
+  const auto [known, fresh] = pool_of_groups_.emplace(groups, number);
+  if (!fresh) return known->second;
+  Pool pool;
+  for (const GroupNo group : groups) {
+    groups_[group].pools.push_back(number);
+    pool.live += groups_[group].connected > 0;
+    pool.open += !groups_[group].free.empty();
+  }
+  pool.groups = std::move(groups);
+  pools_.push_back(std::move(pool));
+  turns_.set_open(number, pools_[number].open > 0);
+  return number;
+}
+
+void Fleet::widen(PoolNo number, GroupNo group) {
+  auto& pool = pools_[number];
+  auto node = pool_of_groups_.extract(pool.groups);
+  pool.groups.push_back(group);
+  node.key() = pool.groups;
+  pool_of_groups_.insert(std::move(node));
+  groups_[group].pools.push_back(number);
+}
+
+void Fleet::move_class(ClassNo cls, PoolNo pool) {
+  auto& row = classes_[cls];
+  std::erase(pools_[row.pool].classes, cls);
+  row.pool = pool;
+  pools_[pool].classes.push_back(cls);
+  place(cls);
+}
+
+void Fleet::place(ClassNo cls) {
+  const PoolNo pool = classes_[cls].pool;
+  turns_.place_class(cls, pools_[pool].live > 0 ? pool : nobody);
+}
+
+void Fleet::set_live(GroupNo group, bool live) {
+  live ? ++live_groups_ : --live_groups_;
+  for (const PoolNo number : groups_[group].pools) {
+    auto& pool = pools_[number];
+    const bool was = pool.live > 0;
+    live ? ++pool.live : --pool.live;
+    if (was == (pool.live > 0)) continue;
+    for (const ClassNo cls : pool.classes) place(cls);
+  }
+}
+
+void Fleet::set_free(GroupNo group, bool free) {
+  for (const PoolNo number : groups_[group].pools) {
+    auto& pool = pools_[number];
+    const bool was = pool.open > 0;
+    free ? ++pool.open : --pool.open;
+    if (was != (pool.open > 0)) turns_.set_open(number, pool.open > 0);
+  }
+}
+
+// Forgets groups and pools and makes those of the workers that are connected.
+void Fleet::regroup() {
+  const Turns::Steady steady(turns_);
+  std::vector<WorkerNo> connected;
+  for (WorkerNo worker = 0; worker < workers_.size(); ++worker)
+    if (workers_[worker].group != none) connected.push_back(worker);
+  for (const WorkerNo worker : connected) part(worker);
+  groups_.clear();
+  fronts_.clear();
+  group_of_signature_.clear();
+  pools_.resize(1);
+  pools_[nobody] = {};
+  pool_of_groups_.clear();
+  pool_of_groups_.emplace(std::vector<GroupNo>{}, nobody);
+  for (ClassNo cls = 0; cls < classes_.size(); ++cls) {
+    classes_[cls].pool = nobody;
+    classes_[cls].agents.clear();
+    pools_[nobody].classes.push_back(cls);
+  }
+  for (const WorkerNo worker : connected) join(worker);
+}
+
+void Fleet::choose(PoolNo number, Pick& pick) {
+  const auto& pool = pools_[number];
+  TurnHeap::Entry best{no_load, none, none}, next{no_load, none, none};
+  std::size_t best_index = 0;
+  pick.candidates = 0;
+  for (std::size_t i = 0; i < pool.groups.size(); ++i) {
+    const auto& front = fronts_[pool.groups[i]];
+    const TurnHeap::Entry entry{front.load, front.worker, front.worker};
+    pick.candidates += front.free;
+    if (entry < best) {
+      next = best;
+      best = entry;
+      best_index = i;
+    } else if (entry < next) {
+      next = entry;
+    }
+  }
+  looked_at_ += pool.groups.size();
+  HH_CHECK(best.id != none, "an open pool has a free worker");
+  const auto& heap = groups_[pool.groups[best_index]].free;
+  if (heap.size() > 1) next = std::min(next, heap.second());
+  pick.worker = best.id;
+  pick.agent = classes_[pick.cls].agents[best_index];
+  pick.load = shown(best.key);
+  pick.runner_up = next.id;
+  pick.runner_up_load = next.id == none ? 0 : shown(next.key);
+
+  const auto& worker = workers_[best.id];
+  std::uint64_t run = std::min<std::uint64_t>(worker.credit - worker.held, run_max);
+  if (next.id != none) {
+    // The worker stays first while (held + i) · load_one / slots is below the next one's load, or equal and
+    // its number is lower: (held + i) · load_one < limit.
+    const std::uint64_t limit = (next.key + (best.tie < next.tie)) * worker.slots;
+    run = std::min(run, (limit - 1) / load_one - worker.held + 1);
+  }
+  pick.run = static_cast<std::uint32_t>(run);
+}
+
+bool Fleet::served(ClassNo cls) const {
+  return cls < classes_.size() && classes_[cls].pool != nobody && pools_[classes_[cls].pool].live > 0;
+}
+
+std::vector<std::string> Fleet::missing(ClassNo cls) const {
+  if (served(cls)) return {};
+  HH_CHECK(cls < classes_.size(), "no such class");
+  std::vector<const WorkerSpec*> fleet;
+  for (const auto& group : groups_)
+    if (group.connected > 0) fleet.push_back(&group.abilities);
+  return missing_among(classes_[cls].need, fleet);
+}
+
+}  // namespace hirehall::scheduler

@@ -1,0 +1,109 @@
+// The workers, by what they can do and how much they hold.
+//
+// Workers with the same abilities form a *group*; in it those with free credit lie in a heap, least
+// outstanding first. A *pool* is a set of groups: those that can do a class. Classes with the same groups
+// share their pool, so that an award that takes the last free worker closes one pool and not hundreds of
+// classes.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "scheduler/ability.h"
+#include "scheduler/dispatcher.h"
+#include "scheduler/turn_heap.h"
+#include "scheduler/turns.h"
+
+namespace hirehall::scheduler {
+
+using GroupNo = std::uint32_t;
+
+class Fleet {
+ public:
+  explicit Fleet(Turns& turns);  // told which pools are open and where classes belong
+
+  void define_class(ClassNo cls, std::string type, Requirements requirements);
+  void connect(WorkerNo worker, const WorkerSpec& spec, std::uint32_t credit);
+  void disconnect(WorkerNo worker);
+  void set_credit(WorkerNo worker, std::uint32_t credit);
+  void set_draining(WorkerNo worker, bool draining);
+  void set_held(WorkerNo worker, std::uint32_t held);
+  std::uint32_t held(WorkerNo worker) const;
+  std::uint32_t free_credit(WorkerNo worker) const;
+
+  // Fills in worker, agent, run and the reasons for the pick's class, which has an open pool.
+  void choose(PoolNo pool, Pick& pick);
+  bool served(ClassNo cls) const;
+  std::vector<std::string> missing(ClassNo cls) const;
+  std::uint64_t looked_at() const { return looked_at_; }
+
+ private:
+  struct Worker {
+    GroupNo group = none;  // none while not connected
+    std::uint32_t slots = 1;
+    std::uint32_t credit = 0;
+    std::uint32_t held = 0;
+    bool draining = false;
+    bool listed = false;  // in its group's heap
+  };
+  // The first free worker of a group; beside the groups, because choosing reads one of each group in a pool.
+  struct Front {
+    std::uint64_t load = 0;
+    WorkerNo worker = none;
+    std::uint32_t free = 0;
+  };
+  struct Group {
+    std::string signature;
+    WorkerSpec abilities;
+    TurnHeap free;
+    std::uint32_t connected = 0;
+    std::vector<PoolNo> pools;
+  };
+  struct Class {
+    Need need;
+    PoolNo pool = nobody;
+    std::vector<std::uint16_t> agents;  // one for each group of the pool
+  };
+  struct Pool {
+    std::vector<GroupNo> groups;  // rising
+    std::vector<ClassNo> classes;
+    std::uint32_t live = 0;  // groups with a connected worker
+    std::uint32_t open = 0;  // groups with a free worker
+  };
+
+  Worker& worker_at(WorkerNo worker);
+  static std::uint64_t load_of(const Worker& worker);
+  void relist(WorkerNo worker);
+  void join(WorkerNo worker);
+  void part(WorkerNo worker);
+  GroupNo group_for(const WorkerSpec& spec);
+  void offer_classes(GroupNo group);
+  void match(ClassNo cls);
+  PoolNo pool_for(std::vector<GroupNo> groups);
+  void widen(PoolNo pool, GroupNo group);
+  void move_class(ClassNo cls, PoolNo pool);
+  void place(ClassNo cls);
+  void set_live(GroupNo group, bool live);
+  void set_free(GroupNo group, bool free);
+  void regroup();
+
+  Turns& turns_;
+  std::vector<Worker> workers_;
+  std::vector<std::unique_ptr<WorkerSpec>> specs_;  // of connected workers
+  TurnHeap::Places worker_places_;
+  std::vector<Group> groups_;
+  std::vector<Front> fronts_;
+  std::vector<Class> classes_;
+  std::vector<Pool> pools_;
+  std::map<std::string, GroupNo> group_of_signature_;
+  std::map<std::vector<GroupNo>, PoolNo> pool_of_groups_;
+  std::map<std::string, std::vector<ClassNo>, std::less<>> classes_of_type_;
+  RelevantKeys relevant_;
+  std::size_t live_groups_ = 0;
+  std::uint64_t looked_at_ = 0;
+};
+
+}  // namespace hirehall::scheduler
