@@ -41,14 +41,15 @@ void Fleet::define_class(ClassNo cls, std::string type, Requirements requirement
 
 void Fleet::connect(WorkerNo worker, const WorkerSpec& spec, std::uint32_t credit) {
   auto& row = worker_at(worker);
-  const Turns::Steady steady(turns_);
   row.slots = std::clamp<std::uint32_t>(spec.slots, 1, limits::credit_max);
   row.credit = std::min(credit, limits::credit_max);
   row.draining = false;
   specs_[worker] = std::make_unique<WorkerSpec>(spec);
   if (row.group != none) {
     if (group_for(spec) == row.group) return relist(worker);
+    const Turns::Steady steady(turns_);
     part(worker);
+    return join(worker);
   }
   join(worker);
 }
@@ -170,6 +171,7 @@ void Fleet::offer_classes(GroupNo group) {
     if (const auto agent = agent_for(classes_[cls].need, groups_[group].abilities))
       matches.push_back({classes_[cls].pool, cls, *agent});
   std::sort(matches.begin(), matches.end());
+  const Turns::Steady steady(turns_);
   for (auto first = matches.begin(); first != matches.end();) {
     const auto last =
         std::find_if(first, matches.end(), [&](const Match& m) { return m.pool != first->pool; });
