@@ -1,0 +1,149 @@
+// The dispatcher again, as slow and plain as can be: every question is answered by looking at everything.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <tuple>
+#include <vector>
+
+#include "scheduler/ability.h"
+#include "scheduler/dispatcher.h"
+
+namespace hirehall::scheduler {
+
+class Oracle {
+ public:
+  struct Share {
+    std::uint64_t tag = 0, rest = 0, weight = 1;
+    std::int64_t owed = 0;
+    bool busy = false;
+
+    void pay(std::int64_t amount) {
+      if (amount < 0) {
+        const auto back = static_cast<std::uint64_t>(-amount) * 1048576 / weight;
+        tag = tag > back ? tag - back : 0;
+        return;
+      }
+      rest += static_cast<std::uint64_t>(amount) * 1048576;
+      tag += rest / weight;
+      rest %= weight;
+    }
+    void become(bool now_busy, std::uint64_t time) {
+      if (now_busy && !busy) tag = std::max(tag, time);
+      if (!now_busy && busy) pay(owed), owed = 0;
+      busy = now_busy;
+    }
+    void charge(std::int64_t cost) {
+      cost += owed;
+      owed = std::min<std::int64_t>(cost, 0);
+      if (cost > 0) pay(cost);
+    }
+    void correct(std::int64_t difference) { busy ? void(owed += difference) : pay(difference); }
+  };
+  struct Queue : Share {
+    std::uint64_t lane_time = 0;
+  };
+  struct Lane : Share {
+    QueueNo queue = none;
+  };
+  struct Shelf {
+    LaneNo lane = none;
+    ClassNo cls = none;
+    bool ready = false;
+    std::uint64_t order = 0;
+  };
+  struct Worker {
+    WorkerSpec spec;
+    bool connected = false, draining = false;
+    std::uint32_t credit = 0, held = 0;
+
+    bool free() const { return connected && !draining && held < credit; }
+    std::uint64_t load() const { return std::uint64_t{held} * load_one / std::max(spec.slots, 1u); }
+  };
+
+  std::vector<Queue> queues;
+  std::vector<Lane> lanes;
+  std::vector<Need> classes;
+  std::vector<Shelf> shelves;
+  std::map<WorkerNo, Worker> workers;
+  std::uint64_t queue_time = 0;
+
+  std::optional<std::uint16_t> agent(const Worker& worker, ClassNo cls) const {
+    RelevantKeys all;
+    for (const auto& need : classes) all.add(need.requirements);
+    return agent_for(classes[cls], abilities_of(worker.spec, all));
+  }
+  bool served(ClassNo cls) const {
+    return std::any_of(workers.begin(), workers.end(),
+                       [&](const auto& w) { return w.second.connected && agent(w.second, cls); });
+  }
+  // Call after every change: lanes and queues become busy or idle.
+  void settle() {
+    std::vector<bool> busy_lane(lanes.size()), busy_queue(queues.size());
+    std::map<ClassNo, bool> can;
+    for (const auto& shelf : shelves) {
+      if (!shelf.ready) continue;
+      if (!can.contains(shelf.cls)) can[shelf.cls] = served(shelf.cls);
+      if (!can[shelf.cls]) continue;
+      busy_lane[shelf.lane] = busy_queue[lanes[shelf.lane].queue] = true;
+    }
+    for (std::size_t i = 0; i < queues.size(); ++i) queues[i].become(busy_queue[i], queue_time);
+    for (std::size_t i = 0; i < lanes.size(); ++i)
+      lanes[i].become(busy_lane[i], queues[lanes[i].queue].lane_time);
+  }
+  std::optional<Pick> next() const {
+    using Rank = std::tuple<std::uint64_t, QueueNo, std::uint64_t, LaneNo, std::uint64_t, ClassNo>;
+    std::optional<std::pair<Rank, ShelfNo>> best;
+    std::map<ClassNo, bool> open;
+    for (ShelfNo no = 0; no < shelves.size(); ++no) {
+      const auto& shelf = shelves[no];
+      if (!shelf.ready) continue;
+      if (!open.contains(shelf.cls))
+        open[shelf.cls] = std::any_of(workers.begin(), workers.end(), [&](const auto& w) {
+          return w.second.free() && agent(w.second, shelf.cls);
+        });
+      if (!open[shelf.cls]) continue;
+      const auto& lane = lanes[shelf.lane];
+      const Rank rank{queues[lane.queue].tag, lane.queue, lane.tag, shelf.lane, shelf.order, shelf.cls};
+      if (!best || rank < best->first) best = {rank, no};
+    }
+    if (!best) return std::nullopt;
+    return with_worker(best->second);
+  }
+  void take(const Pick& pick, std::uint32_t count, std::uint64_t cost_each) {
+    auto& lane = lanes[pick.lane];
+    auto& queue = queues[lane.queue];
+    queue.lane_time = std::max(queue.lane_time, lane.tag);
+    queue_time = std::max(queue_time, queue.tag);
+    lane.charge(static_cast<std::int64_t>(cost_each * count));
+    queue.charge(static_cast<std::int64_t>(cost_each * count));
+    workers[pick.worker].held += count;
+  }
+  void correct(LaneNo lane, std::int64_t difference) {
+    lanes[lane].correct(difference);
+    queues[lanes[lane].queue].correct(difference);
+  }
+
+ private:
+  Pick with_worker(ShelfNo shelf) const {
+    Pick pick;
+    pick.shelf = shelf, pick.lane = shelves[shelf].lane, pick.cls = shelves[shelf].cls;
+    std::vector<std::pair<std::uint64_t, WorkerNo>> ranks;
+    for (const auto& [no, worker] : workers)
+      if (worker.free() && agent(worker, pick.cls)) ranks.emplace_back(worker.load(), no);
+    std::sort(ranks.begin(), ranks.end());
+    pick.worker = ranks[0].second;
+    pick.load = static_cast<std::uint32_t>(ranks[0].first);
+    pick.agent = *agent(workers.at(pick.worker), pick.cls);
+    pick.candidates = static_cast<std::uint32_t>(ranks.size());
+    if (ranks.size() > 1) {
+      pick.runner_up = ranks[1].second;
+      pick.runner_up_load = static_cast<std::uint32_t>(ranks[1].first);
+    }
+    return pick;
+  }
+};
+
+}  // namespace hirehall::scheduler
