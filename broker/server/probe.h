@@ -1,0 +1,96 @@
+// What the broker's loop tells the metrics page: plain integers, folded by the command thread, read by nobody
+// else until the whole page is published (metrics.h). Counters count from the start of the process.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "common/task.h"
+
+namespace hirehall::server {
+
+// Counts of durations in fixed buckets, and their sum.
+struct DurationHistogram {
+  // Upper bounds in microseconds: from one sync of a good disk to tasks of an hour.
+  static constexpr std::array<std::uint64_t, 20> bounds_us = {
+      100,    250,    500,     1000,    2500,    5000,     10000,    25000,    50000,     100000,
+      250000, 500000, 1000000, 2500000, 5000000, 10000000, 30000000, 60000000, 600000000, 3600000000};
+  std::array<std::uint64_t, bounds_us.size() + 1>
+      counts{};  // not cumulative; the last one is beyond all bounds
+  std::uint64_t sum_us = 0;
+
+  void add_us(std::int64_t microseconds, std::uint64_t times = 1);
+  std::uint64_t total() const;
+};
+
+struct QueueProbe {
+  std::string queue;
+  std::array<std::uint64_t, state_count> tasks{};       // by State; only the four non-terminal ones are shown
+  std::uint64_t submitted = 0;                          // accepted tasks
+  std::array<std::uint64_t, outcome_count> attempts{};  // ended attempts by Outcome
+  std::uint64_t dead = 0;                               // dead letters lying there
+  Millis oldest_ms = 0;                                 // age of the oldest ready task; 0 = none
+  DurationHistogram wait;                               // ready → awarded
+  DurationHistogram run;                                // awarded → outcome
+};
+
+struct WorkerProbe {
+  std::uint64_t connected = 0;
+  std::uint64_t draining = 0;
+  std::uint64_t away = 0;  // leases held, connection gone
+  std::uint64_t slots_busy = 0;
+  std::uint64_t slots_idle = 0;
+};
+
+// I20: accepted = queued + leased + suspended + terminal kept + terminal removed.
+struct BooksProbe {
+  std::uint64_t accepted = 0;
+  std::uint64_t queued = 0;
+  std::uint64_t leased = 0;
+  std::uint64_t suspended = 0;
+  std::uint64_t kept = 0;
+  std::uint64_t removed = 0;
+};
+
+inline constexpr std::size_t kinds_shown = 64;  // wire kinds below this; others count as slot 0, "other"
+inline constexpr std::size_t codes_shown = 32;  // by Code
+
+struct MetricsPage {
+  std::vector<QueueProbe>
+      queues;  // any number; the page shows the first `queues_shown_max` and the sum of the rest
+  WorkerProbe workers;
+  BooksProbe books;
+
+  std::array<std::uint64_t, kinds_shown> messages{};  // received, by wire::Kind
+  std::array<std::uint64_t, codes_shown> refused{};   // error answers, and item answers, by Code
+  std::uint64_t malformed = 0;                        // frames that could not be decoded
+  std::uint64_t lease_expirations = 0;
+  std::uint64_t limit_delays = 0;  // awards put off because a limit was full
+  std::uint64_t stale_results = 0;
+  std::uint64_t authenticated = 0;  // ZAP
+  std::uint64_t not_authenticated = 0;
+
+  std::uint64_t commits = 0;
+  std::uint64_t syncs = 0;
+  std::uint64_t commit_bytes = 0;
+  DurationHistogram commit;  // handed over → synced
+
+  std::uint64_t sessions = 0;
+  std::uint64_t store_free_bytes = 0;
+  std::uint64_t store_used_bytes = 0;
+  std::uint64_t window_bytes = 0;  // resident bodies and entries
+  std::uint64_t clock_steps = 0;   // wall steps over 60 s
+  bool clock_held = false;
+
+  // /readyz: empty = serving and admitting submits; else why not ("recovering", "disk_full: …", "stopping").
+  std::string not_ready;
+};
+
+// Queue labels on the page are bounded; what is beyond goes under this name.
+inline constexpr std::size_t queues_shown_max = 200;
+inline constexpr const char* queue_label_rest = "_rest";
+
+}  // namespace hirehall::server
