@@ -1,9 +1,12 @@
 # hirehall_test(NAME LABEL unit|contract|simulation|integration|fault|fuzz|bench SOURCES file... [LIBS lib...]
-#   [TIMEOUT seconds] [NO_SANITIZE])
+#   [TIMEOUT seconds] [TREES asan tsan])
 # One GoogleTest program; ctest sees each case as NAME/Suite.Case. In the release tree the same program of the sanitizer
-# trees is one test each: asan/NAME and tsan/NAME. NO_SANITIZE leaves those out (say why beside the call).
+# trees is one test each: asan/NAME and tsan/NAME. TREES names fewer of them (say why beside the call).
 function(hirehall_test name)
-  cmake_parse_arguments(ARG "NO_SANITIZE" "LABEL;TIMEOUT" "SOURCES;LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "SOURCES;LIBS;TREES" ${ARGN})
+  if(NOT ARG_TREES)
+    set(ARG_TREES asan tsan)
+  endif()
   if(NOT ARG_LABEL MATCHES "^(unit|contract|simulation|integration|fault|fuzz|bench)$")
     message(FATAL_ERROR "hirehall_test(${name}): LABEL '${ARG_LABEL}' is none of ours")
   endif()
@@ -36,8 +39,8 @@ function(hirehall_test name)
     DISCOVERY_TIMEOUT 60
     WORKING_DIRECTORY "${CMAKE_BINARY_DIR}"
     PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT})
-  if(HIREHALL_SANITIZER_TESTS AND NOT ARG_NO_SANITIZE)
-    foreach(tree asan tsan)
+  if(HIREHALL_SANITIZER_TESTS)
+    foreach(tree IN LISTS ARG_TREES)
       add_test(NAME ${tree}/${name} COMMAND "${CMAKE_SOURCE_DIR}/tests/sanitizers/run.sh" ${tree}
                                             "${HIREHALL_TREES}/${tree}/suites/${name}" --gtest_brief=1)
       set_tests_properties(${tree}/${name} PROPERTIES LABELS "${ARG_LABEL};${tree}" TIMEOUT 900 SKIP_RETURN_CODE 77
