@@ -80,11 +80,22 @@ void put(std::string& out, const StringMap& map) {
 
 }  // namespace
 
-bool RelevantKeys::add(const Requirements& requirements) {
-  bool grew = false;
-  for (const auto& label : requirements.labels) grew |= labels.insert(label.first).second;
-  for (const auto& resource : requirements.resources) grew |= resources.insert(resource.first).second;
-  return grew;
+RelevantKeys RelevantKeys::add(const Requirements& requirements) {
+  RelevantKeys fresh;
+  for (const auto& label : requirements.labels)
+    if (labels.insert(label.first).second) fresh.labels.insert(label.first);
+  for (const auto& resource : requirements.resources)
+    if (resources.insert(resource.first).second) fresh.resources.insert(resource.first);
+  return fresh;
+}
+
+bool RelevantKeys::mentioned_by(const WorkerSpec& spec) const {
+  const auto in = [](const auto& keys, const StringMap& map) {
+    return std::any_of(keys.begin(), keys.end(), [&](const auto& key) { return map.contains(key); });
+  };
+  return in(labels, spec.labels) || in(resources, spec.resources) ||
+         std::any_of(spec.agents.begin(), spec.agents.end(),
+                     [&](const auto& agent) { return in(labels, agent.labels); });
 }
 
 WorkerSpec abilities_of(const WorkerSpec& spec, const RelevantKeys& relevant) {

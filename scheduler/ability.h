@@ -23,7 +23,8 @@ struct Need {
 // name does not make each worker a kind of its own until a task requires it.
 struct RelevantKeys {
   std::set<std::string, std::less<>> labels, resources;
-  bool add(const Requirements& requirements);  // true when a key was new
+  RelevantKeys add(const Requirements& requirements);  // gives those that were new
+  bool mentioned_by(const WorkerSpec& spec) const;
 };
 
 // The abilities of a worker in one form: lists sorted, irrelevant keys left out. Agents keep their order.

@@ -74,7 +74,7 @@ class Dispatcher {
   // Calling again changes the weight. A weight is cut to 1 … 2^20.
   void define_queue(QueueNo queue, std::uint32_t weight);
   void define_lane(LaneNo lane, QueueNo queue, std::uint32_t weight);
-  // An empty type (found by its description) is eligible for nobody yet.
+  // Calling again replaces it. An empty type (found by its description) is eligible for nobody yet.
   void define_class(ClassNo cls, std::string type, Requirements requirements);
 
   // A shelf is the awardable work of one (lane, class). It is created on first use.

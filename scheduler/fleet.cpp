@@ -31,11 +31,13 @@ void Fleet::define_class(ClassNo cls, std::string type, Requirements requirement
   if (cls >= classes_.size()) classes_.resize(std::size_t{cls} + 1);
   auto& row = classes_[cls];
   if (!row.need.type.empty()) std::erase(classes_of_type_[row.need.type], cls);
-  const bool new_keys = relevant_.add(requirements);
+  const RelevantKeys fresh = relevant_.add(requirements);
   row.need = {std::move(type), std::move(requirements)};
   const Turns::Steady steady(turns_);
   if (!row.need.type.empty()) classes_of_type_[row.need.type].push_back(cls);
-  if (new_keys) regroup();
+  // Groups stay as they are when a class asks for what no worker has: anybody may submit such classes.
+  const auto tells_apart = [&](const auto& spec) { return spec && fresh.mentioned_by(*spec); };
+  if (std::any_of(specs_.begin(), specs_.end(), tells_apart)) regroup();
   match(cls);
 }
 

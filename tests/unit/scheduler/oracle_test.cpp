@@ -104,8 +104,11 @@ class History {
     if (chance_.one_in(4)) need.requirements.resources = {{"gpu", std::to_string(1 + chance_.below(2))}};
     if (chance_.one_in(5)) need.requirements.tier = 2;
     if (chance_.one_in(5)) need.requirements.labels["rack " + std::to_string(chance_.below(3))] = "1";
-    hall_.define_class(static_cast<ClassNo>(oracle_.classes.size()), need.type, need.requirements);
-    oracle_.classes.push_back(need);
+    auto no = static_cast<ClassNo>(oracle_.classes.size());
+    if (no > 2 && chance_.one_in(3)) no = any(no);  // defined anew
+    hall_.define_class(no, need.type, need.requirements);
+    if (no == oracle_.classes.size()) oracle_.classes.emplace_back();
+    oracle_.classes[no] = need;
   }
   WorkerSpec spec() {
     WorkerSpec spec;
