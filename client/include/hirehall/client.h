@@ -1,0 +1,213 @@
+// The client of a Hirehall broker. Start here:
+//
+//   auto client = hirehall::client::Client::connect({});
+//   if (!client) return complain(client.error());
+//   auto id = client->submit({.type = "echo"}, R"("hello")");      // durable once it returns
+//   auto task = client->wait(*id, 10'000);
+//   std::cout << task->result;
+//
+// Many tasks: submit_many() sends views without an allocation per task and hands back one Submission for all
+// of them; subscribe() delivers results as they come.
+//
+// Threads: one thread of yours may call a Client; an inner thread owns the connection. Result callbacks run
+// on that inner thread: be quick there, and do not call the client from them.
+//
+// Promises: a submit that was acknowledged is durable; none is lost or made twice by a reconnect. When the
+// broker has forgotten the session (24 hours without contact), what was unanswered fails with
+// session_expired: its outcome is unknown, and an idempotency key makes trying again safe.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <future>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hirehall/error.h"
+#include "hirehall/task.h"
+
+namespace hirehall::client {
+
+struct Options {
+  std::string broker;  // ipc://… or tcp://…; empty: default_endpoint()
+  std::string name = "client";
+  Millis connect_timeout_ms = 5'000;   // connect() waits this long for the first welcome
+  Millis request_timeout_ms = 30'000;  // get, list, cancel …
+  Millis close_timeout_ms = 2'000;     // how long close() waits for acknowledgements
+  std::size_t batch_items = 256;       // 1: one task per message
+  std::size_t batch_bytes = 64 << 10;
+  std::size_t batches_in_flight = 64;  // at most; the broker may grant less
+  std::size_t buffer_bytes = 8 << 20;  // submits wait while more than this is not sent yet
+  std::string key_file;                // secret CURVE key of this client, as written by `hirehall key new`
+  std::string server_key_file;         // public CURVE key of the broker; empty: no encryption
+};
+
+// $HIREHALL_BROKER; else the socket of a broker of this user ($XDG_RUNTIME_DIR/hirehall/broker.ipc) or of
+// this machine
+// (/run/hirehall/broker.ipc), if there is one; else tcp://127.0.0.1:7420.
+std::string default_endpoint();
+
+// One item of submit_many(); empty fields are those of the shared options.
+struct Item {
+  std::string_view payload;
+  int priority = 0;
+  std::string_view idempotency_key;
+};
+
+// The fate of what one submit_many() call submitted. Cheap to copy; outlives the client.
+class Submission {
+ public:
+  struct Refusal {
+    std::size_t index;
+    Error error;
+  };
+
+  std::size_t size() const;
+  bool done() const;                   // every item is acknowledged or refused
+  bool wait(Millis timeout_ms) const;  // false: not done yet
+  // Valid once done(). ids()[i] is all zero where item i was refused.
+  const std::vector<TaskId>& ids() const;
+  const std::vector<Refusal>& refusals() const;
+
+  struct State;
+
+ private:
+  friend class Client;
+  explicit Submission(std::shared_ptr<State> state) : state_(std::move(state)) {}
+  std::shared_ptr<State> state_;
+};
+
+// A place in the stream of results; hand it to subscribe() to go on from there.
+struct Position {
+  std::uint64_t commit = 0;
+  std::uint64_t index = 0;
+};
+
+struct ResultBatch {
+  std::span<const ResultView> results;
+  Position position;  // after processing these
+  bool gap = false;   // results before these were lost to the stream: read tasks with get()
+};
+
+struct Subscribe {
+  std::string queue;             // empty: the tasks of this session
+  std::optional<Position> from;  // absent: from now
+  std::size_t window_bytes = 4 << 20;
+};
+
+struct ListQuery {
+  std::string queue, state, tenant, type;  // empty: any
+  std::string cursor;                      // of the page before
+  std::size_t limit = 100;
+  bool newest_first = false;
+};
+
+struct TaskPage {
+  std::vector<Task> tasks;  // without payloads; may be empty although there is a cursor
+  std::string cursor;       // empty: that was all
+};
+
+struct CancelOutcome {
+  TaskId id;
+  std::optional<Error> error;  // absent: cancelled, or told to stop
+};
+
+struct RetryOutcome {
+  TaskId dead;
+  Result<TaskId> task;  // the new task
+};
+
+struct QueueInfo {
+  std::string queue;
+  std::int64_t weight = 1, cap = 0;
+  bool paused = false;
+  std::string paused_reason;
+  std::uint64_t ready = 0, scheduled = 0, leased = 0, suspended = 0, dead = 0;
+  Millis oldest_ready_ms = 0, retention_ms = 0, timeout_ms = 0;
+  std::map<std::string, std::int64_t> tenants, limits;
+};
+
+// What queue_set() changes: only what is given.
+struct QueueChange {
+  std::optional<std::int64_t> weight, cap;
+  std::optional<std::string> policy;
+  std::optional<Millis> retention_ms, timeout_ms;
+  std::optional<std::int64_t> retention_bytes;
+  std::map<std::string, std::int64_t> tenants, limits;
+};
+
+// What pause() and resume() hold: at least one of them.
+struct PauseScope {
+  std::string queue, type, tenant;
+  std::string reason;
+};
+
+struct WorkerInfo {
+  std::string name;
+  std::uint64_t worker = 0, slots = 0, credit = 0, held = 0, done = 0;
+  bool connected = false, draining = false;
+  Millis last_seen = 0;
+  std::vector<std::string> types;
+};
+
+class Client {
+ public:
+  // unreachable: nobody answered within connect_timeout_ms; denied, version_mismatch: the broker said so.
+  static Result<Client> connect(Options options);
+  Client(Client&&) noexcept;
+  Client& operator=(Client&&) noexcept;
+  ~Client();  // close()
+
+  // One task: returns once it is durable. timeout: not known yet, and the library goes on trying.
+  Result<TaskId> submit(const TaskOptions& options, std::string_view payload);
+  std::future<Result<TaskId>> submit_async(const TaskOptions& options, std::string_view payload);
+
+  // Many tasks with the same options. Payloads are copied before it returns; it waits while the buffer is
+  // full.
+  Submission submit_many(const TaskOptions& options, std::span<const std::string_view> payloads);
+  Submission submit_many(const TaskOptions& options, std::span<const Item> items);
+  bool flush(Millis timeout_ms);  // waits until everything submitted is answered; false: not yet
+
+  Result<Task> get(const TaskId& id, bool with_payload = true);
+  Result<Task> wait(const TaskId& id, Millis timeout_ms);  // until the task has ended
+  Result<std::vector<CancelOutcome>> cancel(std::span<const TaskId> ids, std::string_view reason = {},
+                                            Millis grace_ms = 10'000);
+  Result<TaskPage> list(const ListQuery& query);
+
+  // Results as they come, each at least once. The callback form runs on the inner thread.
+  using OnResults = std::function<void(const ResultBatch&)>;
+  Result<std::uint64_t> subscribe(const Subscribe& what, OnResults callback);
+  // The pull form: next_results() hands each batch to `take`, and returns how many results that was (0: none
+  // in time).
+  Result<std::uint64_t> subscribe(const Subscribe& what);
+  std::size_t next_results(std::uint64_t subscription, Millis timeout_ms, const OnResults& take);
+  Status unsubscribe(std::uint64_t subscription);
+
+  Result<std::vector<QueueInfo>> queues();
+  Result<QueueInfo> queue(std::string_view name);
+  Result<QueueInfo> queue_set(std::string_view name, const QueueChange& change);
+  Status pause(const PauseScope& scope);
+  Status resume(const PauseScope& scope);
+
+  Result<TaskPage> dead(const ListQuery& query);  // of query: queue, cursor, limit
+  Result<std::vector<RetryOutcome>> dead_retry(std::span<const TaskId> ids);
+
+  Result<std::vector<WorkerInfo>> workers();
+  Result<std::map<std::string, double>> stats();  // flat: "tasks.ready", "commits", …
+
+  // Waits for acknowledgements for close_timeout_ms; what is unanswered then fails as unreachable.
+  void close();
+
+  struct Inner;
+  Inner& inner() { return *inner_; }  // for the programs of this repository
+
+ private:
+  explicit Client(std::unique_ptr<Inner> inner);
+  std::unique_ptr<Inner> inner_;
+};
+
+}  // namespace hirehall::client

@@ -1,0 +1,224 @@
+#include "client/src/convert.h"
+
+#include <cstring>
+
+#include "common/ids.h"
+
+namespace hirehall::client {
+namespace {
+
+using msgpack::Kind;
+using msgpack::Reader;
+
+// Calls on_key for each pair of a map; whoever does not know a key skips its value.
+template <typename OnKey>
+void each_pair(Reader& r, OnKey&& on_key) {
+  auto pairs = r.map();
+  for (std::size_t i = 0; i < pairs && r.ok(); ++i) {
+    auto key = r.str();
+    if (r.skip_nil()) continue;
+    if (!on_key(key)) r.skip();
+  }
+}
+
+void read(Reader& r, std::string& v) {
+  v = r.bin();
+}
+void read(Reader& r, bool& v) {
+  v = r.boolean();
+}
+void read(Reader& r, std::uint64_t& v) {
+  v = r.uint();
+}
+void read(Reader& r, std::int64_t& v) {
+  v = r.sint();
+}
+void read(Reader& r, int& v) {
+  v = static_cast<int>(r.sint());
+}
+void read(Reader& r, TaskId& v) {
+  v = id_from(r.bin());
+}
+void read(Reader& r, std::map<std::string, std::int64_t>& v) {
+  auto pairs = r.map();
+  for (std::size_t i = 0; i < pairs && r.ok(); ++i) {
+    auto key = std::string(r.str());
+    v[key] = r.sint();
+  }
+}
+void read(Reader& r, std::vector<std::string>& v) {
+  auto n = r.array();
+  for (std::size_t i = 0; i < n && r.ok(); ++i) v.emplace_back(r.str());
+}
+
+template <typename T>
+bool field(Reader& r, std::string_view key, std::string_view name, T& v) {
+  if (key != name) return false;
+  read(r, v);
+  return true;
+}
+
+}  // namespace
+
+Error to_public(const hirehall::Error& e) {
+  return {static_cast<ErrorCode>(e.code), e.message, e.context, e.retry_after_ms};
+}
+
+tl::unexpected<Error> failed(const hirehall::Error& e) {
+  return tl::unexpected<Error>(to_public(e));
+}
+
+tl::unexpected<Error> malformed(std::string_view what) {
+  return tl::unexpected<Error>(Error{
+      ErrorCode::bad_message, "the broker's answer to " + std::string(what) + " cannot be read", {}, 0});
+}
+
+std::string_view name_of(ErrorCode code) {
+  return hirehall::name_of(static_cast<Code>(code));
+}
+Remedy remedy_of(ErrorCode code) {
+  return static_cast<Remedy>(action_of(static_cast<Code>(code)));
+}
+std::string_view name_of(State state) {
+  return hirehall::name_of(static_cast<hirehall::State>(state));
+}
+
+TaskId id_from(std::string_view raw) {
+  TaskId id;
+  if (raw.size() == id.bytes.size()) std::memcpy(id.bytes.data(), raw.data(), raw.size());
+  return id;
+}
+
+std::string TaskId::text() const {
+  hirehall::TaskId id;
+  id.bytes = bytes;
+  return id.text();
+}
+
+Result<TaskId> TaskId::parse(std::string_view text) {
+  auto id = hirehall::TaskId::parse(text);
+  if (!id) return failed(id.error());
+  return TaskId{id->bytes};
+}
+
+std::string encode_template(const TaskOptions& o) {
+  hirehall::TaskOptions w;
+  w.type = o.type;
+  w.description = o.description;
+  w.content_type = o.content_type;
+  w.queue = o.queue;
+  w.tenant = o.tenant;
+  w.priority = o.priority;
+  w.delay_ms = o.delay_ms;
+  w.not_before = o.not_before;
+  w.deadline = o.deadline;
+  w.ttl_ms = o.ttl_ms;
+  w.timeout_ms = o.timeout_ms;
+  if (o.max_attempts != 0) w.retry.max_attempts = o.max_attempts;
+  if (o.backoff_ms != 0) w.retry.backoff_ms = o.backoff_ms;
+  if (o.backoff_max_ms != 0) w.retry.backoff_max_ms = o.backoff_max_ms;
+  if (o.max_losses != 0) w.retry.max_losses = o.max_losses;
+  w.labels.insert(o.labels.begin(), o.labels.end());
+  w.requirements.capabilities = o.capabilities;
+  w.requirements.tools = o.tools;
+  w.agent = o.agent;
+  w.affinity_key = o.affinity_key;
+  w.unique_key = o.unique_key;
+  w.limit_keys = o.limit_keys;
+  w.effort_ms = o.effort_ms;
+  w.retention_ms = o.retention_ms;
+  w.trace = o.trace;
+  w.delivery = o.at_most_once ? Delivery::at_most_once : Delivery::at_least_once;
+  std::string out;
+  msgpack::Writer writer(out);
+  write_wire_options(writer, w);
+  return out;
+}
+
+Task read_task(Reader& r) {
+  Task t;
+  each_pair(r, [&](std::string_view key) {
+    if (key == "state") {
+      if (auto s = state_from_name(r.str())) t.state = static_cast<State>(*s);
+      return true;
+    }
+    if (key == "error") {
+      t.error.emplace();
+      each_pair(r, [&](std::string_view k) {
+        return field(r, k, "code", t.error->code) || field(r, k, "message", t.error->message);
+      });
+      return true;
+    }
+    return field(r, key, "id", t.id) || field(r, key, "queue", t.queue) ||
+           field(r, key, "tenant", t.tenant) || field(r, key, "type", t.type) ||
+           field(r, key, "priority", t.priority) || field(r, key, "attempt", t.attempt) ||
+           field(r, key, "failures", t.failures) || field(r, key, "losses", t.losses) ||
+           field(r, key, "submitted_at", t.submitted_at) || field(r, key, "not_before", t.not_before) ||
+           field(r, key, "finished_at", t.finished_at) || field(r, key, "worker", t.worker) ||
+           field(r, key, "agent", t.agent) || field(r, key, "payload", t.payload) ||
+           field(r, key, "result", t.result) || field(r, key, "result_type", t.result_type) ||
+           field(r, key, "reason", t.reason);
+  });
+  return t;
+}
+
+Result<TaskPage> read_page(std::string_view body) {
+  TaskPage page;
+  Reader r(body);
+  each_pair(r, [&](std::string_view key) {
+    if (key != "tasks") return field(r, key, "cursor", page.cursor);
+    auto n = r.array();
+    for (std::size_t i = 0; i < n && r.ok(); ++i) page.tasks.push_back(read_task(r));
+    return true;
+  });
+  if (!r.ok()) return malformed("list");
+  return page;
+}
+
+QueueInfo read_queue(Reader& r) {
+  QueueInfo q;
+  each_pair(r, [&](std::string_view k) {
+    return field(r, k, "queue", q.queue) || field(r, k, "weight", q.weight) || field(r, k, "cap", q.cap) ||
+           field(r, k, "paused", q.paused) || field(r, k, "paused_reason", q.paused_reason) ||
+           field(r, k, "ready", q.ready) || field(r, k, "scheduled", q.scheduled) ||
+           field(r, k, "leased", q.leased) || field(r, k, "suspended", q.suspended) ||
+           field(r, k, "dead", q.dead) || field(r, k, "oldest_ready_ms", q.oldest_ready_ms) ||
+           field(r, k, "retention_ms", q.retention_ms) || field(r, k, "timeout_ms", q.timeout_ms) ||
+           field(r, k, "tenants", q.tenants) || field(r, k, "limits", q.limits);
+  });
+  return q;
+}
+
+WorkerInfo read_worker(Reader& r) {
+  WorkerInfo w;
+  each_pair(r, [&](std::string_view k) {
+    return field(r, k, "name", w.name) || field(r, k, "worker", w.worker) || field(r, k, "slots", w.slots) ||
+           field(r, k, "credit", w.credit) || field(r, k, "held", w.held) || field(r, k, "done", w.done) ||
+           field(r, k, "connected", w.connected) || field(r, k, "draining", w.draining) ||
+           field(r, k, "last_seen", w.last_seen) || field(r, k, "types", w.types);
+  });
+  return w;
+}
+
+void read_numbers(Reader& r, const std::string& prefix, std::map<std::string, double>& out) {
+  each_pair(r, [&](std::string_view key) {
+    auto name = prefix.empty() ? std::string(key) : prefix + "." + std::string(key);
+    switch (r.peek()) {
+      case Kind::map:
+        read_numbers(r, name, out);
+        return true;
+      case Kind::uint:
+      case Kind::sint:
+      case Kind::real:
+        out[name] = r.real();
+        return true;
+      case Kind::boolean:
+        out[name] = r.boolean() ? 1 : 0;
+        return true;
+      default:
+        return false;
+    }
+  });
+}
+
+}  // namespace hirehall::client
