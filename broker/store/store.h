@@ -1,11 +1,12 @@
-// The durable side of the broker, seen from above: ordered families of records and atomic, synced commit batches.
-// What keys and values mean is the engine's business (docs/storage.md); the store guarantees that a batch is there
-// whole or not at all, that commit() returned means synced, and that fewer commits than were acknowledged is noticed.
+// The durable side of the broker, seen from above: ordered families of records and atomic, synced commit
+// batches. What keys and values mean is the engine's business (docs/storage.md); the store guarantees that a
+// batch is there whole or not at all, that commit() returned means synced, and that fewer commits than were
+// acknowledged is noticed.
 //
 // Threads: commit() is called by one committer thread; views may be made and used by any thread.
 #pragma once
 
-#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -16,7 +17,6 @@
 
 #include "common/error.h"
 #include "common/ids.h"
-#include "common/task.h"
 
 namespace hirehall::store {
 
@@ -38,6 +38,10 @@ struct Write {
   std::string value;
 };
 
+// Keys of the meta family that the store writes itself; a batch must not.
+inline constexpr std::string_view commit_key = "commit";      // number of the last commit
+inline constexpr std::string_view identity_key = "identity";  // see Identity
+
 struct CommitBatch {
   std::uint64_t number = 0;  // one more than the last
   std::vector<Write> writes;
@@ -57,7 +61,8 @@ struct Item {
   std::string value;
 };
 
-// A consistent picture of the store at one moment.
+// A consistent picture of the store at one moment, except that dropped ranges (drop_before) may be missing
+// from it. It must not outlive its store.
 class View {
  public:
   virtual ~View() = default;
@@ -65,12 +70,15 @@ class View {
   virtual Result<std::optional<std::string>> get(Family family, std::string_view key) const = 0;
   // The greatest key ≤ `key`.
   virtual Result<std::optional<Item>> floor(Family family, std::string_view key) const = 0;
-  // Calls visit(key, value) for from ≤ key < to in order until it returns false. An empty `to` means to the end.
-  virtual Status scan(Family family, std::string_view from, std::string_view to,
-                      const std::function<bool(std::string_view key, std::string_view value)>& visit) const = 0;
+  // Calls visit(key, value) for from ≤ key < to in order until it returns false. An empty `to` means to the
+  // end.
+  virtual Status scan(
+      Family family, std::string_view from, std::string_view to,
+      const std::function<bool(std::string_view key, std::string_view value)>& visit) const = 0;
   // The same from the greatest key < to downwards, while key ≥ from.
-  virtual Status scan_back(Family family, std::string_view from, std::string_view to,
-                           const std::function<bool(std::string_view key, std::string_view value)>& visit) const = 0;
+  virtual Status scan_back(
+      Family family, std::string_view from, std::string_view to,
+      const std::function<bool(std::string_view key, std::string_view value)>& visit) const = 0;
 };
 
 struct Space {
@@ -93,14 +101,20 @@ class Store {
   virtual const Identity& identity() const = 0;
   // The number of the last commit in the store; 0 when new.
   virtual std::uint64_t last_commit() const = 0;
-  // Returns after the batch is synced. After an error the store is failed: every later commit gives the same error,
-  // and the owner ends the process. Never retried, never resumed.
+  // Returns after the batch is synced. After an error the store is failed: every later commit gives the same
+  // error, and the owner ends the process. Never retried, never resumed.
   virtual Status commit(const CommitBatch& batch) = 0;
   virtual std::unique_ptr<View> view() const = 0;
-  // Frees the space of records with key < end, whole files only. The owner's durable state must already say that they
-  // are not needed (a crash may keep or drop them).
+  // Frees the space of records with key < end, whole files only. The owner's durable state must already say
+  // that they are not needed (a crash may keep or drop them).
   virtual Status drop_before(Family family, std::string_view end) = 0;
+  // The error that ended this store, be it from a commit or from work in the background: look at it once per
+  // turn.
+  virtual std::optional<Error> failure() const = 0;
+  // As last measured (some 250 ms ago); cheap.
   virtual Space space() const = 0;
+  // False while the disk is too full for new work; what runs may still be completed.
+  virtual bool admits_submits() const = 0;
   virtual Counts counts() const = 0;
 };
 

@@ -1,0 +1,82 @@
+#include "broker/store/space_guard.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+
+#include "broker/store/files.h"
+
+namespace hirehall::store {
+
+namespace {
+
+// Files come and go while we look, so one that vanished counts nothing.
+std::uint64_t bytes_below(const std::string& directory) {
+  std::uint64_t sum = 0;
+  std::error_code error;
+  for (auto entry = std::filesystem::recursive_directory_iterator(directory, error);
+       !error && entry != std::filesystem::recursive_directory_iterator(); entry.increment(error)) {
+    struct stat info {};
+    if (::lstat(entry->path().c_str(), &info) == 0 && S_ISREG(info.st_mode))
+      sum += static_cast<std::uint64_t>(info.st_blocks) * 512;
+  }
+  return sum;
+}
+
+}  // namespace
+
+SpaceGuard::SpaceGuard(std::string directory, std::string reserve_path, SpaceLimits limits)
+    : directory_(std::move(directory)), reserve_path_(std::move(reserve_path)), limits_(limits) {
+  struct stat info {};
+  holds_reserve_ = ::stat(reserve_path_.c_str(), &info) == 0 && info.st_blocks > 0;
+}
+
+Status SpaceGuard::measure() {
+  struct statvfs disk {};
+  while (::statvfs(directory_.c_str(), &disk) != 0)
+    if (errno != EINTR) return system_failure("measure the free space of", directory_, errno);
+  const std::uint64_t free = std::uint64_t{disk.f_bavail} * disk.f_frsize;
+  const std::uint64_t total = std::uint64_t{disk.f_blocks} * disk.f_frsize;
+  const std::uint64_t low =
+      std::max(std::min(limits_.free_bytes_min, total / 10), total / 100 * limits_.free_percent_min);
+  const std::uint64_t reserve = std::min(limits_.reserve_bytes, total / 100);
+  // Reopened only with some air above the mark, so that admission does not flutter around it.
+  const std::uint64_t reopen = low + low / 8;
+  admits_ = free >= (admits_ ? low : reopen);
+
+  // It goes when less is free than it holds; by then submits were refused long ago.
+  if (holds_reserve_ && free < std::min(reserve, low)) release_reserve();
+  if (!holds_reserve_ && reserve > 0 && free >= reopen + reserve) take_reserve(reserve);
+
+  free_ = free;
+  total_ = total;
+  used_ = bytes_below(directory_);
+  return {};
+}
+
+Space SpaceGuard::space() const {
+  return {free_, total_, used_};
+}
+
+// No room for it is an answer, not a failure: the next measure() tries again.
+void SpaceGuard::take_reserve(std::uint64_t bytes) {
+  auto file = open_file(reserve_path_, O_WRONLY | O_CREAT);
+  if (!file) return;
+  if (::posix_fallocate(file->descriptor(), 0, static_cast<off_t>(bytes)) != 0) {
+    ::unlink(reserve_path_.c_str());
+    return;
+  }
+  holds_reserve_ = true;
+}
+
+void SpaceGuard::release_reserve() {
+  if (::unlink(reserve_path_.c_str()) == 0 || errno == ENOENT) holds_reserve_ = false;
+}
+
+}  // namespace hirehall::store
