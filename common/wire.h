@@ -29,7 +29,6 @@ enum class Kind : std::uint16_t {
   list = 21,
   answer = 22,
   subscribe = 23,
-  unsubscribe = 24,
   results = 25,  // push
   seen = 26,     // note: no answer
   unsubscribe = 27,
