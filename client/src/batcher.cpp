@@ -13,6 +13,7 @@ using msgpack::Writer;
 
 // Options that differ from task to task make templates of their own; the latest few are worth comparing with.
 constexpr std::size_t templates_compared = 8;
+constexpr std::size_t frame_overhead = 64;  // header, numbers, array lengths
 
 void wide_uint(std::string& out) {
   out.append("\xcf\0\0\0\0\0\0\0\0", 9);
@@ -54,7 +55,7 @@ std::size_t Batcher::template_of(std::string_view options) {
 
 void Batcher::add(const std::shared_ptr<Receiver>& receiver, std::size_t index, std::string_view options,
                   const ItemView& item) {
-  auto grown = open_items_.size() + template_bytes_ + options.size() + estimate(item);
+  auto grown = open_items_.size() + template_bytes_ + options.size() + estimate(item) + frame_overhead;
   if (open_.items > 0 && grown > limits::batch_bytes_max) seal();
   write_item(open_items_, template_of(options), item);
   if (open_.segments.empty() || open_.segments.back().receiver != receiver ||

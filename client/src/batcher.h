@@ -17,8 +17,9 @@
 
 namespace hirehall::client_core {
 
-// Hears what became of submitted items. Called by the session, in the thread that drives it; an answer may be
-// told twice before it is settled (the frame that carried it was cut short), never after.
+// Hears what became of submitted items. Called by the session, in the thread that drives it, and for what
+// cannot be sent by the thread that submits. An answer may be told twice before it is settled (the frame that
+// carried it was cut short), never after.
 class Receiver {
  public:
   virtual ~Receiver() = default;

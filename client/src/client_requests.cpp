@@ -103,15 +103,14 @@ Status done(const Result<std::string>& body) {
 
 }  // namespace
 
-Result<std::string> Client::Inner::call_for(wire::Kind kind, std::string body, Millis timeout_ms,
-                                            bool repeatable) {
-  auto answer = runtime->call(kind, std::move(body), timeout_ms, repeatable);
+Result<std::string> Client::Inner::call_for(wire::Kind kind, std::string body, Millis timeout_ms) {
+  auto answer = runtime->call(kind, std::move(body), timeout_ms);
   if (!answer) return failed(answer.error());
   return std::move(*answer);
 }
 
-Result<std::string> Client::Inner::call(wire::Kind kind, std::string body, bool repeatable) {
-  return call_for(kind, std::move(body), options.request_timeout_ms, repeatable);
+Result<std::string> Client::Inner::call(wire::Kind kind, std::string body) {
+  return call_for(kind, std::move(body), options.request_timeout_ms);
 }
 
 Result<Task> Client::get(const TaskId& id, bool with_payload) {
@@ -183,7 +182,7 @@ Result<std::vector<RetryOutcome>> Client::dead_retry(std::span<const TaskId> ids
     ids = ids.subspan(some.size());
     Body b;
     b.ids("ids", some);
-    auto answer = inner_->call(wire::Kind::dead_retry, b.take(), false);
+    auto answer = inner_->call(wire::Kind::dead_retry, b.take());
     if (!answer) return tl::unexpected(answer.error());
     Reader r(*answer);
     if (r.array() != some.size()) return malformed("dead_retry");

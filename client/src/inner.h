@@ -14,8 +14,8 @@ struct Client::Inner {
   Options options;
   std::unique_ptr<client_core::Runtime> runtime;
 
-  Result<std::string> call(wire::Kind kind, std::string body, bool repeatable = true);
-  Result<std::string> call_for(wire::Kind kind, std::string body, Millis timeout_ms, bool repeatable = true);
+  Result<std::string> call(wire::Kind kind, std::string body);
+  Result<std::string> call_for(wire::Kind kind, std::string body, Millis timeout_ms);
 };
 
 }  // namespace hirehall::client

@@ -28,7 +28,22 @@ hirehall::Error nobody_answers(const std::string& endpoint) {
       0};
 }
 
+hirehall::Error too_long(const char* what, std::size_t size, std::size_t max) {
+  return {Code::too_large, std::to_string(size) + " bytes; accepted: at most " + std::to_string(max), what,
+          0};
+}
+
 }  // namespace
+
+std::optional<hirehall::Error> unfit(std::string_view options, const ItemView& item) {
+  if (item.payload.size() > limits::payload_bytes_max)
+    return too_long("payload", item.payload.size(), limits::payload_bytes_max);
+  if (options.size() > limits::options_bytes_max)
+    return too_long("options", options.size(), limits::options_bytes_max);
+  if (item.idempotency_key.size() > limits::key_bytes_max)
+    return too_long("idempotency_key", item.idempotency_key.size(), limits::key_bytes_max);
+  return std::nullopt;
+}
 
 Runtime::Runtime(Settings settings, std::unique_ptr<Socket> socket)
     : settings_(std::move(settings)),
@@ -82,7 +97,7 @@ void Runtime::run() {
       session_.tick(now);
     }
     if (!outbox_.empty()) flush_outbox();
-    feed_submits(now);
+    feed_submits();
     park(now);
   }
   give_up();
@@ -97,7 +112,7 @@ void Runtime::run_commands(Millis now) {
   for (auto& c : commands) c(now);
 }
 
-void Runtime::feed_submits(Millis now) {
+void Runtime::feed_submits() {
   while (session_.window_open()) {
     std::optional<Batch> batch;
     bool room = false;
@@ -109,7 +124,7 @@ void Runtime::feed_submits(Millis now) {
     }
     if (!batch) return;
     if (room) changed_.notify_all();
-    session_.submit(std::move(*batch), now);
+    session_.submit(std::move(*batch));
   }
 }
 
@@ -194,6 +209,7 @@ void Runtime::results(std::uint64_t subscription, std::span<const PushedResult> 
                       bool gap, std::size_t bytes) {
   auto at = callbacks_.find(subscription);
   if (at == callbacks_.end()) return;
+  if (items.empty() && !gap) return session_.seen(subscription, after, bytes);
   if (at->second) {
     at->second(items, after, gap);
     return session_.seen(subscription, after, bytes);
@@ -252,11 +268,13 @@ hirehall::Result<std::string> Runtime::await(const std::shared_ptr<Call>& call) 
   return fail(Code::unavailable, "the client is closed");
 }
 
-hirehall::Result<std::string> Runtime::call(wire::Kind kind, std::string body, Millis timeout_ms,
-                                            bool repeatable) {
+hirehall::Result<std::string> Runtime::call(wire::Kind kind, std::string body, Millis timeout_ms) {
+  if (body.size() > limits::frame_bytes_max - wire::header_bytes)
+    return fail(Code::too_large,
+                "a request of " + std::to_string(body.size()) + " bytes does not fit a frame");
   auto call = std::make_shared<Call>();
-  command([this, call, kind, body = std::move(body), timeout_ms, repeatable](Millis now) mutable {
-    auto ticket = session_.request(kind, std::move(body), {now + timeout_ms, repeatable}, now);
+  command([this, call, kind, body = std::move(body), timeout_ms](Millis now) mutable {
+    auto ticket = session_.request(kind, std::move(body), now + timeout_ms);
     calls_[ticket] = call;
   });
   return await(call);
@@ -266,17 +284,16 @@ hirehall::Result<std::uint64_t> Runtime::subscribe(Session::SubscribeSettings se
                                                    Millis timeout_ms) {
   auto call = std::make_shared<Call>();
   auto id = std::make_shared<std::uint64_t>(0);
-  command(
-      [this, call, id, settings = std::move(settings), callback = std::move(callback)](Millis now) mutable {
-        auto given = session_.subscribe(std::move(settings), now);
-        {
-          std::lock_guard lock(mutex_);
-          *id = given;
-          if (!callback) stored_[given];
-        }
-        callbacks_[given] = std::move(callback);
-        calls_[given] = call;
-      });
+  command([this, call, id, settings = std::move(settings), callback = std::move(callback)](Millis) mutable {
+    auto given = session_.subscribe(std::move(settings));
+    {
+      std::lock_guard lock(mutex_);
+      *id = given;
+      if (!callback) stored_[given];
+    }
+    callbacks_[given] = std::move(callback);
+    calls_[given] = call;
+  });
   std::unique_lock lock(mutex_);
   if (!changed_.wait_for(lock, for_ms(timeout_ms), [&] { return call->done || refused_ || stopping_; })) {
     auto given = *id;
@@ -312,8 +329,8 @@ bool Runtime::next_results(std::uint64_t subscription, Millis timeout_ms, const 
 }
 
 void Runtime::unsubscribe(std::uint64_t subscription) {
-  command([this, subscription](Millis now) {
-    session_.unsubscribe(subscription, now);
+  command([this, subscription](Millis) {
+    session_.unsubscribe(subscription);
     callbacks_.erase(subscription);
     calls_.erase(subscription);
   });

@@ -20,6 +20,9 @@
 
 namespace hirehall::client_core {
 
+// What would make a frame that the broker cannot take, so it must not be sent. nullopt: fit.
+std::optional<hirehall::Error> unfit(std::string_view options, const ItemView& item);
+
 // What receivers of one runtime share: a lock, a bell, and how many items are not settled.
 struct Settling {
   std::mutex mutex;
@@ -47,8 +50,7 @@ class Runtime : private Port, private Events {
   template <typename ItemOf>
   void submit_each(const std::shared_ptr<Receiver>& receiver, std::string_view options, std::size_t count,
                    ItemOf&& item_of);
-  hirehall::Result<std::string> call(wire::Kind kind, std::string body, Millis timeout_ms,
-                                     bool repeatable = true);
+  hirehall::Result<std::string> call(wire::Kind kind, std::string body, Millis timeout_ms);
 
   hirehall::Result<std::uint64_t> subscribe(Session::SubscribeSettings settings, OnResults callback,
                                             Millis timeout_ms);
@@ -85,7 +87,7 @@ class Runtime : private Port, private Events {
 
   void run();
   void run_commands(Millis now);
-  void feed_submits(Millis now);
+  void feed_submits();
   void flush_outbox();
   void park(Millis now);
   void give_up();
@@ -137,7 +139,15 @@ void Runtime::submit_each(const std::shared_ptr<Receiver>& receiver, std::string
       return receiver->settled(count - i);
     }
     auto end = std::min(count, i + settings_.batches.items_max);
-    for (; i < end; ++i) batcher_.add(receiver, i, options, item_of(i));
+    for (; i < end; ++i) {
+      const ItemView item = item_of(i);
+      if (auto error = unfit(options, item)) {
+        receiver->refused(i, *error);
+        receiver->settled(1);
+        continue;
+      }
+      batcher_.add(receiver, i, options, item);
+    }
     wake_if_parked(lock);
   }
 }

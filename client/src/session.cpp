@@ -18,15 +18,6 @@ constexpr Millis patient_greeting_ms = 5'000;
 constexpr Millis reopen_max_ms = 10'000;
 constexpr int silent_intervals_max = 3;
 
-hirehall::Error lost_answer() {
-  return {Code::unavailable,
-          "the connection was lost before the answer came, and this request is not repeated by itself: its "
-          "outcome is "
-          "unknown; look before you try again",
-          {},
-          0};
-}
-
 }  // namespace
 
 Session::Session(Settings settings, Port& port, Events& events)
@@ -120,7 +111,7 @@ Millis Session::next_tick() const {
   }
   if (phase_ == Phase::ready && held_) next = std::min(next, submits_held_until_);
   for (const auto& [ticket, request] : requests_)
-    if (request.settings.deadline > 0) next = std::min(next, request.settings.deadline);
+    if (request.deadline > 0) next = std::min(next, request.deadline);
   return next;
 }
 
@@ -205,16 +196,9 @@ void Session::on_welcome(std::string_view body, Millis now) {
     subscription_of_ticket_.erase(subscription.ticket);
     subscription.ticket = 0;
   }
-  std::vector<std::uint64_t> lost;
   ticket_of_.clear();
-  for (auto& [ticket, request] : requests_) {
-    if (request.number != 0 && !request.settings.repeatable)
-      lost.push_back(ticket);
-    else
-      send_request(request), ticket_of_[request.number] = ticket;
-  }
-  for (auto ticket : lost) answer(ticket, tl::unexpected(lost_answer()));
-  for (auto& [id, subscription] : subscriptions_) send_subscribe(subscription, now);
+  for (auto& [ticket, request] : requests_) send_request(request), ticket_of_[request.number] = ticket;
+  for (auto& [id, subscription] : subscriptions_) send_subscribe(id, subscription);
   events_.became_ready();
 }
 
@@ -243,11 +227,7 @@ void Session::on_error(std::uint64_t number, std::string_view body, Millis now) 
     if (number == hello_number_) on_hello_error(error, now);
     return;
   }
-  if (error.code == Code::unknown_session) {
-    // This request was surely not carried out, so even one that is not repeatable may be sent again.
-    if (auto at = ticket_of_.find(number); at != ticket_of_.end()) requests_[at->second].number = 0;
-    return say_hello(now);
-  }
+  if (error.code == Code::unknown_session) return say_hello(now);
   if (auto at = ticket_of_.find(number); at != ticket_of_.end())
     return answer(at->second, tl::unexpected(error));
   if (auto index = find_by_request(number); index < submits_.size()) on_submit_error(index, error, now);
@@ -257,13 +237,12 @@ void Session::on_ok(std::uint64_t number, std::string_view body) {
   if (auto at = ticket_of_.find(number); at != ticket_of_.end()) answer(at->second, body);
 }
 
-std::uint64_t Session::request(wire::Kind kind, std::string body, RequestSettings settings, Millis now) {
-  (void)now;
+std::uint64_t Session::request(wire::Kind kind, std::string body, Millis deadline) {
   auto ticket = next_ticket_++;
   auto& request = requests_[ticket];
   request.kind = kind;
   request.body = std::move(body);
-  request.settings = settings;
+  request.deadline = deadline;
   if (phase_ == Phase::ready) send_request(request), ticket_of_[request.number] = ticket;
   return ticket;
 }
@@ -293,7 +272,7 @@ void Session::answer(std::uint64_t ticket, const hirehall::Result<std::string_vi
 void Session::expire_requests(Millis now) {
   std::vector<std::uint64_t> late;
   for (const auto& [ticket, request] : requests_)
-    if (request.settings.deadline > 0 && now >= request.settings.deadline) late.push_back(ticket);
+    if (request.deadline > 0 && now >= request.deadline) late.push_back(ticket);
   for (auto ticket : late) {
     hirehall::Error error{Code::timeout, "the broker did not answer in time", {}, 0};
     if (phase_ != Phase::ready) error = {Code::unreachable, "no broker answers", {}, 0};

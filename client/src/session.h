@@ -91,16 +91,12 @@ class Session {
   // Submitting. submit() only while window_open().
   bool window_open() const;
   std::size_t in_flight() const { return unanswered_; }
-  void submit(Batch batch, Millis now);
+  void submit(Batch batch);
   void fail_submits(const hirehall::Error& error);  // gives up everything unanswered
 
-  // Any other request. One that is not repeatable fails, rather than being sent again, when its answer may
-  // have been lost with the connection. deadline: then it is answered `timeout`; 0 = none.
-  struct RequestSettings {
-    Millis deadline = 0;
-    bool repeatable = true;
-  };
-  std::uint64_t request(wire::Kind kind, std::string body, RequestSettings settings, Millis now);
+  // // Any other request; sent again after a reconnect (the protocol makes that safe for all of them).
+  // deadline: then it is answered `timeout`, or `unreachable`; 0 = none.
+  std::uint64_t request(wire::Kind kind, std::string body, Millis deadline);
   void forget(std::uint64_t ticket) { requests_.erase(ticket); }
 
   // A stream of results. The subscription is renewed by itself after a reconnect, from its last position.
@@ -110,9 +106,9 @@ class Session {
     Position position;
     std::size_t window_bytes = 4u << 20;
   };
-  std::uint64_t subscribe(SubscribeSettings settings, Millis now);  // answered() tells when it stands
+  std::uint64_t subscribe(SubscribeSettings settings);  // answered() tells when it stands
   void seen(std::uint64_t subscription, Position position, std::size_t bytes);
-  void unsubscribe(std::uint64_t subscription, Millis now);
+  void unsubscribe(std::uint64_t subscription);
 
   const Counters& counters() const { return counters_; }
   const std::string& tenant() const { return tenant_; }
@@ -128,7 +124,7 @@ class Session {
   struct Request {
     wire::Kind kind = wire::Kind::get;
     std::string body;
-    RequestSettings settings;
+    Millis deadline = 0;
     std::uint64_t number = 0;  // of the latest transmission; 0 = not sent
   };
   struct Subscription {
@@ -155,7 +151,7 @@ class Session {
   void renumber(std::uint64_t first);
   void transmit(Submitted& record);
   void send_request(Request& request);
-  void send_subscribe(Subscription& subscription, Millis now);
+  void send_subscribe(std::uint64_t id, Subscription& subscription);
   void answer(std::uint64_t ticket, const hirehall::Result<std::string_view>& body);
   void on_subscribed(std::uint64_t id, const hirehall::Result<std::string_view>& body);
   void expire_requests(Millis now);

@@ -36,18 +36,15 @@ void read_result(Reader& r, PushedResult& item) {
 
 }  // namespace
 
-std::uint64_t Session::subscribe(SubscribeSettings settings, Millis now) {
+std::uint64_t Session::subscribe(SubscribeSettings settings) {
   auto id = next_ticket_++;
   auto& subscription = subscriptions_[id];
   subscription.settings = std::move(settings);
-  if (phase_ == Phase::ready) send_subscribe(subscription, now);
+  if (phase_ == Phase::ready) send_subscribe(id, subscription);
   return id;
 }
 
-void Session::send_subscribe(Subscription& subscription, Millis now) {
-  std::uint64_t id = 0;
-  for (const auto& [key, value] : subscriptions_)
-    if (&value == &subscription) id = key;
+void Session::send_subscribe(std::uint64_t id, Subscription& subscription) {
   subscription.server = 0;
   subscription.unseen_bytes = 0;
   const auto& s = subscription.settings;
@@ -64,7 +61,7 @@ void Session::send_subscribe(Subscription& subscription, Millis now) {
     w.uint(s.position.index);
   }
   w.entry_uint("window_bytes", s.window_bytes);
-  subscription.ticket = request(wire::Kind::subscribe, std::move(body), {}, now);
+  subscription.ticket = request(wire::Kind::subscribe, std::move(body), 0);
   subscription_of_ticket_[subscription.ticket] = id;
 }
 
@@ -144,7 +141,7 @@ void Session::seen(std::uint64_t id, Position position, std::size_t bytes) {
   sent_since_tick_ = true;
 }
 
-void Session::unsubscribe(std::uint64_t id, Millis now) {
+void Session::unsubscribe(std::uint64_t id) {
   auto at = subscriptions_.find(id);
   if (at == subscriptions_.end()) return;
   if (at->second.server != 0 && phase_ == Phase::ready) {
@@ -152,7 +149,7 @@ void Session::unsubscribe(std::uint64_t id, Millis now) {
     Writer w(body);
     w.map(1);
     w.entry_uint("subscription", at->second.server);
-    forget(request(wire::Kind::unsubscribe, std::move(body), {}, now));
+    forget(request(wire::Kind::unsubscribe, std::move(body), 0));
   }
   subscriptions_.erase(at);
 }

@@ -47,8 +47,7 @@ bool Session::window_open() const {
          submits_.size() < limits::batches_in_flight_max && unanswered_bytes_ < credit_bytes_;
 }
 
-void Session::submit(Batch batch, Millis now) {
-  (void)now;
+void Session::submit(Batch batch) {
   HH_CHECK(window_open(), "a batch was given to a session whose window is closed");
   auto& record = submits_.emplace_back();
   record.batch = std::move(batch);

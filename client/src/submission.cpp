@@ -18,6 +18,7 @@ void Submission::State::accepted(std::size_t index, std::string_view raw_id) {
 }
 
 void Submission::State::refused(std::size_t index, const hirehall::Error& error) {
+  std::lock_guard lock(settling->mutex);  // the user's thread refuses what is too large to be sent
   refusals.push_back({index, to_public(error)});
 }
 

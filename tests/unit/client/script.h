@@ -97,7 +97,7 @@ class Script : public Port, public Events {
     while (session.window_open()) {
       auto batch = batcher.take(session.in_flight());
       if (!batch) return;
-      session.submit(std::move(*batch), now);
+      session.submit(std::move(*batch));
     }
   }
   void submit(std::string_view payload) { add("echo", payload), pump(); }

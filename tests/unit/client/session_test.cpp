@@ -34,7 +34,7 @@ TEST(Hello, GoesOnWithTheBatchNumberTheBrokerNames) {
 TEST(Hello, DeniedEndsEverythingWithTheReason) {
   Script s;
   s.session.opened(s.now);
-  auto ticket = s.session.request(wire::Kind::stats, empty_map(), {}, s.now);
+  auto ticket = s.session.request(wire::Kind::stats, empty_map(), 0);
   s.say_error(s.next().header.request, Code::denied);
   EXPECT_EQ(s.refusal, "denied");
   EXPECT_EQ(s.answers, (std::vector<std::pair<std::uint64_t, std::string>>{{ticket, "denied"}}));
@@ -269,7 +269,7 @@ TEST(Liveness, LongOutagesAreMetWithFullJitterUpToTenSeconds) {
 TEST(Request, IsAnsweredOnceWithTheBodyOfOk) {
   Script s;
   s.open();
-  auto ticket = s.session.request(wire::Kind::stats, empty_map(), {}, s.now);
+  auto ticket = s.session.request(wire::Kind::stats, empty_map(), 0);
   auto frame = s.next();
   s.say(wire::Kind::ok, frame.header.request, empty_map());
   s.say(wire::Kind::ok, frame.header.request, empty_map());
@@ -279,7 +279,7 @@ TEST(Request, IsAnsweredOnceWithTheBodyOfOk) {
 TEST(Request, IsSentAgainAfterAReconnect) {
   Script s;
   s.open();
-  auto ticket = s.session.request(wire::Kind::get, empty_map(), {}, s.now);
+  auto ticket = s.session.request(wire::Kind::get, empty_map(), 0);
   s.next();
   s.session.disconnected(s.now);
   s.session.opened(s.now);
@@ -290,23 +290,10 @@ TEST(Request, IsSentAgainAfterAReconnect) {
   EXPECT_EQ(s.answers.back(), (std::pair<std::uint64_t, std::string>{ticket, "ok"}));
 }
 
-TEST(Request, ThatMustNotRunTwiceFailsWhenItsAnswerMayBeLost) {
-  Script s;
-  s.open();
-  auto ticket =
-      s.session.request(wire::Kind::dead_retry, empty_map(), {.deadline = 0, .repeatable = false}, s.now);
-  s.next();
-  s.session.disconnected(s.now);
-  s.session.opened(s.now);
-  s.welcome(1, true);
-  EXPECT_TRUE(s.silent());
-  EXPECT_EQ(s.answers.back(), (std::pair<std::uint64_t, std::string>{ticket, "unavailable"}));
-}
-
 TEST(Request, EndsAtItsDeadline) {
   Script s;
   s.open();
-  auto ticket = s.session.request(wire::Kind::get, empty_map(), {.deadline = s.now + 100}, s.now);
+  auto ticket = s.session.request(wire::Kind::get, empty_map(), s.now + 100);
   EXPECT_LE(s.session.next_tick(), s.now + 100);
   s.advance(100);
   EXPECT_EQ(s.answers.back(), (std::pair<std::uint64_t, std::string>{ticket, "timeout"}));
@@ -339,7 +326,7 @@ std::string push_body(std::uint64_t number, std::uint64_t commit, std::string_vi
 TEST(Results, ArePushedWithTheirErrors) {
   Script s;
   s.open();
-  auto id = s.session.subscribe({}, s.now);
+  auto id = s.session.subscribe({});
   s.say(wire::Kind::ok, s.next().header.request, subscribed_body(7));
   EXPECT_EQ(s.answers, (std::vector<std::pair<std::uint64_t, std::string>>{{id, "ok"}}));
   s.say(wire::Kind::results, 0, push_body(7, 5, "hi"));
@@ -349,7 +336,7 @@ TEST(Results, ArePushedWithTheirErrors) {
 TEST(Results, APushThatCameBeforeIsNotDeliveredAgain) {
   Script s;
   s.open();
-  s.session.subscribe({}, s.now);
+  s.session.subscribe({});
   s.say(wire::Kind::ok, s.next().header.request, subscribed_body(7));
   s.say(wire::Kind::results, 0, push_body(7, 5, "hi"));
   s.say(wire::Kind::results, 0, push_body(7, 5, "hi"));
@@ -359,7 +346,7 @@ TEST(Results, APushThatCameBeforeIsNotDeliveredAgain) {
 TEST(Results, AfterAReconnectTheStreamGoesOnFromTheLastPosition) {
   Script s;
   s.open();
-  s.session.subscribe({}, s.now);
+  s.session.subscribe({});
   s.say(wire::Kind::ok, s.next().header.request, subscribed_body(7));
   s.say(wire::Kind::results, 0, push_body(7, 5, "hi"));
   s.session.disconnected(s.now);
@@ -376,7 +363,7 @@ TEST(Results, AfterAReconnectTheStreamGoesOnFromTheLastPosition) {
 TEST(Results, WindowIsFreedBeforeHalfOfItIsUsed) {
   Script s;
   s.open();
-  s.session.subscribe({.queue = {}, .has_position = false, .position = {}, .window_bytes = 4000}, s.now);
+  s.session.subscribe({.queue = {}, .has_position = false, .position = {}, .window_bytes = 4000});
   s.say(wire::Kind::ok, s.next().header.request, subscribed_body(7));
   s.say(wire::Kind::results, 0, push_body(7, 5, std::string(900, 'x')));
   EXPECT_TRUE(s.silent());
@@ -387,7 +374,7 @@ TEST(Results, WindowIsFreedBeforeHalfOfItIsUsed) {
 TEST(Results, AGapIsReported) {
   Script s;
   s.open();
-  s.session.subscribe({}, s.now);
+  s.session.subscribe({});
   s.say(wire::Kind::ok, s.next().header.request, subscribed_body(7));
   s.say(wire::Kind::results, 0, push_body(7, 9, "hi", true));
   EXPECT_EQ(s.heard.back(), "gap");
@@ -409,7 +396,7 @@ TEST(HostileBroker, TruncatedAnswersSettleNothing) {
 TEST(HostileBroker, TruncatedPushesDeliverNothing) {
   Script s;
   s.open();
-  s.session.subscribe({}, s.now);
+  s.session.subscribe({});
   s.say(wire::Kind::ok, s.next().header.request, subscribed_body(7));
   auto body = push_body(7, 5, "hi");
   for (std::size_t cut = 0; cut + 1 < body.size(); ++cut) s.say(wire::Kind::results, 0, body.substr(0, cut));
