@@ -12,13 +12,10 @@
 
 namespace hirehall::server {
 
-// The page as Prometheus text, without the figures of the process.
-std::string render_metrics(const MetricsPage& page);
-
 class MetricsServer {
  public:
-  // `listen` is ADDRESS:PORT, an IPv4 address or [IPv6]; port 0 = the kernel picks. There is no
-  // authentication: anything but loopback is refused. Not ready and healthy until the first page.
+  // `listen` is ADDRESS:PORT, an IPv4 address, [IPv6] or localhost; port 0 = the kernel picks. There is no
+  // authentication: anything but loopback is refused. Neither healthy nor ready until the first page.
   static Result<std::unique_ptr<MetricsServer>> start(std::string_view listen);
   ~MetricsServer();
   MetricsServer(const MetricsServer&) = delete;
@@ -26,13 +23,12 @@ class MetricsServer {
 
   std::string address() const;  // ADDRESS:PORT as bound
 
-  // Command thread. Filling a page costs more than publishing it: do it when due, at most five times a
-  // second.
-  bool due(std::int64_t monotonic_ms) const;
-  void publish(std::shared_ptr<const MetricsPage> page, std::int64_t monotonic_ms);
-  // Once per turn of the loop (also idle ones, at least each second): /healthz fails 5 s after the last.
-  // CLOCK_MONOTONIC milliseconds, as monotonic_ms() gives.
-  void turned(std::int64_t monotonic_ms);
+  // Command thread only. Filling a page costs more than publishing it: do it when due, five times a second.
+  bool due(std::int64_t now_ms) const;
+  void publish(std::shared_ptr<const MetricsPage> page, std::int64_t now_ms);
+  // Each turn of the loop (also idle ones, at least each second): /healthz fails 5 s after the last.
+  // `now_ms` is CLOCK_MONOTONIC in milliseconds, as monotonic_ms() reads it.
+  void turned(std::int64_t now_ms);
   static std::int64_t monotonic_ms();
 
  private:

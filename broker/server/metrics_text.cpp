@@ -1,0 +1,270 @@
+#include "broker/server/metrics_text.h"
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
+#include <algorithm>
+#include <limits>
+#include <sstream>
+#include <utility>
+
+#include "common/error.h"
+#include "common/version.h"
+#include "common/wire.h"
+
+namespace hirehall::server {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+using Labels = std::vector<ClientMetric::Label>;
+
+// Collects families in the order in which they are shown.
+class Families {
+ public:
+  void begin(const char* name, const char* help, MetricType type) {
+    families_.push_back(MetricFamily{std::string("hirehall_") + name, help, type, {}});
+  }
+  void begin_process(const char* name, const char* help, MetricType type) {
+    families_.push_back(MetricFamily{std::string("process_") + name, help, type, {}});
+  }
+
+  template <typename Number>
+  void value(Number number, Labels labels = {}) {
+    ClientMetric metric;
+    metric.label = std::move(labels);
+    if (families_.back().type == MetricType::Counter) {
+      metric.counter.value = static_cast<double>(number);
+    } else {
+      metric.gauge.value = static_cast<double>(number);
+    }
+    families_.back().metric.push_back(std::move(metric));
+  }
+
+  void histogram(const DurationHistogram& source, Labels labels = {}) {
+    ClientMetric metric;
+    metric.label = std::move(labels);
+    std::uint64_t below = 0;
+    for (std::size_t i = 0; i < source.counts.size(); ++i) {
+      below += source.counts[i];
+      const double bound = i < DurationHistogram::bounds_us.size()
+                               ? static_cast<double>(DurationHistogram::bounds_us[i]) * 1e-6
+                               : std::numeric_limits<double>::infinity();
+      metric.histogram.bucket.push_back({below, bound});
+    }
+    metric.histogram.sample_count = below;
+    metric.histogram.sample_sum = static_cast<double>(source.sum_us) * 1e-6;
+    families_.back().metric.push_back(std::move(metric));
+  }
+
+  template <typename Number>
+  void counter(const char* name, const char* help, Number number) {
+    begin(name, help, MetricType::Counter);
+    value(number);
+  }
+  template <typename Number>
+  void gauge(const char* name, const char* help, Number number) {
+    begin(name, help, MetricType::Gauge);
+    value(number);
+  }
+
+  const std::vector<MetricFamily>& all() const { return families_; }
+
+ private:
+  std::vector<MetricFamily> families_;
+};
+
+std::string text(std::string_view view) {
+  return std::string(view);
+}
+
+void add(DurationHistogram& sum, const DurationHistogram& part) {
+  for (std::size_t i = 0; i < sum.counts.size(); ++i) sum.counts[i] += part.counts[i];
+  sum.sum_us += part.sum_us;
+}
+
+void add(QueueProbe& sum, const QueueProbe& part) {
+  for (std::size_t i = 0; i < sum.tasks.size(); ++i) sum.tasks[i] += part.tasks[i];
+  for (std::size_t i = 0; i < sum.attempts.size(); ++i) sum.attempts[i] += part.attempts[i];
+  sum.submitted += part.submitted;
+  sum.dead += part.dead;
+  sum.oldest_ms = std::max(sum.oldest_ms, part.oldest_ms);
+  add(sum.wait, part.wait);
+  add(sum.run, part.run);
+}
+
+// The queues as they are labelled: the first ones by themselves, the rest as one. Queues keep their places,
+// so a queue does not change its label between two pages.
+std::vector<const QueueProbe*> labelled(const MetricsPage& page, QueueProbe& rest) {
+  std::vector<const QueueProbe*> shown;
+  for (const auto& queue : page.queues) {
+    if (shown.size() < queues_shown_max) {
+      shown.push_back(&queue);
+    } else {
+      add(rest, queue);
+    }
+  }
+  if (page.queues.size() > queues_shown_max) {
+    rest.queue = queue_label_rest;
+    shown.push_back(&rest);
+  }
+  return shown;
+}
+
+void add_queues(Families& out, const std::vector<const QueueProbe*>& queues) {
+  out.begin("tasks", "Tasks that have not ended, by queue and state.", MetricType::Gauge);
+  for (const auto* q : queues) {
+    for (auto state : {State::scheduled, State::ready, State::leased, State::suspended}) {
+      out.value(q->tasks[static_cast<std::size_t>(state)],
+                {{"queue", q->queue}, {"state", text(name_of(state))}});
+    }
+  }
+  out.begin("tasks_submitted_total", "Tasks accepted, by queue.", MetricType::Counter);
+  for (const auto* q : queues) out.value(q->submitted, {{"queue", q->queue}});
+  out.begin("task_attempts_total", "Attempts that ended, by queue and outcome.", MetricType::Counter);
+  for (const auto* q : queues) {
+    for (std::size_t i = 0; i < q->attempts.size(); ++i) {
+      out.value(q->attempts[i], {{"queue", q->queue}, {"outcome", text(name_of(static_cast<Outcome>(i)))}});
+    }
+  }
+  out.begin("dead_letters", "Failed tasks that lie in the dead letters, by queue.", MetricType::Gauge);
+  for (const auto* q : queues) out.value(q->dead, {{"queue", q->queue}});
+  out.begin("queue_oldest_task_age_seconds", "Age of the oldest ready task, 0 when there is none.",
+            MetricType::Gauge);
+  for (const auto* q : queues) out.value(static_cast<double>(q->oldest_ms) * 1e-3, {{"queue", q->queue}});
+  out.begin("task_wait_seconds", "Time from ready to awarded.", MetricType::Histogram);
+  for (const auto* q : queues) out.histogram(q->wait, {{"queue", q->queue}});
+  out.begin("task_run_seconds", "Time from awarded to the outcome of the attempt.", MetricType::Histogram);
+  for (const auto* q : queues) out.histogram(q->run, {{"queue", q->queue}});
+}
+
+void add_workers(Families& out, const MetricsPage& page) {
+  out.begin("workers", "Workers by state; away: leases held but no connection.", MetricType::Gauge);
+  out.value(page.workers.connected, {{"state", "connected"}});
+  out.value(page.workers.draining, {{"state", "draining"}});
+  out.value(page.workers.away, {{"state", "away"}});
+  out.begin("worker_slots", "Slots of all workers by state.", MetricType::Gauge);
+  out.value(page.workers.slots_busy, {{"state", "busy"}});
+  out.value(page.workers.slots_idle, {{"state", "idle"}});
+  out.counter("lease_expirations_total", "Leases that ended because the worker gave no sign of life.",
+              page.lease_expirations);
+  out.counter("limit_delays_total", "Awards put off because a limit was full.", page.limit_delays);
+  out.counter("stale_results_total", "Results that came after their lease was over and changed nothing.",
+              page.stale_results);
+}
+
+void add_books(Families& out, const BooksProbe& books) {
+  out.begin("books_tasks", "The books: accepted = queued + leased + suspended + kept + removed.",
+            MetricType::Gauge);
+  out.value(books.accepted, {{"account", "accepted"}});
+  out.value(books.queued, {{"account", "queued"}});
+  out.value(books.leased, {{"account", "leased"}});
+  out.value(books.suspended, {{"account", "suspended"}});
+  out.value(books.kept, {{"account", "terminal_kept"}});
+  out.value(books.removed, {{"account", "terminal_removed"}});
+}
+
+constexpr std::pair<wire::Kind, const char*> kind_labels[] = {
+    {wire::Kind::hello, "hello"},
+    {wire::Kind::heartbeat, "heartbeat"},
+    {wire::Kind::submit, "submit"},
+    {wire::Kind::get, "get"},
+    {wire::Kind::wait, "wait"},
+    {wire::Kind::cancel, "cancel"},
+    {wire::Kind::list, "list"},
+    {wire::Kind::answer, "answer"},
+    {wire::Kind::subscribe, "subscribe"},
+    {wire::Kind::seen, "seen"},
+    {wire::Kind::unsubscribe, "unsubscribe"},
+    {wire::Kind::queue_list, "queue_list"},
+    {wire::Kind::queue_show, "queue_show"},
+    {wire::Kind::queue_set, "queue_set"},
+    {wire::Kind::pause, "pause"},
+    {wire::Kind::resume, "resume"},
+    {wire::Kind::dead_list, "dead_list"},
+    {wire::Kind::dead_retry, "dead_retry"},
+    {wire::Kind::worker_list, "worker_list"},
+    {wire::Kind::stats, "stats"},
+    {wire::Kind::explain, "explain"},
+    {wire::Kind::register_worker, "register_worker"},
+    {wire::Kind::finish, "finish"},
+    {wire::Kind::worker_heartbeat, "worker_heartbeat"},
+    {wire::Kind::holding, "holding"},
+    {wire::Kind::report, "report"},
+    {wire::Kind::drain, "drain"},
+};
+
+void add_wire(Families& out, const MetricsPage& page) {
+  out.begin("messages_total", "Messages received, by kind.", MetricType::Counter);
+  std::uint64_t other = 0;
+  for (auto count : page.messages) other += count;
+  for (const auto& [kind, label] : kind_labels) {
+    const auto count = page.messages[static_cast<std::size_t>(kind)];
+    out.value(count, {{"kind", label}});
+    other -= count;
+  }
+  out.value(other, {{"kind", "other"}});
+  out.counter("malformed_total", "Frames that could not be decoded.", page.malformed);
+  out.begin("refused_total", "Requests and items refused, by error code.", MetricType::Counter);
+  for (std::size_t i = 1; i <= static_cast<std::size_t>(Code::internal); ++i) {
+    out.value(page.refused[i], {{"code", text(name_of(static_cast<Code>(i)))}});
+  }
+  out.begin("authentications_total", "Connections judged by their key, by verdict.", MetricType::Counter);
+  out.value(page.authenticated, {{"verdict", "accepted"}});
+  out.value(page.not_authenticated, {{"verdict", "refused"}});
+  out.gauge("sessions", "Sessions of clients and workers.", page.sessions);
+}
+
+void add_store(Families& out, const MetricsPage& page) {
+  out.counter("commits_total", "Commit batches made durable.", page.commits);
+  out.counter("syncs_total", "Syncs of the write-ahead log.", page.syncs);
+  out.counter("commit_bytes_total", "Bytes of commit batches.", page.commit_bytes);
+  out.begin("commit_seconds", "Time from handing a batch over to its being synced.", MetricType::Histogram);
+  out.histogram(page.commit);
+  out.gauge("store_free_bytes", "Free space of the file system under the store.", page.store_free_bytes);
+  out.gauge("store_used_bytes", "Space taken by the store.", page.store_used_bytes);
+  out.gauge("resident_window_bytes", "Task bodies and entries kept in memory.", page.window_bytes);
+}
+
+void add_clock(Families& out, const MetricsPage& page) {
+  out.counter("clock_steps_total", "Steps of the wall clock over 60 s.", page.clock_steps);
+  out.gauge("clock_held", "1 while a clock step is in doubt and nothing expires.", page.clock_held ? 1 : 0);
+  out.gauge("ready", "1 when /readyz says ready.", page.not_ready.empty() ? 1 : 0);
+  out.begin("build_info", "The version of the broker; always 1.", MetricType::Gauge);
+  out.value(1, {{"version", text(software_version())}});
+}
+
+void add_process(Families& out, const ProcessFigures& process) {
+  const auto one = [&out](const char* name, const char* help, MetricType type, auto number) {
+    out.begin_process(name, help, type);
+    out.value(number);
+  };
+  one("resident_memory_bytes", "Resident memory.", MetricType::Gauge, process.resident_bytes);
+  one("virtual_memory_bytes", "Virtual memory.", MetricType::Gauge, process.virtual_bytes);
+  one("cpu_seconds_total", "User and system time.", MetricType::Counter, process.cpu_seconds);
+  one("start_time_seconds", "Start of the process since the Unix epoch.", MetricType::Gauge,
+      process.start_time_seconds);
+  one("open_fds", "Open file descriptors.", MetricType::Gauge, process.open_files);
+  one("max_fds", "Most file descriptors the process may have.", MetricType::Gauge, process.open_files_max);
+  one("threads", "Threads.", MetricType::Gauge, process.threads);
+}
+
+}  // namespace
+
+std::string render_page(const MetricsPage& page, const ProcessFigures& process) {
+  Families out;
+  QueueProbe rest;
+  add_queues(out, labelled(page, rest));
+  add_workers(out, page);
+  add_books(out, page.books);
+  add_wire(out, page);
+  add_store(out, page);
+  add_clock(out, page);
+  add_process(out, process);
+  std::ostringstream stream;
+  prometheus::TextSerializer().Serialize(stream, out.all());
+  return std::move(stream).str();
+}
+
+}  // namespace hirehall::server
