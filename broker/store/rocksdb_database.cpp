@@ -99,6 +99,8 @@ Result<std::unique_ptr<Database>> Database::open(const Settings& settings) {
   return database;
 }
 
+Database::Database(std::string path) : path_(std::move(path)) {}
+
 Database::~Database() {
   if (!db_) return;
   for (rocksdb::ColumnFamilyHandle* handle : families_) {

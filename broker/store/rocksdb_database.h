@@ -50,7 +50,7 @@ class Database {
   std::unique_ptr<View> view() const;
 
  private:
-  explicit Database(std::string path) : path_(std::move(path)) {}
+  explicit Database(std::string path);
   Result<std::string> meta(std::string_view key) const;  // not_found
 
   std::string path_;

@@ -31,18 +31,27 @@ std::uint64_t bytes_below(const std::string& directory) {
 
 }  // namespace
 
-SpaceGuard::SpaceGuard(std::string directory, std::string reserve_path, SpaceLimits limits)
-    : directory_(std::move(directory)), reserve_path_(std::move(reserve_path)), limits_(limits) {
+Result<Space> measure_disk(const std::string& directory) {
+  struct statvfs disk {};
+  while (::statvfs(directory.c_str(), &disk) != 0)
+    if (errno != EINTR) return system_failure("measure the free space of", directory, errno);
+  return Space{std::uint64_t{disk.f_bavail} * disk.f_frsize, std::uint64_t{disk.f_blocks} * disk.f_frsize, 0};
+}
+
+SpaceGuard::SpaceGuard(std::string directory, std::string reserve_path, SpaceLimits limits, Probe probe)
+    : directory_(std::move(directory)),
+      reserve_path_(std::move(reserve_path)),
+      limits_(limits),
+      probe_(std::move(probe)) {
   struct stat info {};
   holds_reserve_ = ::stat(reserve_path_.c_str(), &info) == 0 && info.st_blocks > 0;
 }
 
 Status SpaceGuard::measure() {
-  struct statvfs disk {};
-  while (::statvfs(directory_.c_str(), &disk) != 0)
-    if (errno != EINTR) return system_failure("measure the free space of", directory_, errno);
-  const std::uint64_t free = std::uint64_t{disk.f_bavail} * disk.f_frsize;
-  const std::uint64_t total = std::uint64_t{disk.f_blocks} * disk.f_frsize;
+  const auto disk = probe_(directory_);
+  if (!disk) return tl::unexpected(disk.error());
+  const std::uint64_t free = disk->free_bytes;
+  const std::uint64_t total = disk->total_bytes;
   const std::uint64_t low =
       std::max(std::min(limits_.free_bytes_min, total / 10), total / 100 * limits_.free_percent_min);
   const std::uint64_t reserve = std::min(limits_.reserve_bytes, total / 100);

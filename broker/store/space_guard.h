@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "broker/store/store.h"
@@ -16,10 +17,14 @@ struct SpaceLimits {
   std::uint64_t reserve_bytes = 64ull << 20;  // at most a hundredth of a small disk
 };
 
+// Free and total bytes of the file system that holds a directory.
+Result<Space> measure_disk(const std::string& directory);
+
 // measure() is called by one thread at a time; the rest by any.
 class SpaceGuard {
  public:
-  SpaceGuard(std::string directory, std::string reserve_path, SpaceLimits limits);
+  using Probe = std::function<Result<Space>(const std::string& directory)>;
+  SpaceGuard(std::string directory, std::string reserve_path, SpaceLimits limits, Probe probe = measure_disk);
 
   // Looks at the disk, closes or opens admission, gives the reserve up or takes it back.
   Status measure();
@@ -34,6 +39,7 @@ class SpaceGuard {
   const std::string directory_;
   const std::string reserve_path_;
   const SpaceLimits limits_;
+  const Probe probe_;
   std::atomic<std::uint64_t> free_ = 0;
   std::atomic<std::uint64_t> total_ = 0;
   std::atomic<std::uint64_t> used_ = 0;

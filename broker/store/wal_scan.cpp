@@ -74,8 +74,13 @@ class Scanner {
         return;
       }
       if (type == zero || type > last || header_bytes + length > bytes.size()) return damage(at);
-      if (masked(crc32c(bytes.substr(6, 1 + length))) != little_endian(bytes.substr(0, 4))) return damage(at);
-      fragment(type, bytes.substr(header_bytes, length), at);
+      // Damaged bytes, but the length may well be right: what follows proves itself by its own checksum.
+      // Searching at every offset instead would find records that somebody put into a payload.
+      const bool whole = masked(crc32c(bytes.substr(6, 1 + length))) == little_endian(bytes.substr(0, 4));
+      if (whole)
+        fragment(type, bytes.substr(header_bytes, length), at);
+      else
+        damage(at);
       bytes.remove_prefix(header_bytes + length);
     }
   }
