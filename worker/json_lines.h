@@ -1,0 +1,37 @@
+// The words of agents of kind process: one JSON object a line, both ways (docs/agents.md).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "common/error.h"
+#include "worker/attempt.h"
+#include "worker/definition.h"
+
+namespace hirehall::worker {
+
+// Lines to the program, each with its end of line.
+std::string agent_line(const Definition& definition);
+std::string run_line(const Attempt& attempt, const Shape& shape);
+std::string cancel_line(std::string_view reason);
+
+// One line from the program, taken apart.
+struct Utterance {
+  enum class What : std::uint8_t { outcome, progress, checkpoint, log, usage };
+  What what = What::log;
+  Outcome outcome = Outcome::failed;
+  std::string data;  // result, checkpoint, log text
+  std::string result_type;
+  std::string error_code;
+  std::string error;
+  std::string on;
+  std::string message;
+  std::int64_t delay_ms = 0;
+  std::uint64_t done = 0;
+  std::uint64_t total = 0;
+  std::vector<std::pair<std::string, double>> usage;
+};
+Result<Utterance> read_utterance(std::string_view line);  // bad_message: says what is wrong with the line
+
+}  // namespace hirehall::worker
