@@ -26,13 +26,15 @@ struct Key {
   rocksdb::Slice slice() const { return {bytes.data(), bytes.size()}; }
 };
 
-// The options of a store that is a queue of big records: nothing that a broker would not set as well.
+// The options of a store that is a queue of big records: nothing that a broker would not set as well. What is queued
+// lives too short to earn back a compression.
 rocksdb::Options store_options() {
   rocksdb::Options options;
   options.create_if_missing = true;
   options.error_if_exists = true;
   options.write_buffer_size = 64u << 20;
   options.max_background_jobs = 2;
+  options.compression = rocksdb::kNoCompression;
   return options;
 }
 
