@@ -38,6 +38,9 @@ struct Run {
   std::uint64_t arrival = 0;
 };
 
+// The reason of a stop with which the broker enforces a timeout (docs/protocol.md, section 7).
+inline constexpr std::string_view stop_for_timeout = "timeout";
+
 // Why an attempt is to end before it is done.
 struct Revocation {
   enum class Why : std::uint8_t { none, stop, lost, interrupt };

@@ -17,11 +17,26 @@ bool ended_before_begun(Board& board, const Attempt& attempt, Results& results) 
   if (!board.anything_revoked()) return false;
   auto revocation = board.revoked(attempt.token);
   if (revocation.why == Revocation::Why::none) return false;
-  auto outcome = revocation.why == Revocation::Why::stop ? Outcome::cancelled : Outcome::interrupted;
+  auto outcome = Outcome::interrupted;
+  if (revocation.why == Revocation::Why::stop)
+    outcome = revocation.reason == stop_for_timeout ? Outcome::timed_out : Outcome::cancelled;
   OutcomeExtras extras;
   extras.error = revocation.reason;
   results.add(attempt.token, outcome, {}, extras);
   return true;
+}
+
+Outcome settle(const Watch* watch, Outcome outcome, OutcomeExtras& extras, std::string& reason) {
+  if (outcome == Outcome::suspended && extras.on.empty()) extras.on = "input";
+  if (outcome != Outcome::cancelled) return outcome;
+  if (watch == nullptr || watch->why() == Watch::Why::none) {
+    extras.error_code = "bad_agent";
+    extras.error = "the agent said it was cancelled, but nobody had asked it to stop";
+    return Outcome::failed;
+  }
+  reason = watch->explanation();
+  extras.error = reason;
+  return watch->outcome();
 }
 
 void SingleExecutor::run(const Run& run, Results& results) {

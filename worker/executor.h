@@ -10,6 +10,7 @@
 #include "worker/attempt.h"
 #include "worker/board.h"
 #include "worker/definition.h"
+#include "worker/watch.h"
 
 namespace hirehall::worker {
 
@@ -53,6 +54,10 @@ class SingleExecutor : public Executor {
 
 // Wall-clock milliseconds, for the times that people read.
 Millis wall_ms();
+
+// What an agent's own word for its end counts as: who asked it to stop decides what "cancelled" is. `watch`
+// may be null; `reason` is storage for the text that extras.error then views.
+Outcome settle(const Watch* watch, Outcome outcome, OutcomeExtras& extras, std::string& reason);
 
 // If the attempt has been revoked before it began, writes its result and returns true.
 bool ended_before_begun(Board& board, const Attempt& attempt, Results& results);

@@ -148,11 +148,7 @@ class PluginExecutor : public SingleExecutor {
       return add_no_start(a, "the agent's process answered something unreadable", results);
     auto outcome = static_cast<Outcome>(number);
     std::string explanation;
-    if (outcome == Outcome::cancelled && watch.why() != Watch::Why::none) {
-      outcome = watch.outcome();
-      explanation = watch.explanation();
-      extras.error = explanation;
-    }
+    outcome = settle(&watch, outcome, extras, explanation);
     if (usage.size() > 1) extras.usage = usage;  // more than an empty map
     auto now = wall_ms();
     if (now > started_at) extras.started_at = started_at, extras.ended_at = now;

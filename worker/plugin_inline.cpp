@@ -36,8 +36,7 @@ class InlineHost {
     for (const auto& [what, amount] : usage_) w.str(what), w.real(amount);
     return out;
   }
-  // cancelled() said so, and why.
-  const Watch* told() const { return watch_ && watch_->why() != Watch::Why::none ? &*watch_ : nullptr; }
+  const Watch* watched() const { return watch_ ? &*watch_ : nullptr; }
 
  private:
   static InlineHost& from(void* self) { return *static_cast<InlineHost*>(self); }
@@ -131,11 +130,7 @@ class InlineExecutor : public Executor {
     if (timeout_ms > 0) place_.board.expect_by(place_.slot, 0);
     std::string_view data;
     Outcome outcome = read_result(returned, result, extras, data, reason_);
-    if (const Watch* told = host_.told(); told != nullptr && outcome == Outcome::cancelled) {
-      outcome = told->outcome();  // it stopped because we asked: what that counts as is ours to say
-      told_reason_ = told->explanation();
-      extras.error = told_reason_;
-    }
+    outcome = settle(host_.watched(), outcome, extras, told_reason_);
     std::string usage = host_.usage_map();
     extras.usage = usage;
     results.add(a.token, outcome, data, extras);

@@ -90,15 +90,13 @@ class ProcessExecutor : public SingleExecutor {
       answer.error_code = "too_large";
       answer.error = "the result is larger than 1 MiB";
     }
-    if (answer.outcome == Outcome::cancelled && watch.why() != Watch::Why::none) {
-      answer.outcome = watch.outcome();
-      answer.error = watch.explanation();
-    }
     extras.result_type = answer.result_type;
     extras.error_code = answer.error_code;
     extras.error = answer.error;
     extras.on = answer.on;
     extras.delay_ms = answer.delay_ms;
+    std::string explanation;
+    auto outcome = settle(&watch, answer.outcome, extras, explanation);
     std::string usage;
     if (!usage_.empty()) {
       msgpack::Writer w(usage);
@@ -108,7 +106,7 @@ class ProcessExecutor : public SingleExecutor {
     extras.usage = usage;
     extras.started_at = started_at;
     extras.ended_at = wall_ms();
-    results.add(a.token, answer.outcome, answer.data, extras);
+    results.add(a.token, outcome, answer.data, extras);
   }
 
   const Definition definition_;

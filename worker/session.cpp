@@ -247,8 +247,9 @@ void Session::on_ok(const wire::Frame& frame, Micros now, SessionOutput& out) {
     auto it = std::find_if(sent_.begin(), sent_.end(), [&](const auto& f) { return f.request == request; });
     if (it != sent_.end()) {
       round_trip_us_ += (static_cast<double>(now - it->sent_at) - round_trip_us_) / 8;
-      on_finish_ok(frame.body, now, out);
+      SentFinish finish = std::move(*it);
       sent_.erase(it);
+      on_finish_ok(frame.body, finish, out);
       return;
     }
   }

@@ -124,7 +124,8 @@ class Session {
   void on_lost(std::string_view body, SessionOutput& out);
   void on_ok(const wire::Frame& frame, Micros now, SessionOutput& out);
   void on_error(const wire::Frame& frame, Micros now, SessionOutput& out);
-  void on_finish_ok(std::string_view body, Micros now, SessionOutput& out);
+  void on_finish_ok(std::string_view body, const SentFinish& finish, SessionOutput& out);
+  void finish_otherwise(Token token, Code code, SessionOutput& out);
   void lose(Token token, SessionOutput& out);
   void resend(Micros now, SessionOutput& out);
   void renumber(std::uint64_t first);

@@ -240,14 +240,45 @@ void Session::send_finish(SentFinish& finish, Micros now, SessionOutput& out) {
   out.frames.push_back(std::make_shared<const std::string>(std::move(frame)));
 }
 
-void Session::on_finish_ok(std::string_view body, Micros /*now*/, SessionOutput& out) {
+void Session::on_finish_ok(std::string_view body, const SentFinish& finish, SessionOutput& out) {
   Reader r(body);
   auto n = r.array();
-  for (std::size_t i = 0; i < n && r.ok(); ++i) r.skip();
-  if (!r.ok()) return malformed("answer to finish", out);
-  counters_.stale += n;
-  if (n > 0)
-    out.warnings.push_back(std::to_string(n) + " results came after their lease was over and were dropped");
+  std::uint64_t stale = 0;
+  for (std::size_t i = 0; i < n && r.ok(); ++i) {
+    auto parts = r.array();
+    if (parts < 2) r.fail();
+    auto index = r.uint();
+    auto code = static_cast<Code>(r.uint());
+    for (std::size_t k = 2; k < parts && r.ok(); ++k) r.skip();
+    if (!r.ok() || index >= finish.tokens.size()) break;
+    if (code == Code::stale)
+      ++stale;
+    else
+      finish_otherwise(finish.tokens[index], code, out);
+  }
+  if (!r.ok()) malformed("answer to finish", out);
+  counters_.stale += stale;
+  counters_.finished += finish.tokens.size() - n;
+  if (stale > 0)
+    out.warnings.push_back(std::to_string(stale) +
+                           " results came after their lease was over and were dropped");
+}
+
+// The broker would not have this outcome and left the lease as it was: the attempt ends as failed instead.
+void Session::finish_otherwise(Token token, Code code, SessionOutput& out) {
+  ++counters_.refused;
+  std::string error = "the broker refused the outcome: " + std::string(name_of(code));
+  OutcomeExtras extras;
+  extras.error_code = name_of(code);
+  extras.error = error;
+  Results instead;
+  instead.add(token, Outcome::failed_final, {}, extras);
+  pending_items_ += instead.items();
+  pending_tokens_.push_back(token);
+  pending_ends_.push_back(static_cast<std::uint32_t>(pending_items_.size()));
+  held_hash_ ^= mix(token);
+  ++held_count_;
+  out.warnings.push_back(std::move(error));
 }
 
 void Session::resend(Micros now, SessionOutput& out) {
