@@ -33,42 +33,44 @@ Tick EngineClock::tick(std::int64_t monotonic_ms, std::int64_t wall_ms) {
   wall_ = wall_ms;
   const std::int64_t offset = wall_ms - monotonic_;
 
-  notice(offset, tick);
-  if (!held_) believed_ += slew(elapsed, offset - believed_, offset_carry_);
+  const bool believe = notice(offset, tick);
+  if (believe) {
+    believed_ = offset;
+  } else if (!held_) {
+    believed_ += slew(elapsed, offset - believed_, offset_carry_);
+  }
   // Equal to running by the believed wall clock, unless engine time is ahead of it after a step back: then it
   // goes slow.
   const std::int64_t behind = monotonic_ + believed_ - (engine_ + elapsed);
-  engine_ += elapsed + slew(elapsed, behind, engine_carry_);
-  if (tick.jumped_ms > 0) engine_ = std::max(engine_, monotonic_ + believed_);
+  const std::int64_t jump = believe ? std::max<std::int64_t>(0, behind) : 0;
+  engine_ += elapsed + jump + slew(elapsed, behind - jump, engine_carry_);
 
+  tick.jumped_ms = jump;
   tick.engine = engine_;
   tick.calendar = wall_ms;
   tick.held = held_;
-  if (held_ || tick.stepped) tick.step_ms = offset - believed_;
+  if (held_) tick.step_ms = offset - believed_;
   return tick;
 }
 
-// Sees whether the wall clock has stepped, came back, or is to be believed now.
-void EngineClock::notice(std::int64_t offset, Tick& tick) {
+// Sees whether the wall clock has stepped or came back; true when a step is to be believed now.
+bool EngineClock::notice(std::int64_t offset, Tick& tick) {
   const bool accepted = std::exchange(accepted_, false);
   if (std::abs(offset - believed_) <= step_limit_ms) {
     held_ = false;
-    return;
+    return false;
   }
   if (!held_ || std::abs(offset - doubted_) > step_limit_ms) {
     held_ = true;
     tick.stepped = true;
+    tick.step_ms = offset - believed_;
     ++steps_;
     doubted_ = offset;
     held_since_ = monotonic_;
   }
-  if (accepted || monotonic_ - held_since_ >= hold_limit_ms) believe(offset, tick);
-}
-
-void EngineClock::believe(std::int64_t offset, Tick& tick) {
-  believed_ = offset;
+  if (!accepted && monotonic_ - held_since_ < hold_limit_ms) return false;
   held_ = false;
-  tick.jumped_ms = std::max<Millis>(0, monotonic_ + offset - engine_);
+  return true;
 }
 
 }  // namespace hirehall::server

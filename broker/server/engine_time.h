@@ -43,8 +43,7 @@ class EngineClock {
   std::int64_t to_wall(Millis engine) const { return engine - engine_ + wall_; }
 
  private:
-  void notice(std::int64_t offset, Tick& tick);
-  void believe(std::int64_t offset, Tick& tick);
+  bool notice(std::int64_t offset, Tick& tick);
 
   Millis engine_ = 0;
   std::int64_t monotonic_ = 0;

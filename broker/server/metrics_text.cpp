@@ -49,12 +49,12 @@ class Families {
     for (std::size_t i = 0; i < source.counts.size(); ++i) {
       below += source.counts[i];
       const double bound = i < DurationHistogram::bounds_us.size()
-                               ? static_cast<double>(DurationHistogram::bounds_us[i]) * 1e-6
+                               ? static_cast<double>(DurationHistogram::bounds_us[i]) / 1e6
                                : std::numeric_limits<double>::infinity();
       metric.histogram.bucket.push_back({below, bound});
     }
     metric.histogram.sample_count = below;
-    metric.histogram.sample_sum = static_cast<double>(source.sum_us) * 1e-6;
+    metric.histogram.sample_sum = static_cast<double>(source.sum_us) / 1e6;
     families_.back().metric.push_back(std::move(metric));
   }
 
@@ -132,7 +132,7 @@ void add_queues(Families& out, const std::vector<const QueueProbe*>& queues) {
   for (const auto* q : queues) out.value(q->dead, {{"queue", q->queue}});
   out.begin("queue_oldest_task_age_seconds", "Age of the oldest ready task, 0 when there is none.",
             MetricType::Gauge);
-  for (const auto* q : queues) out.value(static_cast<double>(q->oldest_ms) * 1e-3, {{"queue", q->queue}});
+  for (const auto* q : queues) out.value(static_cast<double>(q->oldest_ms) / 1e3, {{"queue", q->queue}});
   out.begin("task_wait_seconds", "Time from ready to awarded.", MetricType::Histogram);
   for (const auto* q : queues) out.histogram(q->wait, {{"queue", q->queue}});
   out.begin("task_run_seconds", "Time from awarded to the outcome of the attempt.", MetricType::Histogram);
