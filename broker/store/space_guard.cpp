@@ -59,8 +59,9 @@ Status SpaceGuard::measure() {
   const std::uint64_t reopen = low + low / 8;
   admits_ = free >= (admits_ ? low : reopen);
 
-  // It goes when less is free than it holds; by then submits were refused long ago.
-  if (holds_reserve_ && free < std::min(reserve, low)) release_reserve();
+  // Submits were refused long before it goes; it must go some flushes before nothing is left, for they come
+  // in bursts.
+  if (holds_reserve_ && free < std::min(std::max(reserve, low / 4), low)) release_reserve();
   if (!holds_reserve_ && reserve > 0 && free >= reopen + reserve) take_reserve(reserve);
 
   free_ = free;

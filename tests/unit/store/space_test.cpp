@@ -77,7 +77,9 @@ TEST_F(Disk, FillsAndEmptiesAgain) {
   EXPECT_TRUE(guard.holds_reserve()) << "running tasks still fit beside it";
   at(101 * mib);
   EXPECT_FALSE(guard.admits()) << "no flutter around the mark";
-  at(3 * mib);
+  at(25 * mib);
+  EXPECT_TRUE(guard.holds_reserve());
+  at(24 * mib);
   EXPECT_FALSE(guard.holds_reserve()) << "given up for what must be written";
   EXPECT_FALSE(std::filesystem::exists(reserve()));
   at(113 * mib);
