@@ -71,9 +71,13 @@ Result<std::string> Fleet::definition(Agent agent) const {
     if (!program) return program;
     return text + "kind: process\ncommand: [/usr/bin/python3, " + *program + "]\n---\n";
   }
-  auto library = library_file(agent == Agent::stamp ? "bench/stamp.so" : "agents/echo.so");
-  if (!library) return library;
-  text += "kind: plugin\nlibrary: " + *library + "\n";
+  std::string library = "echo.so";  // the worker finds what it is shipped with
+  if (agent == Agent::stamp) {
+    auto ours = library_file("bench/stamp.so");
+    if (!ours) return ours;
+    library = *ours;
+  }
+  text += "kind: plugin\nlibrary: " + library + "\n";
   if (settings_.kind == "inline") text += "in_process: true\n";
   return text + "---\n";
 }
@@ -150,11 +154,11 @@ std::uint64_t Fleet::syncs_counted() const {
 }
 
 std::string Fleet::configuration() const {
-  auto definition = definition_;
-  if (auto library = definition.find("library: "); library != std::string::npos)
-    definition.erase(library, definition.rfind('/') - library);
   std::ostringstream said;
-  said << software_version() << '\n' << settings_.transport << '\n' << settings_.slots << '\n' << definition;
+  said << software_version() << '\n'
+       << settings_.transport << '\n'
+       << settings_.slots << '\n'
+       << settings_.kind;
   return digest_of(said.str());
 }
 

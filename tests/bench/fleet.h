@@ -33,7 +33,8 @@ class Fleet {
   std::filesystem::path directory() const { return scratch_.path(); }
   std::int64_t broker_started_ns() const { return broker_started_ns_; }
   std::uint64_t syncs_counted() const;  // by the preloaded library; 0 without a delay
-  std::string configuration() const;    // digest of all that was said to the programs, places left out
+  std::string configuration()
+      const;  // digest of all that was said to the programs, places left out: the rest is as shipped
 
  private:
   explicit Fleet(const Settings& settings, double sync_delay_ms, Scratch scratch);

@@ -9,6 +9,7 @@
 #include "common/version.h"
 #include "tests/bench/benches.h"
 #include "tests/bench/floor.h"
+#include "tests/bench/interrupt.h"
 #include "tests/bench/pipeline.h"
 
 namespace hirehall::bench {
@@ -87,7 +88,10 @@ int dispatch(const std::vector<std::string>& words) {
   }
   std::vector<std::string> rest(words.begin() + 1, words.end());
   for (const auto& bench : benches)
-    if (words[0] == bench.name) return run(bench, rest);
+    if (words[0] == bench.name) {
+      clean_up_on_signals();
+      return run(bench, rest);
+    }
   for (const auto& role : roles)
     if (words[0] == role.name) return role.run(rest);
   std::fprintf(stderr, "hirehall-bench: there is no bench '%s'\n\n", words[0].c_str());

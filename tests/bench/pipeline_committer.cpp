@@ -26,8 +26,8 @@ struct Key {
   rocksdb::Slice slice() const { return {bytes.data(), bytes.size()}; }
 };
 
-// The options of a store that is a queue of big records: nothing that a broker would not set as well. What is queued
-// lives too short to earn back a compression.
+// The options of a store that is a queue of big records: nothing that a broker would not set as well. What is
+// queued lives too short to earn back a compression.
 rocksdb::Options store_options() {
   rocksdb::Options options;
   options.create_if_missing = true;

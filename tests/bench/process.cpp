@@ -15,6 +15,7 @@
 #include <cstring>
 #include <thread>
 
+#include "tests/bench/interrupt.h"
 #include "tests/bench/process_table.h"
 #include "tests/bench/samples.h"
 
@@ -50,6 +51,7 @@ std::vector<std::string> environment_with(const std::vector<std::pair<std::strin
 [[noreturn]] void become(char** argv, char** env, pid_t parent, int log, int out) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(127);
+  unblock_signals();
   dup2(out >= 0 ? out : log, STDOUT_FILENO);
   dup2(log, STDERR_FILENO);
   execve(argv[0], argv, env);
@@ -93,6 +95,7 @@ Result<Child> Child::start(const Command& command) {
   Child child;
   child.stdout_ = ends[0];
   if (pid < 0) return fail(Code::io, std::string("cannot fork: ") + strerror(fork_error), command.name);
+  at_signal_kill(pid);
   child.pid_ = pid;
   child.name_ = command.name;
   child.log_ = command.log;
@@ -120,6 +123,7 @@ void Child::reap(bool block) {
   do got = waitpid(pid_, &status, block ? 0 : WNOHANG);
   while (got < 0 && errno == EINTR);
   if (got != pid_) return;
+  at_signal_forget(pid_);
   exit_code_ = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
   pid_ = -1;
 }
@@ -229,6 +233,7 @@ Result<Scratch> Scratch::make(const fs::path& parent, bool keep) {
                 std::string("cannot make a directory for the data: ") + strerror(errno) +
                     "; choose another place with --dir",
                 parent.string());
+  if (!keep) at_signal_remove(name);
   return Scratch(name, keep);
 }
 
@@ -240,6 +245,7 @@ Scratch::~Scratch() {
   }
   std::error_code none;
   fs::remove_all(path_, none);
+  at_signal_forget(path_);
 }
 
 }  // namespace hirehall::bench
