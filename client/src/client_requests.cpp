@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "client/src/body.h"
 #include "client/src/convert.h"
 #include "client/src/inner.h"
 #include "common/limits.h"
@@ -15,46 +16,6 @@ using msgpack::Writer;
 
 constexpr Millis wait_max_ms = 3'600'000;  // the longest the broker waits in one request
 constexpr Millis answer_slack_ms = 5'000;  // an answer of a wait may take that much longer than the wait
-
-// A map that is written pair by pair, with its size patched in at the end.
-class Body {
- public:
-  Body() : writer_(pairs_) {}
-  void text(std::string_view key, std::string_view v) {
-    if (!v.empty()) writer_.entry(key, v), ++count_;
-  }
-  void bin(std::string_view key, std::string_view v) { writer_.entry_bin(key, v), ++count_; }
-  void number(std::string_view key, std::int64_t v) { writer_.entry_sint(key, v), ++count_; }
-  void number(std::string_view key, const std::optional<std::int64_t>& v) {
-    if (v) number(key, *v);
-  }
-  void boolean(std::string_view key, bool v) { writer_.entry_bool(key, v), ++count_; }
-  void numbers(std::string_view key, const std::map<std::string, std::int64_t>& v) {
-    if (v.empty()) return;
-    writer_.str(key);
-    writer_.map(v.size());
-    for (const auto& [name, value] : v) writer_.entry_sint(name, value);
-    ++count_;
-  }
-  void ids(std::string_view key, std::span<const TaskId> v) {
-    writer_.str(key);
-    writer_.array(v.size());
-    for (const auto& id : v) writer_.bin(raw_of(id));
-    ++count_;
-  }
-  std::string take() const {
-    std::string out;
-    Writer w(out);
-    w.map(count_);
-    w.raw(pairs_);
-    return out;
-  }
-
- private:
-  std::string pairs_;
-  Writer writer_;
-  std::size_t count_ = 0;
-};
 
 std::optional<Error> error_of(std::uint64_t code) {
   if (code == 0) return std::nullopt;

@@ -1,0 +1,129 @@
+#include <unistd.h>
+
+#include <ostream>
+
+#include "client/cli/command.h"
+#include "client/src/inner.h"
+
+namespace hirehall::cli {
+
+int exit_code_of(client::ErrorCode code) {
+  using enum client::ErrorCode;
+  switch (code) {
+    case not_found:
+    case expired:
+      return Exit::not_found;
+    case denied:
+      return Exit::denied;
+    case conflict:
+    case terminal:
+      return Exit::conflict;
+    case timeout:
+      return timed_out;
+    case unreachable:
+    case unavailable:
+      return Exit::unreachable;
+    case invalid:
+      return usage;
+    default:
+      return failure;
+  }
+}
+
+int exit_code_of(client::State state) {
+  switch (state) {
+    case client::State::succeeded:
+      return ok;
+    case client::State::failed:
+      return task_failed;
+    case client::State::cancelled:
+      return task_cancelled;
+    case client::State::expired:
+      return task_expired;
+    default:
+      return timed_out;
+  }
+}
+
+Context::Context(OptionValues values, std::ostream& out, std::ostream& err)
+    : values_(std::move(values)), out_(out), err_(err) {
+  const auto& o = values_.text("output");
+  format_ = o == "json"    ? Format::json
+            : o == "jsonl" ? Format::jsonl
+            : o == "none"  ? Format::none
+                           : Format::text;
+}
+
+bool Context::err_is_terminal() const {
+  return ::isatty(STDERR_FILENO) != 0;
+}
+
+client::Result<client::Client*> Context::client() {
+  if (client_) return client_.get();
+  client::Options o;
+  o.broker = values_.text("broker");
+  o.name = "hirehall";
+  o.request_timeout_ms = values_.number("request-timeout");
+  o.key_file = values_.text("key-file");
+  o.server_key_file = values_.text("server-key-file");
+  auto made = client::Client::connect(std::move(o));
+  if (!made) return tl::unexpected(made.error());
+  client_ = std::make_unique<client::Client>(std::move(*made));
+  return client_.get();
+}
+
+client::Result<Document> Context::ask(std::uint16_t kind, std::string body) {
+  auto c = client();
+  if (!c) return tl::unexpected(c.error());
+  auto answer = (*c)->inner().call(static_cast<wire::Kind>(kind), std::move(body));
+  if (!answer) return tl::unexpected(answer.error());
+  return Document::from_body(*answer);
+}
+
+int Context::complain(const client::Error& error) {
+  err_ << "hirehall: " << error.message;
+  if (!error.context.empty()) err_ << " (" << error.context << ")";
+  err_ << " [" << name_of(error.code) << "]\n";
+  return exit_code_of(error.code);
+}
+
+int Context::complain(std::string_view message, int code) {
+  err_ << "hirehall: " << message << "\n";
+  return code;
+}
+
+int Context::show(const Document& object) {
+  switch (format_) {
+    case Format::json:
+      out_ << object.json(true) << "\n";
+      break;
+    case Format::jsonl:
+      out_ << object.json(false) << "\n";
+      break;
+    case Format::text:
+      out_ << render_object(object);
+      break;
+    case Format::none:
+      break;
+  }
+  return ok;
+}
+
+int Context::show(const std::vector<Document>& objects, std::string_view columns) {
+  switch (format_) {
+    case Format::json:
+      out_ << json_array(objects) << "\n";
+      break;
+    case Format::jsonl:
+      for (const auto& o : objects) out_ << o.json(false) << "\n";
+      break;
+    case Format::text:
+      out_ << render_table(objects, columns);
+      break;
+    case Format::none:
+      break;
+  }
+  return ok;
+}
+
+}  // namespace hirehall::cli

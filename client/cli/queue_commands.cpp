@@ -1,0 +1,176 @@
+// queue, worker, stats, key.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <ostream>
+
+#include "client/cli/command.h"
+#include "client/src/body.h"
+#include "client/src/socket.h"
+#include "common/wire.h"
+
+namespace hirehall::cli {
+namespace {
+
+using client::Body;
+
+constexpr std::string_view queue_columns = "queue,paused,ready,scheduled,leased,suspended,dead,weight,cap";
+constexpr std::string_view worker_columns = "name,slots,credit,held,done,connected,draining,last_seen";
+
+std::uint16_t number(wire::Kind kind) {
+  return static_cast<std::uint16_t>(kind);
+}
+
+client::Error bad(std::string_view option, const std::string& value, std::string_view accepts) {
+  return {client::ErrorCode::invalid,
+          "--" + std::string(option) + " is '" + value + "'; give " + std::string(accepts),
+          {},
+          0};
+}
+
+std::optional<std::int64_t> whole(std::string_view text) {
+  std::int64_t v = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), v);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return v;
+}
+
+// "acme=3" …
+client::Result<std::map<std::string, std::int64_t>> pairs(const Context& c, std::string_view option) {
+  std::map<std::string, std::int64_t> out;
+  for (const auto& text : c.values().texts(option)) {
+    auto at = text.rfind('=');
+    auto value = at == std::string::npos ? std::nullopt : whole(std::string_view(text).substr(at + 1));
+    if (!value || at == 0) return tl::unexpected(bad(option, text, "NAME=NUMBER"));
+    out[text.substr(0, at)] = *value;
+  }
+  return out;
+}
+
+client::Result<std::string> queue_set_body(const Context& c) {
+  Body b;
+  b.text("queue", c.operands()[0]);
+  for (const char* option : {"weight", "cap"}) {
+    const auto& text = c.values().text(option);
+    if (text.empty()) continue;
+    auto value = whole(text);
+    if (!value) return tl::unexpected(bad(option, text, "a number"));
+    b.number(option, *value);
+  }
+  for (auto [option, key] : {std::pair{"retention", "retention_ms"}, {"attempt-timeout", "timeout_ms"}}) {
+    const auto& text = c.values().text(option);
+    if (text.empty()) continue;
+    auto value = parse_duration(text);
+    if (!value) return tl::unexpected(bad(option, text, "a duration: 30s, 5m, 2h, 7d"));
+    b.number(key, *value);
+  }
+  for (auto [option, key] : {std::pair{"tenant-weight", "tenants"}, {"limit", "limits"}}) {
+    auto given = pairs(c, option);
+    if (!given) return tl::unexpected(given.error());
+    b.numbers(key, *given);
+  }
+  return b.take();
+}
+
+int hold(Context& c, wire::Kind kind) {
+  Body b;
+  Document shown;
+  auto add = [&](std::string_view key, const std::string& value) {
+    b.text(key, value);
+    if (!value.empty()) shown.set(key, value);
+  };
+  if (!c.operands().empty()) add("queue", c.operands()[0]);
+  add("type", c.values().text("type"));
+  add("tenant", c.values().text("tenant"));
+  if (shown.keys().empty()) return c.complain("name a queue, --type or --tenant");
+  add("reason", c.values().text("reason"));
+  auto answer = c.ask(number(kind), b.take());
+  if (!answer) return c.complain(answer.error());
+  shown.set_bool("paused", kind == wire::Kind::pause);
+  return c.show(shown);
+}
+
+int one_queue(Context& c, wire::Kind kind, const client::Result<std::string>& body) {
+  if (!body) return c.complain(body.error());
+  auto answer = c.ask(number(kind), *body);
+  if (!answer) {
+    if (answer.error().context.empty()) answer.error().context = c.operands()[0];
+    return c.complain(answer.error());
+  }
+  return c.show(*answer);
+}
+
+// O_EXCL: an existing key is never overwritten.
+client::Status write_key(const std::string& path, const std::string& key, mode_t mode) {
+  int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+  auto line = key + "\n";
+  bool written = fd >= 0 && ::write(fd, line.data(), line.size()) == static_cast<ssize_t>(line.size());
+  int error = errno;
+  if (fd >= 0) ::close(fd);
+  if (written) return {};
+  auto code = error == EEXIST ? client::ErrorCode::conflict : client::ErrorCode::io;
+  std::string why = error == EEXIST
+                        ? "the file exists; keys are never overwritten, remove it or take another name"
+                        : std::string("cannot write the key: ") + std::strerror(error);
+  return tl::unexpected(client::Error{code, why, path, 0});
+}
+
+}  // namespace
+
+int queue_list(Context& c) {
+  auto answer = c.ask(number(wire::Kind::queue_list), Body().take());
+  return answer ? c.show(answer->items("queues"), queue_columns) : c.complain(answer.error());
+}
+
+int queue_show(Context& c) {
+  if (c.operands().empty()) return c.complain("the name of the queue is missing");
+  Body b;
+  b.text("queue", c.operands()[0]);
+  return one_queue(c, wire::Kind::queue_show, b.take());
+}
+
+int queue_set(Context& c) {
+  if (c.operands().empty()) return c.complain("the name of the queue is missing");
+  return one_queue(c, wire::Kind::queue_set, queue_set_body(c));
+}
+
+int queue_pause(Context& c) {
+  return hold(c, wire::Kind::pause);
+}
+int queue_resume(Context& c) {
+  return hold(c, wire::Kind::resume);
+}
+
+int worker_list(Context& c) {
+  auto answer = c.ask(number(wire::Kind::worker_list), Body().take());
+  return answer ? c.show(answer->items("workers"), worker_columns) : c.complain(answer.error());
+}
+
+int stats(Context& c) {
+  auto answer = c.ask(number(wire::Kind::stats), Body().take());
+  if (!answer) return c.complain(answer.error());
+  if (c.format() != Format::text) return c.show(*answer);
+  Document flat;
+  for (const auto& [key, value] : answer->flat()) flat.set(key, value);
+  return c.show(flat);
+}
+
+int key_new(Context& c) {
+  if (c.operands().empty()) return c.complain("the name of the key is missing");
+  auto pair = client_core::make_key_pair();
+  if (!pair) return c.complain(client::to_public(pair.error()));
+  auto base = c.values().text("directory") + "/" + c.operands()[0];
+  if (auto s = write_key(base + ".key", pair->own_secret, 0600); !s) return c.complain(s.error());
+  if (auto s = write_key(base + ".pub", pair->own_public, 0644); !s) return c.complain(s.error());
+  Document d;
+  d.set("secret_file", base + ".key");
+  d.set("public_file", base + ".pub");
+  d.set("public_key", pair->own_public);
+  return c.show(d);
+}
+
+}  // namespace hirehall::cli

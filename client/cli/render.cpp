@@ -1,0 +1,114 @@
+// Text for people. Pure.
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <ctime>
+
+#include "client/cli/command.h"
+
+namespace hirehall::cli {
+namespace {
+
+std::vector<std::string> split_columns(std::string_view columns) {
+  std::vector<std::string> out;
+  while (!columns.empty()) {
+    auto end = std::min(columns.find(','), columns.size());
+    out.emplace_back(columns.substr(0, end));
+    columns.remove_prefix(std::min(end + 1, columns.size()));
+  }
+  return out;
+}
+
+bool is_time(std::string_view key) {
+  return key.ends_with("_at") || key == "not_before" || key == "deadline" || key == "last_seen";
+}
+
+std::string cell(const Document& object, const std::string& key) {
+  if (is_time(key) && object.number(key) > 0) return render_time(object.number(key));
+  auto text = object.text(key);
+  // A task may have any bytes in its names; a terminal must not obey them.
+  for (auto& c : text)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+  return text;
+}
+
+std::string heading(std::string key) {
+  for (auto& c : key) c = c == '_' ? ' ' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return key;
+}
+
+}  // namespace
+
+std::string render_table(const std::vector<Document>& objects, std::string_view columns) {
+  auto keys = split_columns(columns);
+  std::vector<std::vector<std::string>> rows(1);
+  for (const auto& key : keys) rows[0].push_back(heading(key));
+  for (const auto& object : objects) {
+    auto& row = rows.emplace_back();
+    for (const auto& key : keys) row.push_back(cell(object, key));
+  }
+  std::string out;
+  for (const auto& row : rows) {
+    std::string line;
+    for (std::size_t c = 0; c < keys.size(); ++c) {
+      std::size_t width = 0;
+      for (const auto& r : rows) width = std::max(width, r[c].size());
+      line += row[c];
+      if (c + 1 < keys.size()) line.append(width - row[c].size() + 2, ' ');
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    out += line + "\n";
+  }
+  return out;
+}
+
+std::string render_object(const Document& object) {
+  std::string out;
+  std::size_t width = 0;
+  for (const auto& key : object.keys()) width = std::max(width, key.size());
+  for (const auto& key : object.keys()) {
+    std::string name = key;
+    name.resize(width + 2, ' ');
+    out += name + cell(object, key) + "\n";
+  }
+  return out;
+}
+
+std::string render_time(std::int64_t epoch_ms) {
+  std::time_t seconds = epoch_ms / 1000;
+  std::tm t{};
+  gmtime_r(&seconds, &t);
+  char buffer[32];
+  auto n = std::strftime(buffer, sizeof buffer, "%Y-%m-%d %H:%M:%SZ", &t);
+  return std::string(buffer, n);
+}
+
+std::int64_t wall_now_ms() {
+  using namespace std::chrono;
+  return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+}
+
+client::Result<std::int64_t> parse_time(std::string_view text, std::int64_t now_ms) {
+  std::tm t{};
+  std::string copy(text);
+  for (const char* form : {"%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M:%SZ", "%Y-%m-%dT%H:%MZ", "%Y-%m-%d"}) {
+    t = {};
+    const char* end = strptime(copy.c_str(), form, &t);
+    if (end != nullptr && *end == 0) return static_cast<std::int64_t>(timegm(&t)) * 1000;
+  }
+  std::int64_t number = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  bool only_digits = error == std::errc() && end == text.data() + text.size();
+  if (only_digits && number > 1'000'000'000'000) return number;  // shorter ones are no times since 2001
+  if (auto from_now = parse_duration(text); from_now && !only_digits && *from_now >= 0)
+    return now_ms + *from_now;
+  return tl::unexpected(client::Error{client::ErrorCode::invalid,
+                                      "'" + copy +
+                                          "' is not a time: give 2027-01-31T12:00:00Z, milliseconds since "
+                                          "the epoch, or a duration from now (10m)",
+                                      {},
+                                      0});
+}
+
+}  // namespace hirehall::cli

@@ -1,0 +1,236 @@
+// task submit and task run: one task or a million, waited for or not.
+#include <deque>
+#include <ostream>
+#include <unordered_set>
+
+#include "client/cli/command.h"
+#include "client/cli/submit_options.h"
+
+namespace hirehall::cli {
+namespace {
+
+using client::Submission;
+using client::TaskId;
+
+constexpr std::size_t chunk = 8192;           // items of one submit_many()
+constexpr std::size_t chunks_under_way = 16;  // acknowledgements may lag that far behind
+constexpr std::int64_t progress_every_ms = 200;
+constexpr client::Millis ack_patience_ms = 60'000;
+
+// A line on stderr for people who watch; nothing for anyone else.
+class Progress {
+ public:
+  Progress(Context& c, std::size_t total) : c_(c), total_(total), shown_(total > 1 && c.err_is_terminal()) {}
+  ~Progress() {
+    if (shown_ && printed_at_ > 0) c_.err() << "\r\x1b[K" << std::flush;
+  }
+  void at(const char* what, std::size_t done) {
+    auto now = wall_now_ms();
+    if (!shown_ || now - printed_at_ < progress_every_ms) return;
+    printed_at_ = now;
+    c_.err() << "\r" << what << " " << done << " of " << total_ << std::flush;
+  }
+
+ private:
+  Context& c_;
+  std::size_t total_;
+  bool shown_;
+  std::int64_t printed_at_ = 0;
+};
+
+class Submitting {
+ public:
+  Submitting(Context& c, client::Client& client, client::TaskOptions options, std::string payload)
+      : c_(c),
+        client_(client),
+        options_(std::move(options)),
+        payload_(std::move(payload)),
+        total_(static_cast<std::size_t>(c.values().number("count"))),
+        progress_(c, total_) {}
+
+  // Returns the exit code of the submits alone.
+  int submit(const std::function<void(const TaskId&)>& accepted) {
+    std::deque<Submission> under_way;
+    for (std::size_t sent = 0; sent < total_ || !under_way.empty();) {
+      if (sent < total_ && under_way.size() < chunks_under_way) {
+        under_way.push_back(send(std::min(chunk, total_ - sent)));
+        sent += under_way.back().size();
+        if (sent < total_) continue;
+      }
+      if (!under_way.front().wait(ack_patience_ms))
+        return c_.complain(
+            "the broker has not acknowledged the tasks for a minute; what is recorded is unknown", timed_out);
+      collect(under_way.front(), accepted);
+      under_way.pop_front();
+    }
+    return code_;
+  }
+
+ private:
+  Submission send(std::size_t count) {
+    if (total_ == 1) {
+      const client::Item item{payload_, 0, options_.idempotency_key};
+      return client_.submit_many(options_, std::span<const client::Item>(&item, 1));
+    }
+    payloads_.assign(count, payload_);
+    return client_.submit_many(options_, payloads_);
+  }
+
+  void collect(const Submission& s, const std::function<void(const TaskId&)>& accepted) {
+    for (const auto& refusal : s.refusals()) {
+      if (code_ == ok) code_ = c_.complain(refusal.error);
+      ++refused_;
+    }
+    for (const auto& id : s.ids())
+      if (id != TaskId{}) accepted(id), ++done_;
+    progress_.at("submitted", done_);
+    if (refused_ > 1 && s.refusals().size() > 0)
+      c_.err() << "hirehall: " << refused_ << " of " << total_ << " tasks were refused\n";
+  }
+
+  Context& c_;
+  client::Client& client_;
+  client::TaskOptions options_;
+  std::string payload_;
+  std::size_t total_;
+  Progress progress_;
+  std::vector<std::string_view> payloads_;
+  std::size_t done_ = 0, refused_ = 0;
+  int code_ = ok;
+};
+
+// An array in json form, a line each otherwise; one object alone stays one object.
+class Sink {
+ public:
+  Sink(Context& c, bool many) : c_(c), many_(many && c.format() == Format::json) {
+    if (many_) c_.out() << "[";
+  }
+  ~Sink() {
+    if (many_) c_.out() << "]\n";
+  }
+  void put(const Document& object, const std::string& text) {
+    if (c_.format() == Format::text)
+      c_.out() << text << "\n";
+    else if (many_)
+      c_.out() << (first_ ? "" : ",\n ") << object.json(false);
+    else
+      c_.show(object);
+    first_ = false;
+  }
+
+ private:
+  Context& c_;
+  bool many_;
+  bool first_ = true;
+};
+
+struct Ended {
+  client::State state;
+  Document object;
+  std::string result;
+  std::string error;
+};
+
+Ended ended(const TaskId& id, client::State state, std::string_view result, std::string_view code,
+            std::string_view message) {
+  Ended e{state, {}, std::string(result), {}};
+  e.object.set("id", id.text());
+  e.object.set("state", name_of(state));
+  if (!result.empty()) e.object.set_bytes("result", result);
+  if (!code.empty() || !message.empty()) {
+    Document error;
+    error.set("code", code);
+    error.set("message", message);
+    e.object.set("error", error);
+    e.error = std::string(code) + ": " + std::string(message);
+  }
+  return e;
+}
+
+void report(Context& c, Sink& sink, const TaskId& id, const Ended& e, bool result_alone) {
+  auto line = id.text() + " " + std::string(name_of(e.state)) + (e.result.empty() ? "" : " " + e.result);
+  sink.put(e.object, result_alone ? e.result : line);
+  if (!e.error.empty() || e.state != client::State::succeeded)
+    c.err() << "hirehall: task " << id.text() << " " << name_of(e.state) << (e.error.empty() ? "" : ": ")
+            << e.error << "\n";
+}
+
+// Results are pushed to the session that submitted; a task found by its key may belong to another, so it is
+// asked for.
+int run_one(Context& c, client::Client& client, Submitting& submitting, bool result_alone) {
+  TaskId id;
+  if (int code = submitting.submit([&](const TaskId& given) { id = given; }); code != ok) return code;
+  auto task = client.wait(id, c.values().number("wait-timeout"));
+  if (!task) return c.complain(task.error());
+  Sink sink(c, false);
+  auto e = ended(id, task->state, task->result, task->error ? task->error->code : "",
+                 task->error ? task->error->message : "");
+  report(c, sink, id, e, result_alone);
+  return exit_code_of(task->state);
+}
+
+int run_many(Context& c, client::Client& client, Submitting& submitting, std::size_t total) {
+  auto subscription = client.subscribe({});
+  if (!subscription) return c.complain(subscription.error());
+  std::unordered_set<TaskId> awaited, early;  // acknowledged and not ended; ended and not acknowledged
+  Sink sink(c, true);
+  Progress progress(c, total);
+  int worst = ok;
+  std::size_t count = 0;
+  auto take = [&](const client::ResultBatch& batch) {
+    for (const auto& r : batch.results) {
+      if (awaited.erase(r.id) == 0 && !early.insert(r.id).second) continue;
+      ++count;
+      report(c, sink, r.id, ended(r.id, r.state, r.result, r.error_code, r.error_message), false);
+      worst = std::max(worst, exit_code_of(r.state));
+    }
+  };
+  int code = submitting.submit([&](const TaskId& id) {
+    if (early.erase(id) == 0) awaited.insert(id);
+    while (client.next_results(*subscription, 0, take) > 0) {
+    }
+  });
+  auto deadline = wall_now_ms() + c.values().number("wait-timeout");
+  while (!awaited.empty()) {
+    auto left = deadline - wall_now_ms();
+    if (left <= 0)
+      return c.complain(std::to_string(awaited.size()) + " tasks have not ended in time; they go on",
+                        timed_out);
+    client.next_results(*subscription, std::min<std::int64_t>(left, progress_every_ms), take);
+    progress.at("ended", count);
+  }
+  return std::max(code, worst);
+}
+
+int submit_with(Context& c, bool wait, bool result_alone) {
+  auto options = options_of(c.values(), wall_now_ms());
+  if (!options) return c.complain(options.error());
+  auto payload = payload_of(c.values());
+  if (!payload) return c.complain(payload.error());
+  auto client = c.client();
+  if (!client) return c.complain(client.error());
+  auto total = static_cast<std::size_t>(c.values().number("count"));
+  Submitting submitting(c, **client, std::move(*options), std::move(*payload));
+  if (wait && total == 1) return run_one(c, **client, submitting, result_alone);
+  if (wait) return run_many(c, **client, submitting, total);
+  Sink sink(c, total > 1);
+  return submitting.submit([&](const TaskId& id) {
+    if (c.format() == Format::none) return;
+    auto text = id.text();
+    if (c.format() == Format::text) return sink.put({}, text);
+    Document d;
+    d.set("id", text);
+    sink.put(d, text);
+  });
+}
+
+}  // namespace
+
+int task_submit(Context& c) {
+  return submit_with(c, c.values().flag("wait"), false);
+}
+int task_run(Context& c) {
+  return submit_with(c, true, true);
+}
+
+}  // namespace hirehall::cli

@@ -1,0 +1,112 @@
+// From flags to the options and payload of a task.
+#include "client/cli/submit_options.h"
+
+#include <fstream>
+#include <iostream>
+#include <iterator>
+
+namespace hirehall::cli {
+namespace {
+
+client::Error bad(std::string message, std::string context = {}) {
+  return {client::ErrorCode::invalid, std::move(message), std::move(context), 0};
+}
+
+client::Result<std::string> read_all(const std::string& path) {
+  if (path == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return tl::unexpected(bad("cannot read the payload file", path));
+  return std::string(std::istreambuf_iterator<char>(in), {});
+}
+
+}  // namespace
+
+void declare_submit(OptionTable& t) {
+  t.text("payload", "", "JSON, or @FILE, or - for stdin", "JSON|@FILE|-");
+  t.text("content-type", "", "of the payload; application/json unless given", "TYPE");
+  t.number("count", 1, {1, 1'000'000'000}, "submit so many of them");
+  t.text("queue", "", "default when not given", "QUEUE");
+  t.text("tenant", "", "for whom; the principal's own when not given", "TENANT");
+  t.number("priority", 5, {1, 10}, "10 goes first");
+  t.duration("delay", 0, {0, INT64_C(86'400'000) * 36'600}, "not started before");
+  t.text("at", "", "not started before this time: 2027-01-31T12:00:00Z, or a duration from now", "TIME");
+  t.text("deadline", "", "expires when not ended by then: a time, or a duration from now", "TIME");
+  t.duration("ttl", 0, {0, INT64_C(86'400'000) * 36'600}, "expires when queued for longer; 0: never");
+  t.duration("timeout", 0, {0, INT64_C(86'400'000) * 36'600}, "of one attempt; 0: the queue's");
+  t.number("max-attempts", 3, {1, 1000}, "failures until it becomes a dead letter");
+  t.texts("limit-key", "concurrency limit of the queue it falls under", "KEY");
+  t.text("idempotency-key", "", "the same key within 24 hours gives the first task's id", "KEY");
+  t.text("unique-key", "", "while a task with this key has not ended: its id", "KEY");
+  t.text("affinity-key", "", "tasks with one key like the same worker", "KEY");
+  t.text("agent", "", "preferred agent", "NAME");
+  t.text("description", "", "for people");
+  t.texts("label", "label of the task", "KEY=VALUE");
+  t.duration("retention", 0, {0, INT64_C(86'400'000) * 36'600},
+             "how long the ended task is kept; 0: the queue's");
+  t.flag("at-most-once", "never a second attempt");
+  t.flag("wait", "wait for the end; the exit code tells how it went");
+  t.duration("wait-timeout", 3'600'000, {0, INT64_C(86'400'000) * 30}, "how long --wait waits");
+}
+
+client::Result<std::string> payload_of(const OptionValues& values) {
+  const auto& given = values.text("payload");
+  bool operand = values.operands().size() > 1;
+  if (operand && !given.empty())
+    return tl::unexpected(bad("the payload is given twice: as an argument and --payload"));
+  const auto& content_type = values.text("content-type");
+  bool json = content_type.empty() || content_type == "application/json";
+  if (operand) {
+    const auto& text = values.operands()[1];
+    return json && !is_json(text) ? json_string(text) : text;  // `task run echo hi` means the text "hi"
+  }
+  if (given.empty()) return std::string(json ? "null" : "");
+  auto payload = given == "-" ? read_all("-") : given[0] == '@' ? read_all(given.substr(1)) : given;
+  if (payload && json && !is_json(*payload))
+    return tl::unexpected(
+        bad("the payload is not JSON; quote texts ('\"hi\"'), or say what it is: --content-type text/plain",
+            given));
+  return payload;
+}
+
+client::Result<client::TaskOptions> options_of(const OptionValues& v, std::int64_t now_ms) {
+  if (v.operands().empty())
+    return tl::unexpected(bad("the type of the task is missing: hirehall task submit TYPE"));
+  client::TaskOptions o;
+  o.type = v.operands()[0];
+  o.content_type = v.text("content-type");
+  o.queue = v.text("queue");
+  o.tenant = v.text("tenant");
+  if (v.from("priority") != OptionValues::From::fallback) o.priority = static_cast<int>(v.number("priority"));
+  o.delay_ms = v.number("delay");
+  for (auto [name, member] : {std::pair{"at", &o.not_before}, {"deadline", &o.deadline}}) {
+    if (v.text(name).empty()) continue;
+    auto time = parse_time(v.text(name), now_ms);
+    if (!time) {
+      time.error().context = std::string("--") + name;
+      return tl::unexpected(time.error());
+    }
+    *member = *time;
+  }
+  o.ttl_ms = v.number("ttl");
+  o.timeout_ms = v.number("timeout");
+  if (v.from("max-attempts") != OptionValues::From::fallback)
+    o.max_attempts = static_cast<int>(v.number("max-attempts"));
+  o.limit_keys = v.texts("limit-key");
+  o.idempotency_key = v.text("idempotency-key");
+  o.unique_key = v.text("unique-key");
+  o.affinity_key = v.text("affinity-key");
+  o.agent = v.text("agent");
+  o.description = v.text("description");
+  o.retention_ms = v.number("retention");
+  o.at_most_once = v.flag("at-most-once");
+  for (const auto& label : v.texts("label")) {
+    auto at = label.find('=');
+    if (at == std::string::npos || at == 0) return tl::unexpected(bad("a label is KEY=VALUE", label));
+    o.labels[label.substr(0, at)] = label.substr(at + 1);
+  }
+  if (v.number("count") > 1 && !(o.idempotency_key.empty() && o.unique_key.empty()))
+    return tl::unexpected(bad("one idempotency or unique key makes one task; leave --count out", "--count"));
+  return o;
+}
+
+}  // namespace hirehall::cli

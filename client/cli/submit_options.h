@@ -1,0 +1,11 @@
+// From flags to the options and payload of a task.
+#pragma once
+
+#include "client/cli/command.h"
+
+namespace hirehall::cli {
+
+client::Result<std::string> payload_of(const OptionValues& values);
+client::Result<client::TaskOptions> options_of(const OptionValues& values, std::int64_t now_ms);
+
+}  // namespace hirehall::cli

@@ -1,0 +1,218 @@
+// task get, wait, cancel, list, explain, answer, and the lists that work alike.
+#include <ostream>
+
+#include "client/cli/command.h"
+#include "client/src/body.h"
+#include "client/src/inner.h"
+#include "common/limits.h"
+#include "common/wire.h"
+
+namespace hirehall::cli {
+namespace {
+
+using client::Body;
+using client::TaskId;
+
+constexpr std::string_view task_columns = "id,state,queue,type,priority,attempt,submitted_at,worker";
+constexpr std::string_view dead_columns = "id,queue,type,failures,losses,finished_at";
+
+client::Result<std::vector<TaskId>> ids_of(const Context& c) {
+  std::vector<TaskId> ids;
+  for (const auto& text : c.operands()) {
+    auto id = TaskId::parse(text);
+    if (!id) return tl::unexpected(id.error());
+    ids.push_back(*id);
+  }
+  if (ids.empty())
+    return tl::unexpected(client::Error{client::ErrorCode::invalid, "the id of a task is missing", {}, 0});
+  return ids;
+}
+
+client::Result<Document> fetch(Context& c, const TaskId& id, bool payload) {
+  Body b;
+  b.bin("id", client::raw_of(id));
+  b.boolean("payload", payload);
+  auto task = c.ask(static_cast<std::uint16_t>(wire::Kind::get), b.take());
+  if (!task && task.error().context.empty()) task.error().context = id.text();
+  return task;
+}
+
+// Walks pages until `limit` tasks are shown. jsonl streams; the other forms need them all.
+int walk(Context& c, wire::Kind kind, const std::function<void(Body&)>& filter, std::string_view columns) {
+  auto left = static_cast<std::size_t>(c.values().number("limit"));
+  auto cl = c.client();
+  if (!cl) return c.complain(cl.error());
+  std::vector<Document> all;
+  std::string cursor;
+  while (left > 0) {
+    Body b;
+    filter(b);
+    b.number("limit", static_cast<std::int64_t>(std::min<std::size_t>(left, 1000)));
+    if (!cursor.empty()) b.bin("cursor", cursor);
+    auto answer = (*cl)->inner().call(kind, b.take());
+    if (!answer) return c.complain(answer.error());
+    auto page = client::read_page(*answer);
+    auto document = Document::from_body(*answer);
+    if (!page || !document) return c.complain(page ? document.error() : page.error());
+    auto tasks = document->items("tasks");
+    left -= std::min(left, tasks.size());
+    if (c.format() == Format::jsonl)
+      c.show(tasks, columns);
+    else
+      all.insert(all.end(), tasks.begin(), tasks.end());
+    cursor = page->cursor;
+    if (cursor.empty()) break;
+  }
+  if (c.format() != Format::jsonl) c.show(all, columns);
+  return ok;
+}
+
+}  // namespace
+
+int task_get(Context& c) {
+  auto ids = ids_of(c);
+  if (!ids) return c.complain(ids.error());
+  auto task = fetch(c, ids->front(), !c.values().flag("no-payload"));
+  return task ? c.show(*task) : c.complain(task.error());
+}
+
+int dead_show(Context& c) {
+  auto ids = ids_of(c);
+  if (!ids) return c.complain(ids.error());
+  auto task = fetch(c, ids->front(), true);
+  if (!task) return c.complain(task.error());
+  if (task->text("state") != "failed")
+    return c.complain(
+        "this task is no dead letter, it is " + task->text("state") + "; see `hirehall task get`", not_found);
+  return c.show(*task);
+}
+
+int task_wait(Context& c) {
+  auto ids = ids_of(c);
+  if (!ids) return c.complain(ids.error());
+  auto cl = c.client();
+  if (!cl) return c.complain(cl.error());
+  int worst = ok;
+  auto deadline = wall_now_ms() + c.values().number("wait-timeout");
+  for (const auto& id : *ids) {
+    auto task = (*cl)->wait(id, std::max<std::int64_t>(0, deadline - wall_now_ms()));
+    int code = task ? exit_code_of(task->state) : c.complain(task.error());
+    worst = std::max(worst, code);
+    if (!task) continue;
+    auto whole = fetch(c, id, false);
+    if (whole) c.show(*whole);
+  }
+  return worst;
+}
+
+int task_cancel(Context& c) {
+  auto ids = ids_of(c);
+  if (!ids) return c.complain(ids.error());
+  auto cl = c.client();
+  if (!cl) return c.complain(cl.error());
+  auto outcomes = (*cl)->cancel(*ids, c.values().text("reason"), c.values().number("grace"));
+  if (!outcomes) return c.complain(outcomes.error());
+  int worst = ok;
+  std::vector<Document> shown;
+  for (const auto& o : *outcomes) {
+    Document d;
+    d.set("id", o.id.text());
+    d.set("outcome", o.error ? name_of(o.error->code) : std::string_view("cancelled"));
+    if (o.error) worst = std::max(worst, exit_code_of(o.error->code));
+    shown.push_back(d);
+  }
+  c.show(shown, "id,outcome");
+  if (worst != ok) c.err() << "hirehall: not every task could be cancelled (terminal: it had ended before)\n";
+  return worst;
+}
+
+int task_list(Context& c) {
+  return walk(
+      c, wire::Kind::list,
+      [&](Body& b) {
+        for (const char* key : {"queue", "state", "tenant", "type"}) b.text(key, c.values().text(key));
+        if (c.values().flag("newest-first")) b.boolean("newest_first", true);
+      },
+      task_columns);
+}
+
+int dead_list(Context& c) {
+  return walk(
+      c, wire::Kind::dead_list, [&](Body& b) { b.text("queue", c.values().text("queue")); }, dead_columns);
+}
+
+int task_explain(Context& c) {
+  auto ids = ids_of(c);
+  if (!ids) return c.complain(ids.error());
+  Body b;
+  b.bin("id", client::raw_of(ids->front()));
+  auto answer = c.ask(static_cast<std::uint16_t>(wire::Kind::explain), b.take());
+  return answer ? c.show(*answer) : c.complain(answer.error());
+}
+
+int task_answer(Context& c) {
+  auto ids = ids_of(c);
+  if (!ids) return c.complain(ids.error());
+  if (!is_json(c.values().text("value")))
+    return c.complain("--value is not JSON; quote texts: --value '\"yes\"'");
+  Body b;
+  b.bin("id", client::raw_of(ids->front()));
+  b.bin("value", c.values().text("value"));
+  b.text("content_type", "application/json");
+  auto answer = c.ask(static_cast<std::uint16_t>(wire::Kind::answer), b.take());
+  if (!answer) return c.complain(answer.error());
+  Document d;
+  d.set("id", ids->front().text());
+  d.set("outcome", "answered");
+  return c.show(d);
+}
+
+namespace {
+
+// Every dead letter of a queue. They leave the list as they are retried, so it is read to its end first.
+client::Result<std::vector<TaskId>> all_dead(client::Client& cl, const std::string& queue) {
+  std::vector<TaskId> ids;
+  client::ListQuery query;
+  query.queue = queue;
+  query.limit = 1000;
+  do {
+    auto page = cl.dead(query);
+    if (!page) return tl::unexpected(page.error());
+    for (const auto& task : page->tasks) ids.push_back(task.id);
+    query.cursor = page->cursor;
+  } while (!query.cursor.empty());
+  return ids;
+}
+
+}  // namespace
+
+int dead_retry(Context& c) {
+  auto cl = c.client();
+  if (!cl) return c.complain(cl.error());
+  bool all = c.values().flag("all");
+  if (all && !c.operands().empty()) return c.complain("give ids or --all, not both");
+  auto ids = all ? all_dead(**cl, c.values().text("queue")) : ids_of(c);
+  if (!ids) return c.complain(ids.error());
+  if (all) {
+    c.err() << "hirehall: " << ids->size() << " dead letters\n";
+    if (!c.values().flag("yes")) return c.complain("nothing was done; add --yes to submit them anew");
+  }
+  auto outcomes = (*cl)->dead_retry(*ids);
+  if (!outcomes) return c.complain(outcomes.error());
+  int worst = ok;
+  std::vector<Document> shown;
+  for (const auto& o : *outcomes) {
+    Document d;
+    d.set("dead", o.dead.text());
+    if (o.task)
+      d.set("id", o.task->text());
+    else
+      d.set("error", name_of(o.task.error().code)),
+          worst = std::max(worst, exit_code_of(o.task.error().code));
+    shown.push_back(d);
+  }
+  c.show(shown, "dead,id,error");
+  return worst;
+}
+
+}  // namespace hirehall::cli
