@@ -1,5 +1,6 @@
 #include <unistd.h>
 
+#include <algorithm>
 #include <ostream>
 
 #include "client/cli/command.h"
@@ -64,6 +65,7 @@ client::Result<client::Client*> Context::client() {
   o.broker = values_.text("broker");
   o.name = "hirehall";
   o.request_timeout_ms = values_.number("request-timeout");
+  o.connect_timeout_ms = std::min(o.connect_timeout_ms, o.request_timeout_ms);
   o.key_file = values_.text("key-file");
   o.server_key_file = values_.text("server-key-file");
   auto made = client::Client::connect(std::move(o));

@@ -25,8 +25,9 @@ constexpr std::array samples{
     Sample{"echo", R"("hello, hall")", "gives back what it gets"},
     Sample{"wordcount", R"("to be or not to be")", "a Python agent"},
     Sample{"sleep", R"({"ms": 200})", "holds its slot for a while"},
-    Sample{"sha256", R"("hirehall")", "a shell agent"},
-    Sample{"crash", R"({"signal": "segv"})", "its child process dies; the worker does not"},
+    Sample{"sha256", R"("/etc/hostname")", "a shell script, once per task"},
+    Sample{"flaky", "null", "fails twice, and is tried again"},
+    Sample{"crash", "null", "its process dies; the worker does not, and the task becomes a dead letter"},
 };
 constexpr client::Millis demo_wait_ms = 30'000;
 constexpr client::Millis probe_ms = 500;
@@ -82,7 +83,7 @@ int demonstrate(Context& c, client::Client& client) {
     if (!offered(*workers, sample.type)) continue;
     client::TaskOptions o;
     o.type = sample.type;
-    o.max_attempts = 2;
+    o.max_attempts = sample.type == "crash" ? 1 : 3;
     o.backoff_ms = 100;
     auto id = client.submit(o, sample.payload);
     if (!id) return c.complain(id.error());
@@ -104,7 +105,7 @@ int demonstrate(Context& c, client::Client& client) {
 }
 
 void introduce(Context& c, const Fleet& fleet, std::int64_t workers) {
-  bool found_by_itself = "ipc://" + std::string() + fleet.endpoint().substr(6) == default_listen();
+  bool found_by_itself = fleet.endpoint() == default_listen();
   std::string option = found_by_itself ? "" : " --broker " + fleet.endpoint();
   c.out() << "Hirehall is up: 1 broker, " << workers << " workers.\n"
           << "  broker   " << fleet.endpoint() << "\n";

@@ -16,6 +16,7 @@ constexpr std::size_t chunk = 8192;           // items of one submit_many()
 constexpr std::size_t chunks_under_way = 16;  // acknowledgements may lag that far behind
 constexpr std::int64_t progress_every_ms = 200;
 constexpr client::Millis ack_patience_ms = 60'000;
+constexpr std::size_t drain_every = 256;
 
 // A line on stderr for people who watch; nothing for anyone else.
 class Progress {
@@ -147,6 +148,11 @@ Ended ended(const TaskId& id, client::State state, std::string_view result, std:
   return e;
 }
 
+Ended of_task(const client::Task& task) {
+  auto error = task.error.value_or(client::TaskError{});
+  return ended(task.id, task.state, task.result, error.code, error.message);
+}
+
 void report(Context& c, Sink& sink, const TaskId& id, const Ended& e, bool result_alone) {
   auto line = id.text() + " " + std::string(name_of(e.state)) + (e.result.empty() ? "" : " " + e.result);
   sink.put(e.object, result_alone ? e.result : line);
@@ -163,8 +169,7 @@ int run_one(Context& c, client::Client& client, Submitting& submitting, bool res
   auto task = client.wait(id, c.values().number("wait-timeout"));
   if (!task) return c.complain(task.error());
   Sink sink(c, false);
-  auto e = ended(id, task->state, task->result, task->error ? task->error->code : "",
-                 task->error ? task->error->message : "");
+  auto e = of_task(*task);
   report(c, sink, id, e, result_alone);
   return exit_code_of(task->state);
 }
@@ -176,8 +181,10 @@ int run_many(Context& c, client::Client& client, Submitting& submitting, std::si
   Sink sink(c, true);
   Progress progress(c, total);
   int worst = ok;
-  std::size_t count = 0;
+  std::size_t count = 0, acknowledged = 0;
+  bool gap = false;
   auto take = [&](const client::ResultBatch& batch) {
+    gap = gap || batch.gap;
     for (const auto& r : batch.results) {
       if (awaited.erase(r.id) == 0 && !early.insert(r.id).second) continue;
       ++count;
@@ -187,8 +194,10 @@ int run_many(Context& c, client::Client& client, Submitting& submitting, std::si
   };
   int code = submitting.submit([&](const TaskId& id) {
     if (early.erase(id) == 0) awaited.insert(id);
-    while (client.next_results(*subscription, 0, take) > 0) {
-    }
+    // The window of the subscription must not fill up while the rest is submitted.
+    if (++acknowledged % drain_every == 0)
+      while (client.next_results(*subscription, 0, take) > 0) {
+      }
   });
   auto deadline = wall_now_ms() + c.values().number("wait-timeout");
   while (!awaited.empty()) {
@@ -198,6 +207,14 @@ int run_many(Context& c, client::Client& client, Submitting& submitting, std::si
                         timed_out);
     client.next_results(*subscription, std::min<std::int64_t>(left, progress_every_ms), take);
     progress.at("ended", count);
+    if (gap) break;
+  }
+  // What the stream has lost is still in the records.
+  for (const auto& id : awaited) {
+    auto task = client.wait(id, std::max<std::int64_t>(0, deadline - wall_now_ms()));
+    if (!task) return c.complain(task.error());
+    report(c, sink, id, of_task(*task), false);
+    worst = std::max(worst, exit_code_of(task->state));
   }
   return std::max(code, worst);
 }

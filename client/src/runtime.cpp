@@ -315,9 +315,10 @@ bool Runtime::next_results(std::uint64_t subscription, Millis timeout_ms, const 
       auto at = stored_.find(subscription);
       return at != stored_.end() && !at->second.empty();
     };
-    if (!changed_.wait_for(lock, for_ms(timeout_ms), [&] { return came() || stopping_ || refused_; }) ||
-        !came())
-      return false;
+    // A wait of no time costs a timer's slack all the same.
+    if (timeout_ms > 0 && !came())
+      changed_.wait_for(lock, for_ms(timeout_ms), [&] { return came() || stopping_ || refused_; });
+    if (!came()) return false;
     push = std::move(stored_[subscription].front());
     stored_[subscription].pop_front();
   }
