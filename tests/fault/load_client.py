@@ -88,7 +88,7 @@ class Load:
         number = len(self.sent) * 1000
         while not self.stopping or self.flying or self.open_ids:
             try:
-                if not self.stopping and len(self.flying) < self.options.window:
+                if not self.stopping and len(self.flying) < self.options.window and len(self.open_ids) < self.options.open:
                     payloads = [f"{self.options.name}:{self.client.next_batch}:{number + i}"
                                 for i in range(self.random.randrange(1, self.options.batch))]
                     number += len(payloads)
@@ -143,6 +143,7 @@ def main():
     parser.add_argument("--type", default="echo")
     parser.add_argument("--batch", type=int, default=12)
     parser.add_argument("--window", type=int, default=4)
+    parser.add_argument("--open", type=int, default=400, help="most acknowledged tasks whose end was not seen")
     Load(parser.parse_args()).run()
 
 

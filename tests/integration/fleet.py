@@ -154,8 +154,9 @@ class Script(Process):
     def __init__(self, path, arguments, log):
         self.log = Path(log)
         self.command = [sys.executable, str(path), *map(str, arguments)]
-        self.child = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                      stderr=open(self.log, "ab"), env=dict(os.environ, PYTHONPATH=str(SOURCE / "tests")))
+        with open(self.log, "ab") as errors:
+            self.child = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors,
+                                          env=dict(os.environ, PYTHONPATH=str(SOURCE / "tests")))
         self.buffer = b""
         self.events = []
 

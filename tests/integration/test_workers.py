@@ -254,6 +254,18 @@ class Leases(FleetTest):
         self.assertEqual(self.client.get(id_)["losses"], 0)
         self.assertEqual(worker.finish(again), "ok")
 
+    def test_an_award_that_no_heartbeat_confirms_is_taken_back_after_a_lease_time(self):
+        deaf, worker = self.fleet.worker("echo", slots=1, beats=False), self.fleet.worker("echo", credit=0)
+        id_ = self.client.submit_one("echo")
+        eventually(lambda: self.client.state(id_) == "leased", what="the award left")
+        worker.credit = 1
+
+        def taken_back():
+            deaf.call(wire.WORKER_HEARTBEAT, [0, 0, 0, 0])  # it lives, and never saw an award
+            return worker.awards(1, limit=0.3)
+        again = eventually(taken_back, LIMIT)[0]
+        self.assertEqual((again.id, self.client.get(id_)["losses"]), (id_, 0))
+
     def test_an_unknown_worker_token_is_a_new_worker_that_holds_nothing(self):
         worker = self.fleet.worker("echo", start=False)
         worker.token, worker.last_award = os.urandom(16), 9
