@@ -4,12 +4,11 @@ import os
 import subprocess
 import sys
 import tempfile
-import unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from integration.fleet import BIN, SOURCE, FleetTest, need
+from integration.fleet import BIN, SOURCE, FleetTest, main
 
 
 def run(*command, **more):
@@ -29,8 +28,7 @@ class Library(FleetTest):
             run("cmake", "-S", SOURCE / "client/examples", "-B", folder / "build", "-G", "Ninja",
                 f"-DCMAKE_PREFIX_PATH={folder / 'usr'}", f"-DCMAKE_CXX_FLAGS={flags} -Wall -Wextra -Werror")
             run("cmake", "--build", folder / "build")
-            self.fleet.start()
-            self.fleet.worker_program(agents=SOURCE / "configs/agents", slots=2)
+            self.fleet.wait_worker(self.fleet.worker_program("example"))
             library = next((folder / "usr").rglob("libhirehall-client.so"), folder)
             out = run(folder / "build/submit_and_wait", self.fleet.broker.endpoint, timeout=60,
                       env=dict(os.environ, LD_LIBRARY_PATH=str(library.parent)))
@@ -39,5 +37,4 @@ class Library(FleetTest):
 
 
 if __name__ == "__main__":
-    need("hirehall-broker", "hirehall-worker", "hirehall")
-    unittest.main()
+    main("hirehall-broker", "hirehall-worker", "hirehall")
