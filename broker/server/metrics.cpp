@@ -2,7 +2,6 @@
 
 #include <arpa/inet.h>
 #include <civetweb.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -32,7 +31,7 @@ struct Address {
 
 bool loopback(const std::string& host) {
   in_addr four{};
-  return host == "[::1]" || (host.starts_with("127.") && ::inet_pton(AF_INET, host.c_str(), &four) == 1);
+  return host.starts_with("127.") && ::inet_pton(AF_INET, host.c_str(), &four) == 1;
 }
 
 Result<Address> parse_address(std::string_view text) {
@@ -48,11 +47,10 @@ Result<Address> parse_address(std::string_view text) {
   Address address{std::string(text.substr(0, colon)), std::to_string(number)};
   if (address.host == "localhost") address.host = "127.0.0.1";
   if (!loopback(address.host)) {
-    return fail(
-        Code::denied,
-        "metrics have no authentication and are served on loopback only: use 127.0.0.1 or [::1], and a proxy "
-        "in front of it for other machines",
-        std::string(text));
+    return fail(Code::denied,
+                "metrics have no authentication and are served on loopback only: use 127.0.0.1, and a proxy "
+                "in front of it for other machines",
+                std::string(text));
   }
   return address;
 }
@@ -76,35 +74,26 @@ const char* phrase(int status) {
   }
 }
 
-// Connects to a port of this host and hangs up.
-void knock(const mg_server_port& port) {
-  const bool six = port.protocol == 2;
-  const int fd = ::socket(six ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+// Connects and hangs up.
+void knock(const std::string& host, int port) {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return;
-  sockaddr_storage to{};
-  if (six) {
-    auto& address = reinterpret_cast<sockaddr_in6&>(to);
-    address.sin6_family = AF_INET6;
-    address.sin6_addr = in6addr_loopback;
-    address.sin6_port = htons(static_cast<std::uint16_t>(port.port));
-  } else {
-    auto& address = reinterpret_cast<sockaddr_in&>(to);
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.sin_port = htons(static_cast<std::uint16_t>(port.port));
-  }
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_port = htons(static_cast<std::uint16_t>(port));
+  ::inet_pton(AF_INET, host.c_str(), &to.sin_addr);
   static_cast<void>(::connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to));
   ::close(fd);
 }
 
 // The library looks at its stop flag when a connection comes or two seconds have passed: too long for a
 // broker that is to be back at once. So connections are made until it has noticed.
-void stop_quickly(mg_context* web) {
+void stop_quickly(mg_context* web, const std::string& host) {
   mg_server_port port{};
   HH_CHECK(mg_get_server_ports(web, 1, &port) == 1, "a started server has one port");
   auto stopped = std::async(std::launch::async, [web] { mg_stop(web); });
   do {
-    knock(port);
+    knock(host, port.port);
   } while (stopped.wait_for(std::chrono::milliseconds(20)) != std::future_status::ready);
 }
 
@@ -113,7 +102,7 @@ void stop_quickly(mg_context* web) {
 struct MetricsServer::State {
   ~State() {
     // Joins the HTTP threads, which use the rest of this.
-    if (web != nullptr) stop_quickly(web);
+    if (web != nullptr) stop_quickly(web, host);
   }
   State() = default;
   State(const State&) = delete;
@@ -139,7 +128,7 @@ struct MetricsServer::State {
   std::int64_t last_published_ms = never;  // command thread
   std::string host;
   std::string bound;
-  std::string complaint;  // the last line of the HTTP library, until it has started
+  std::string complaint;  // the first line of the HTTP library, which has the cause
   bool started = false;
   mg_context* web = nullptr;
 };
@@ -181,7 +170,7 @@ Status MetricsServer::State::open(const Address& address) {
 
 int MetricsServer::State::on_log(const mg_connection* connection, const char* message) {
   auto* state = static_cast<State*>(mg_get_user_data(mg_get_context(connection)));
-  if (state != nullptr && !state->started) state->complaint = message;
+  if (state != nullptr && !state->started && state->complaint.empty()) state->complaint = message;
   log::debug("metrics server", {{"said", message}});
   return 1;
 }

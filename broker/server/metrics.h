@@ -14,7 +14,7 @@ namespace hirehall::server {
 
 class MetricsServer {
  public:
-  // `listen` is ADDRESS:PORT, an IPv4 address, [IPv6] or localhost; port 0 = the kernel picks. There is no
+  // `listen` is ADDRESS:PORT, an IPv4 address or localhost; port 0 = the kernel picks. There is no
   // authentication: anything but loopback is refused. Neither healthy nor ready until the first page.
   static Result<std::unique_ptr<MetricsServer>> start(std::string_view listen);
   ~MetricsServer();

@@ -235,19 +235,14 @@ TEST_F(MetricsServing, on_a_port_that_is_taken_says_so) {
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, Code::conflict);
   EXPECT_EQ(second.error().context, server->address());
-  EXPECT_NE(second.error().message.find("--metrics"), std::string::npos) << second.error().message;
-}
-
-TEST(MetricsAddress, may_be_of_ipv6_when_the_machine_has_it) {
-  const auto server = MetricsServer::start("[::1]:0");
-  if (!server) GTEST_SKIP() << describe(server.error());
-  EXPECT_TRUE((*server)->address().starts_with("[::1]:"));
+  EXPECT_NE(second.error().message.find("Address already in use"), std::string::npos)
+      << second.error().message;
 }
 
 TEST(MetricsAddress, is_loopback_or_refused) {
-  for (const auto* address :
-       {"0.0.0.0:0", "10.0.0.1:9420", ":9420", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:70000",
-        "example.org:80", "127.0.0.1.example.org:80", "", "127.0.0.1:1,0.0.0.0:2", "127.0.0.1:1s"}) {
+  for (const auto* address : {"0.0.0.0:0", "10.0.0.1:9420", ":9420", "127.0.0.1", "127.0.0.1:x",
+                              "127.0.0.1:70000", "example.org:80", "127.0.0.1.example.org:80", "",
+                              "127.0.0.1:1,0.0.0.0:2", "127.0.0.1:1s", "[::1]:9420"}) {
     EXPECT_FALSE(MetricsServer::start(address)) << address;
   }
 }

@@ -83,9 +83,12 @@ void use_curve(ZmqSocket& socket, const KeyPair& own, const char* server_key) {
 int handshake(const ZmqContext& context, ZmqSocket& dealer, const std::string& endpoint) {
   const int wanted = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
                      ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL;
-  EXPECT_EQ(zmq_socket_monitor(dealer.handle, "inproc://monitor", wanted), 0);
+  // A name of its own: libzmq frees that of a closed socket when it gets round to it.
+  static int count = 0;
+  const std::string name = "inproc://monitor." + std::to_string(++count);
+  EXPECT_EQ(zmq_socket_monitor(dealer.handle, name.c_str(), wanted), 0);
   ZmqSocket monitor(context, ZMQ_PAIR);
-  EXPECT_EQ(zmq_connect(monitor.handle, "inproc://monitor"), 0);
+  EXPECT_EQ(zmq_connect(monitor.handle, name.c_str()), 0);
   EXPECT_EQ(zmq_connect(dealer.handle, endpoint.c_str()), 0);
   std::array<unsigned char, 6> event{};
   if (zmq_recv(monitor.handle, event.data(), event.size(), 0) != 6) return -1;
