@@ -50,7 +50,6 @@ std::vector<std::string> default_plugin_folders() {
 }  // namespace
 
 OptionTable worker_options() {
-  auto processors = static_cast<std::int64_t>(std::max(1u, std::thread::hardware_concurrency()));
   OptionTable table("hirehall-worker", "Runs agents and does the tasks that a broker awards to them.");
   table
       .text("broker,b", "tcp://127.0.0.1:7420", "endpoint of the broker, tcp://HOST:PORT or ipc://PATH",
@@ -97,6 +96,7 @@ Result<Settings> read_settings(const OptionValues& values) {
   if (s.name.empty()) s.name = host_name() + "-" + std::to_string(::getpid());
   if (s.name.size() > limits::name_bytes_max) return fail(Code::invalid, "at most 255 bytes", "--name");
   s.slots = static_cast<std::uint32_t>(values.number("slots"));
+  if (s.slots == 0) s.slots = std::max(1u, std::thread::hardware_concurrency());
   auto labels = pairs(values, "label");
   if (!labels) return tl::unexpected(labels.error());
   s.labels = std::move(*labels);

@@ -75,7 +75,7 @@ Outcome Watch::outcome() const {
     case Why::timeout:
       return Outcome::timed_out;
     case Why::stop:
-      return Outcome::cancelled;
+      return reason_ == stop_for_timeout ? Outcome::timed_out : Outcome::cancelled;
     case Why::interrupt:
     case Why::lost:
       return Outcome::interrupted;
