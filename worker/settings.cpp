@@ -58,8 +58,7 @@ OptionTable worker_options() {
       .flag("allow-commands", "load agents of kind process, which run commands")
       .texts("plugins", "folder where shared objects of plugins are looked for", "DIR")
       .text("name,n", "", "name shown in lists; host name and process number when not given", "NAME")
-      .number("slots,s", std::min<std::int64_t>(processors, 4096), {1, 4096},
-              "attempts that run at the same time")
+      .number("slots,s", 0, {0, 4096}, "attempts that run at the same time; 0: one per processor")
       .texts("label", "label of the worker that tasks may require", "KEY=VALUE")
       .texts("resource", "resource of the worker that tasks may require, as memory=8GiB", "KEY=VALUE")
       .text("ready-file", "", "file written, as JSON, once the broker has registered the worker", "FILE")
