@@ -52,18 +52,17 @@ client::Result<client::Client> connect(const std::string& endpoint) {
   return client::Client::connect(std::move(o));
 }
 
-// "award 1 to dev-2 (least_loaded, load 0, 2 candidates)"
-std::string award_line(client::Client& c, const client::TaskId& id) {
+// "attempt 1 on dev-2: succeeded"
+std::string attempts(client::Client& c, const client::TaskId& id) {
   client::Body b;
   b.bin("id", client::raw_of(id));
-  auto answer = c.inner().call(wire::Kind::explain, b.take());
-  if (!answer) return {};
-  auto document = Document::from_body(*answer);
-  if (!document) return {};
+  auto answer = c.inner().call(wire::Kind::get, b.take());
+  auto task = answer ? Document::from_body(*answer) : tl::unexpected(answer.error());
+  if (!task) return {};
   std::string out;
-  for (const auto& a : document->items("awards"))
-    out += (out.empty() ? "" : "; ") + ("attempt " + a.text("attempt")) + " to " + a.text("worker") + " (" +
-           a.text("policy") + ", " + a.text("candidates") + " candidates)";
+  for (const auto& a : task->items("history"))
+    out += (out.empty() ? "" : "; ") + ("attempt " + a.text("attempt") + " on ") + a.text("worker") + ": " +
+           a.text("outcome");
   return out;
 }
 
@@ -78,7 +77,7 @@ int demonstrate(Context& c, client::Client& client) {
   auto workers = client.workers();
   if (!workers) return c.complain(workers.error());
   std::vector<std::pair<Sample, client::TaskId>> tasks;
-  c.out() << "Tasks are submitted, awarded to the worker that suits best, and their results recorded:\n\n";
+  c.out() << "Tasks are submitted, awarded to the worker that suits best, and their outcomes recorded:\n\n";
   for (const auto& sample : samples) {
     if (!offered(*workers, sample.type)) continue;
     client::TaskOptions o;
@@ -96,7 +95,7 @@ int demonstrate(Context& c, client::Client& client) {
     auto what = task->error ? task->error->code + ": " + task->error->message : task->result;
     c.out() << "  " << sample.type << "  (" << sample.note << ")\n"
             << "    task     " << id.text() << "\n"
-            << "    award    " << award_line(client, id) << "\n"
+            << "    awards   " << attempts(client, id) << "\n"
             << "    outcome  " << name_of(task->state) << " in " << task->finished_at - task->submitted_at
             << " ms: " << what << "\n";
   }
@@ -142,7 +141,7 @@ void declare_dev(OptionTable& t) {
   t.number("workers", 2, {1, 64}, "worker processes");
   t.number("slots", 4, {1, 1024}, "slots of each worker");
   t.flag("demo", "submit a few tasks and show what becomes of them");
-  t.flag("once", "end after the demonstration, with its exit code; also when stdin is no terminal");
+  t.flag("once", "end after the demonstration, with its exit code");
 }
 
 int dev(Context& c) {

@@ -1,0 +1,176 @@
+"""`hirehall` as scripts use it: objects on stdout, chatter on stderr, exit codes that mean something."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from integration.fleet import BIN, LIMIT, SOURCE, FleetTest, eventually, main
+
+
+class CommandLine(FleetTest):
+    def run_cli(self, *arguments, stdin=None):
+        """(exit code, stdout, stderr) of hirehall with the broker of this test."""
+        done = subprocess.run([BIN / "hirehall", "--broker", self.fleet.broker.endpoint, *map(str, arguments)],
+                              input=stdin, capture_output=True, text=True, timeout=3 * LIMIT)
+        return done.returncode, done.stdout, done.stderr
+
+    def ok(self, *arguments, **more):
+        code, out, err = self.run_cli(*arguments, **more)
+        self.assertEqual(code, 0, f"{arguments}: {err}")
+        return out
+
+    def workers(self):
+        self.fleet.wait_worker(self.fleet.worker_program("hand", extra=["--allow-commands"]))
+
+    def test_manual_is_docs_cli_md(self):
+        self.assertEqual(self.ok("help", "--markdown"), (SOURCE / "docs" / "cli.md").read_text(),
+                         "docs/cli.md is old: hirehall help --markdown > docs/cli.md")
+
+    def test_submit_prints_one_object_per_task(self):
+        lines = self.ok("task", "submit", "echo", "--payload", '{"n": 1}', "--count", 5, "-o", "jsonl").splitlines()
+        ids = {json.loads(line)["id"] for line in lines}
+        self.assertEqual(len(ids), 5)
+        task = json.loads(self.ok("task", "get", ids.pop(), "-o", "json"))
+        self.assertEqual((task["state"], task["payload"]), ("ready", {"n": 1}))
+
+    def test_payload_from_stdin_and_file(self):
+        one = self.ok("task", "submit", "echo", "--payload", "-", stdin="[1]").strip()
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            file.write("[2]")
+            file.flush()
+            two = self.ok("task", "submit", "echo", "--payload", f"@{file.name}").strip()
+        shown = [json.loads(self.ok("task", "get", i, "-o", "jsonl"))["payload"] for i in (one, two)]
+        self.assertEqual(shown, [[1], [2]])
+
+    def test_run_prints_the_result_and_exits_with_the_outcome(self):
+        self.workers()
+        self.assertEqual(self.ok("task", "run", "echo", "hi"), '"hi"\n')
+        code, out, err = self.run_cli("task", "run", "crash", "--max-attempts", 1)
+        self.assertEqual((code, out.strip()), (10, ""))
+        self.assertIn("failed", err)
+        code, _, _ = self.run_cli("task", "submit", "nobody-does-this", "--ttl", "10ms", "--wait")
+        self.assertEqual(code, 12)
+
+    def test_wait_for_many_shows_each_end_once(self):
+        self.workers()
+        lines = self.ok("task", "submit", "echo", "--count", 3000, "--wait", "-o", "jsonl").splitlines()
+        ended = [json.loads(line) for line in lines]
+        self.assertEqual({task["state"] for task in ended}, {"succeeded"})
+        self.assertEqual(len({task["id"] for task in ended}), 3000)
+
+    def test_cancelled_task_is_waited_for_with_11(self):
+        task = self.ok("task", "submit", "nobody-does-this").strip()
+        self.ok("task", "cancel", task)
+        self.assertEqual(self.run_cli("task", "wait", task)[0], 11)
+        self.assertEqual(self.run_cli("task", "cancel", task)[0], 5)
+
+    def test_wait_ends_with_6_in_time(self):
+        task = self.ok("task", "submit", "nobody-does-this").strip()
+        code, _, err = self.run_cli("task", "wait", task, "--wait-timeout", "20ms")
+        self.assertEqual(code, 6)
+        self.assertIn("has not ended", err)
+
+    def test_errors_have_their_codes_and_name_the_thing(self):
+        for code, word, arguments in [
+            (2, "26 characters", ["task", "get", "nonsense"]),
+            (3, "7ZZZZZZZZZZZZZZZZZZZZZZZZZ", ["task", "get", "7ZZZZZZZZZZZZZZZZZZZZZZZZZ"]),
+            (3, "nowhere", ["queue", "show", "nowhere"]),
+            (3, "nowhere", ["task", "submit", "echo", "--queue", "nowhere"]),
+            (2, "priority", ["task", "submit", "echo", "--priority", 11]),
+            (2, "JSON", ["task", "submit", "echo", "--payload", "{"]),
+        ]:
+            got, out, err = self.run_cli(*arguments)
+            self.assertEqual((got, out), (code, ""), f"{arguments}: {err}")
+            self.assertIn(word, err)
+
+    def test_idempotency_key_gives_the_first_id_and_another_payload_is_a_conflict(self):
+        first = self.ok("task", "submit", "echo", "1", "--idempotency-key", "k")
+        self.assertEqual(self.ok("task", "submit", "echo", "1", "--idempotency-key", "k"), first)
+        code, _, err = self.run_cli("task", "submit", "echo", "2", "--idempotency-key", "k")
+        self.assertEqual(code, 5)
+        self.assertIn(first.strip(), err)
+
+    def test_queue_verbs(self):
+        self.ok("queue", "set", "mail", "--weight", 3, "--limit", "smtp=2")
+        self.ok("queue", "pause", "mail", "--reason", "moving")
+        queue = json.loads(self.ok("queue", "show", "mail", "-o", "json"))
+        self.assertEqual((queue["weight"], queue["paused"], queue["paused_reason"], queue["limits"]),
+                         (3, True, "moving", {"smtp": 2}))
+        self.ok("queue", "resume", "mail")
+        self.assertFalse(json.loads(self.ok("queue", "show", "mail", "-o", "json"))["paused"])
+        self.assertIn("mail", self.ok("queue", "list"))
+
+    def test_dead_letters_are_listed_and_retried(self):
+        self.workers()
+        self.run_cli("task", "run", "crash", "--max-attempts", 1)
+        dead = json.loads(self.ok("dead", "list", "-o", "json"))
+        self.assertEqual(len(dead), 1)
+        code, _, err = self.run_cli("dead", "retry", "--all")
+        self.assertEqual(code, 2)
+        self.assertIn("1 dead letters", err)
+        again = json.loads(self.ok("dead", "retry", "--all", "--yes", "-o", "jsonl"))
+        self.assertEqual(again["dead"], dead[0]["id"])
+        self.assertEqual(self.run_cli("task", "wait", again["id"])[0], 10)
+
+    def test_list_walks_pages(self):
+        self.ok("task", "submit", "nobody-does-this", "--count", 2500, "-o", "none")
+        lines = self.ok("task", "list", "--state", "ready", "--limit", 2400, "-o", "jsonl").splitlines()
+        self.assertEqual(len({json.loads(line)["id"] for line in lines}), 2400)
+
+    # I1, I2: what was acknowledged is there, and nothing twice, although the broker died in the middle of it.
+    def test_submits_survive_a_killed_broker(self):
+        total = 400_000
+        with open(self.fleet.directory / "ids", "w+b") as ids:
+            child = subprocess.Popen([BIN / "hirehall", "--broker", self.fleet.broker.endpoint, "task", "submit",
+                                      "nobody-does-this", "--count", str(total), "-o", "text"], stdout=ids)
+            eventually(lambda: os.fstat(ids.fileno()).st_size > 0 or child.poll() is not None, what="the first ids")
+            self.fleet.crash()
+            self.assertEqual(child.wait(3 * LIMIT), 0)
+            ids.seek(0)
+            given = ids.read().split()
+        self.assertEqual(len(given), total)
+        self.assertEqual(len(set(given)), total)
+        self.assertEqual(json.loads(self.ok("stats", "-o", "json"))["accepted"], total)
+
+
+class Dev(FleetTest):
+    agents = ["--agents", SOURCE / "configs" / "agents"]  # found by itself where the build tree lies in the source tree
+
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="hirehall-dev-")
+        self.addCleanup(self.folder.cleanup)
+
+    def test_demo_shows_results_and_ends_with_0(self):
+        done = subprocess.run([BIN / "hirehall", "dev", "--once", *self.agents], capture_output=True, text=True, timeout=5 * LIMIT)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("hello, hall", done.stdout)
+        self.assertIn("task run echo hi", done.stdout)
+
+    def test_interrupt_ends_the_whole_fleet(self):
+        endpoint = f"ipc://{self.folder.name}/b.ipc"
+        child = subprocess.Popen([BIN / "hirehall", "dev", "--data", f"{self.folder.name}/data", "--listen", endpoint,
+                                  *self.agents], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+        self.addCleanup(child.wait)
+        self.addCleanup(child.kill)
+        self.addCleanup(child.stdout.close)
+        for line in child.stdout:
+            if "Ctrl-C" in line:
+                break
+        again = subprocess.run([BIN / "hirehall", "dev", "--data", f"{self.folder.name}/two", "--listen", endpoint],
+                               capture_output=True, text=True, timeout=LIMIT)
+        self.assertEqual(again.returncode, 5, again.stderr)
+        child.send_signal(signal.SIGINT)
+        self.assertEqual(child.wait(LIMIT), 0)
+        gone = subprocess.run([BIN / "hirehall", "--broker", endpoint, "--request-timeout", "200ms", "stats"],
+                              capture_output=True, text=True, timeout=LIMIT)
+        self.assertEqual(gone.returncode, 7, "no broker is left")
+
+
+if __name__ == "__main__":
+    main("hirehall-broker", "hirehall-worker", "hirehall")
