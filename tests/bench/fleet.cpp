@@ -18,6 +18,9 @@ namespace fs = std::filesystem;
 constexpr auto ready_limit =
     std::chrono::minutes(10);  // a restart on a large store takes what it takes: it is measured
 
+constexpr auto worker_limit = std::chrono::seconds(60);
+constexpr auto look_every = std::chrono::milliseconds(250);
+
 std::string text_of(const fs::path& file) {
   std::ifstream in(file);
   std::ostringstream text;
@@ -129,7 +132,12 @@ Status Fleet::start_worker() {
 }
 
 Status Fleet::wait_for_worker() {
-  return worker_->wait_for_file(place("worker.ready"), ready_limit);
+  auto deadline = Clock::now() + worker_limit;
+  for (;;) {
+    auto ready = worker_->wait_for_file(place("worker.ready"), look_every);
+    if (ready || ready.error().code != Code::timeout || Clock::now() > deadline) return ready;
+    if (auto well = check(); !well) return well;
+  }
 }
 
 Status Fleet::check() {

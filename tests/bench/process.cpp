@@ -174,7 +174,8 @@ Status Child::wait_for_file(const fs::path& file, Limit limit) {
     if (auto size = fs::file_size(file, none); !none && size > 0) return {};
     if (auto alive = check(); !alive) return alive;
     if (Clock::now() > deadline)
-      return tl::unexpected(died("was not ready within " + std::to_string(limit.count()) + " ms"));
+      return tl::unexpected(
+          died("was not ready within " + std::to_string(limit.count()) + " ms", Code::timeout));
     std::this_thread::sleep_for(poll_every);
   }
 }

@@ -40,7 +40,7 @@ class Child {
   bool running();
   Status check();                              // an error with the tail of its log once it has ended
   Result<std::string> read_line(Limit limit);  // of the piped stdout; timeout, or io when it has ended
-  Status wait_for_file(const std::filesystem::path& file, Limit limit);  // there and not empty
+  Status wait_for_file(const std::filesystem::path& file, Limit limit);  // there and not empty; timeout
   Result<int> wait(Limit limit);                                         // exit code; 128 + N after signal N
   Status stop(Limit limit = std::chrono::seconds(20));  // SIGTERM, and SIGKILL after the limit: then an error
   void kill_hard();                                     // SIGKILL, and gone on return
