@@ -73,6 +73,7 @@ Status outside(const Principal& principal, std::string_view what, std::string_vi
 std::shared_ptr<const Principal> make_local() {
   Principal local;
   local.name = "local";
+  local.user_id = "local";
   local.roles[static_cast<std::size_t>(Role::admin)] = true;
   local.tenants = local.queues = local.types = Scope::everything();
   local.tenant = "default";
@@ -158,6 +159,13 @@ std::shared_ptr<const Principal> Principals::by_key(std::span<const std::uint8_t
 std::shared_ptr<const Principal> Principals::by_name(std::string_view name) const {
   for (const auto& principal : all_) {
     if (principal->name == name) return principal;
+  }
+  return nullptr;
+}
+
+std::shared_ptr<const Principal> Principals::by_user(std::string_view user_id) const {
+  for (const auto& principal : all_) {
+    if (!user_id.empty() && principal->user_id == user_id) return principal;
   }
   return nullptr;
 }

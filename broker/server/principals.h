@@ -40,6 +40,9 @@ using PublicKey = std::array<std::uint8_t, 32>;
 struct Principal {
   std::string name;
   PublicKey key{};  // all zero for `local`
+  // What the gate writes on the messages of a connection: name and key, so that a connection made with a key
+  // that was taken back cannot go on under the same name. `local` for local.
+  std::string user_id;
   std::array<bool, role_count> roles{};
   Scope tenants;
   Scope queues;
@@ -71,6 +74,8 @@ class Principals {
   // `local`.
   std::shared_ptr<const Principal> by_key(std::span<const std::uint8_t> key) const;
   std::shared_ptr<const Principal> by_name(std::string_view name) const;
+  // For the User-Id of a message. Nothing when it is empty: a connection that nobody judged is nobody.
+  std::shared_ptr<const Principal> by_user(std::string_view user_id) const;
   std::shared_ptr<const Principal> local() const { return all_.front(); }
   std::size_t size() const { return all_.size(); }
 

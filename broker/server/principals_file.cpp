@@ -97,6 +97,7 @@ Status Reader::read_key(const YAML::Node& map, Principal& out) const {
   auto key = decode_key(*z85, at(node));
   if (!key) return tl::unexpected(key.error());
   out.key = *key;
+  out.user_id = out.name + "/" + *z85;
   if (std::ranges::all_of(out.key, [](auto b) { return b == 0; })) {
     return wrong(node, "this key is all zero; make one of your own");
   }

@@ -81,15 +81,15 @@ Request parse(std::vector<std::string> frames) {
   return request;
 }
 
-// The name of the principal, or nothing. A mechanism counts only in its own domain.
+// The user id of the principal, or nothing. A mechanism counts only in its own domain.
 std::string decide(const Request& request, const PrincipalBook& book) {
   if (!request.well_formed) return {};
   const auto principals = book.current();
-  if (request.mechanism == "NULL" && request.domain == zap_domain_local) return principals->local()->name;
+  if (request.mechanism == "NULL" && request.domain == zap_domain_local) return principals->local()->user_id;
   if (request.mechanism != "CURVE" || request.domain != zap_domain_network) return {};
   const auto* bytes = reinterpret_cast<const std::uint8_t*>(request.key.data());
   const auto principal = principals->by_key({bytes, request.key.size()});
-  return principal ? principal->name : std::string();
+  return principal ? principal->user_id : std::string();
 }
 
 std::string z85(const std::string& key) {
@@ -137,7 +137,7 @@ struct ZapHandler::State {
   Status open();
   void run();
   Status turn();
-  Status reply(const Request& request, const std::string& principal);
+  Status reply(const Request& request, const std::string& user_id);
 
   const PrincipalBook& book;
   std::function<void(const Error&)> on_death;
@@ -183,21 +183,21 @@ Status ZapHandler::State::turn() {
   if (!frames) return tl::unexpected(frames.error());
 
   const Request request = parse(std::move(*frames));
-  const std::string principal = decide(request, book);
-  if (principal.empty()) {
+  const std::string user_id = decide(request, book);
+  if (user_id.empty()) {
     refused.fetch_add(1);
     refusals.note(request);
   } else {
     accepted.fetch_add(1);
   }
-  return reply(request, principal);
+  return reply(request, user_id);
 }
 
 // Only 200 and 400: other codes leave clients of this libzmq hanging. The text does not tell why.
-Status ZapHandler::State::reply(const Request& request, const std::string& principal) {
-  const bool yes = !principal.empty();
+Status ZapHandler::State::reply(const Request& request, const std::string& user_id) {
+  const bool yes = !user_id.empty();
   const std::array<std::string_view, 6> frames = {
-      "1.0", request.id, yes ? "200" : "400", yes ? "OK" : "not authorized", principal, ""};
+      "1.0", request.id, yes ? "200" : "400", yes ? "OK" : "not authorized", user_id, ""};
   for (std::size_t i = 0; i < frames.size(); ++i) {
     const int flags = i + 1 < frames.size() ? ZMQ_SNDMORE : 0;
     if (zmq_send(requests.handle, frames[i].data(), frames[i].size(), flags) < 0) {

@@ -42,6 +42,6 @@ class ZapHandler {
 };
 
 // The User-Id property that an accepted peer's messages carry (read it from the payload frame, never from the
-// routing id frame) is the principal's name.
+// routing id frame) leads to its principal: Principals::by_user.
 
 }  // namespace hirehall::server

@@ -137,6 +137,9 @@ TEST(Principals, are_found_by_key_and_by_name) {
   EXPECT_FALSE(bob->has(Role::admin));
   EXPECT_EQ(principals->by_name("alice")->tenant, "red") << "the only tenant is the default one";
   EXPECT_FALSE(principals->by_name("carol"));
+  EXPECT_EQ(principals->by_user(bob->user_id), bob);
+  EXPECT_EQ(principals->by_user("local"), principals->local());
+  for (const auto* nobody : {"", "bob", "bob/", "carol"}) EXPECT_FALSE(principals->by_user(nobody)) << nobody;
   EXPECT_FALSE(principals->by_key(std::span<const std::uint8_t>(key->data(), 31)));
 }
 

@@ -57,8 +57,13 @@ struct Door {
     ASSERT_TRUE(status) << describe(status.error());
   }
 
-  // The User-Id of the next message, read from its payload frame.
+  // The principal of the next message, by the User-Id of its payload frame.
   std::string user_of_next() {
+    const auto user_id = user_id_of_next();
+    const auto principal = book.current()->by_user(user_id);
+    return principal ? principal->name : "nobody: " + user_id;
+  }
+  std::string user_id_of_next() {
     std::string user = "(nothing came)";
     for (bool more = true; more;) {
       zmq_msg_t frame;
@@ -156,6 +161,22 @@ TEST(Gate, follows_the_book_when_it_is_reloaded) {
   EXPECT_EQ(handshake(door.context, late, door.endpoint), 400);
 }
 
+TEST(Gate, gives_a_connection_with_an_old_key_nothing_of_the_new_one) {
+  Door door;
+  const KeyPair old_key;
+  const KeyPair new_key;
+  door.admit(yaml_of("alice", old_key));
+  door.listen_curve();
+  ZmqSocket dealer(door.context, ZMQ_DEALER);
+  use_curve(dealer, old_key, door.broker.public_key.data());
+  ASSERT_EQ(zmq_connect(dealer.handle, door.endpoint.c_str()), 0);
+  ASSERT_TRUE(dealer.send("hello"));
+  EXPECT_EQ(door.user_of_next(), "alice");
+  door.admit(yaml_of("alice", new_key));
+  ASSERT_TRUE(dealer.send("hello"));
+  EXPECT_TRUE(door.user_of_next().starts_with("nobody"));
+}
+
 TEST(Gate, knows_everybody_on_ipc_as_local) {
   Door door;
   door.listen("ipc://" + door.scratch.path("s/broker.sock"), {});
@@ -245,7 +266,7 @@ TEST(Gate, answers_every_wrong_request_with_the_same_400) {
 
   const auto fine = ask(door, {"1.0", "1", network, "10.0.0.1", "", "CURVE", key});
   EXPECT_EQ(fine.status, "200");
-  EXPECT_EQ(fine.user, "alice");
+  EXPECT_EQ(fine.user, "alice/" + std::string(alice.public_key.data()));
 
   std::string near = key;
   near.back() = static_cast<char>(near.back() ^ 1);
