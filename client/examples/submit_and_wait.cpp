@@ -25,7 +25,8 @@ int one(Client& client) {
   if (!id) return complain(id.error());
   auto task = client.wait(*id, 10'000);
   if (!task) return complain(task.error());
-  std::printf("%s %s %s\n", id->text().c_str(), std::string(name_of(task->state)).c_str(), task->result.c_str());
+  std::printf("%s %s %s\n", id->text().c_str(), std::string(name_of(task->state)).c_str(),
+              task->result.c_str());
   return task->state == State::succeeded ? 0 : 1;
 }
 

@@ -29,10 +29,10 @@ void Submission::State::settled(std::size_t count) {
     last = remaining == count;
     if (last && !refusals.empty()) {
       // An answer cut short by a bad frame was told again.
-      auto index_of = [](const Refusal& r) { return r.index; };
-      std::ranges::stable_sort(refusals, {}, index_of);
-      auto repeated = std::ranges::unique(refusals, {}, index_of);
-      refusals.erase(repeated.begin(), repeated.end());
+      auto earlier = [](const Refusal& a, const Refusal& b) { return a.index < b.index; };
+      auto same = [](const Refusal& a, const Refusal& b) { return a.index == b.index; };
+      std::stable_sort(refusals.begin(), refusals.end(), earlier);
+      refusals.erase(std::unique(refusals.begin(), refusals.end(), same), refusals.end());
     }
     remaining -= count;
     settling->outstanding -= count;

@@ -33,7 +33,7 @@
 namespace hirehall::client {
 
 struct Options {
-  std::string broker;  // ipc://… or tcp://…; empty: default_endpoint()
+  std::string broker = {};  // ipc://… or tcp://…; empty: default_endpoint()
   std::string name = "client";
   Millis connect_timeout_ms = 5'000;   // connect() waits this long for the first welcome
   Millis request_timeout_ms = 30'000;  // get, list, cancel …
@@ -42,8 +42,8 @@ struct Options {
   std::size_t batch_bytes = 64 << 10;
   std::size_t batches_in_flight = 64;  // at most; the broker may grant less
   std::size_t buffer_bytes = 8 << 20;  // submits wait while more than this is not sent yet
-  std::string key_file;                // secret CURVE key of this client, as written by `hirehall key new`
-  std::string server_key_file;         // public CURVE key of the broker; empty: no encryption
+  std::string key_file = {};           // secret CURVE key of this client, as written by `hirehall key new`
+  std::string server_key_file = {};    // public CURVE key of the broker; empty: no encryption
 };
 
 // $HIREHALL_BROKER; else the socket of a broker of this user ($XDG_RUNTIME_DIR/hirehall/broker.ipc) or of
@@ -53,9 +53,9 @@ std::string default_endpoint();
 
 // One item of submit_many(); empty fields are those of the shared options.
 struct Item {
-  std::string_view payload;
+  std::string_view payload = {};
   int priority = 0;
-  std::string_view idempotency_key;
+  std::string_view idempotency_key = {};
 };
 
 // The fate of what one submit_many() call submitted. Cheap to copy; outlives the client.
@@ -88,32 +88,32 @@ struct Position {
 };
 
 struct ResultBatch {
-  std::span<const ResultView> results;
+  std::span<const ResultView> results = {};
   Position position;  // after processing these
   bool gap = false;   // results before these were lost to the stream: read tasks with get()
 };
 
 struct Subscribe {
-  std::string queue;             // empty: the tasks of this session
-  std::optional<Position> from;  // absent: from now
+  std::string queue = {};             // empty: the tasks of this session
+  std::optional<Position> from = {};  // absent: from now
   std::size_t window_bytes = 4 << 20;
 };
 
 struct ListQuery {
-  std::string queue, state, tenant, type;  // empty: any
-  std::string cursor;                      // of the page before
+  std::string queue = {}, state = {}, tenant = {}, type = {};  // empty: any
+  std::string cursor = {};                                     // of the page before
   std::size_t limit = 100;
   bool newest_first = false;
 };
 
 struct TaskPage {
-  std::vector<Task> tasks;  // without payloads; may be empty although there is a cursor
-  std::string cursor;       // empty: that was all
+  std::vector<Task> tasks = {};  // without payloads; may be empty although there is a cursor
+  std::string cursor = {};       // empty: that was all
 };
 
 struct CancelOutcome {
   TaskId id;
-  std::optional<Error> error;  // absent: cancelled, or told to stop
+  std::optional<Error> error = {};  // absent: cancelled, or told to stop
 };
 
 struct RetryOutcome {
@@ -122,36 +122,36 @@ struct RetryOutcome {
 };
 
 struct QueueInfo {
-  std::string queue;
+  std::string queue = {};
   std::int64_t weight = 1, cap = 0;
   bool paused = false;
-  std::string paused_reason;
+  std::string paused_reason = {};
   std::uint64_t ready = 0, scheduled = 0, leased = 0, suspended = 0, dead = 0;
   Millis oldest_ready_ms = 0, retention_ms = 0, timeout_ms = 0;
-  std::map<std::string, std::int64_t> tenants, limits;
+  std::map<std::string, std::int64_t> tenants = {}, limits = {};
 };
 
 // What queue_set() changes: only what is given.
 struct QueueChange {
-  std::optional<std::int64_t> weight, cap;
-  std::optional<std::string> policy;
-  std::optional<Millis> retention_ms, timeout_ms;
-  std::optional<std::int64_t> retention_bytes;
-  std::map<std::string, std::int64_t> tenants, limits;
+  std::optional<std::int64_t> weight = {}, cap = {};
+  std::optional<std::string> policy = {};
+  std::optional<Millis> retention_ms = {}, timeout_ms = {};
+  std::optional<std::int64_t> retention_bytes = {};
+  std::map<std::string, std::int64_t> tenants = {}, limits = {};
 };
 
 // What pause() and resume() hold: at least one of them.
 struct PauseScope {
-  std::string queue, type, tenant;
-  std::string reason;
+  std::string queue = {}, type = {}, tenant = {};
+  std::string reason = {};
 };
 
 struct WorkerInfo {
-  std::string name;
+  std::string name = {};
   std::uint64_t worker = 0, slots = 0, credit = 0, held = 0, done = 0;
   bool connected = false, draining = false;
   Millis last_seen = 0;
-  std::vector<std::string> types;
+  std::vector<std::string> types = {};
 };
 
 class Client {

@@ -46,8 +46,8 @@ Remedy remedy_of(ErrorCode code);
 
 struct Error {
   ErrorCode code = ErrorCode::internal;
-  std::string message;  // what happened and what to do
-  std::string context;  // which input
+  std::string message = {};  // what happened and what to do
+  std::string context = {};  // which input
   std::int64_t retry_after_ms = 0;
 };
 

@@ -43,13 +43,14 @@ constexpr bool has_ended(State state) {
 }
 
 // What may be said about a task beside its payload. Zero or empty means "not given".
+// Members have initializers, so that {.type = "echo"} compiles without a warning about the others.
 struct TaskOptions {
-  std::string type;          // what kind of work; agents declare the types they do
-  std::string description;   // needed when there is no type
-  std::string content_type;  // of the payload; application/json
-  std::string queue;         // default
-  std::string tenant;        // the principal's own
-  int priority = 0;          // 1–10, 10 first; 5
+  std::string type = {};          // what kind of work; agents declare the types they do
+  std::string description = {};   // needed when there is no type
+  std::string content_type = {};  // of the payload; application/json
+  std::string queue = {};         // default
+  std::string tenant = {};        // the principal's own
+  int priority = 0;               // 1–10, 10 first; 5
   Millis delay_ms = 0;
   Millis not_before = 0;      // time
   Millis deadline = 0;        // time; queued or running after it: expired
@@ -59,33 +60,33 @@ struct TaskOptions {
   Millis backoff_ms = 0;      // 1,000, doubled with each failure
   Millis backoff_max_ms = 0;  // 600,000
   int max_losses = 0;         // 3 lost workers
-  std::map<std::string, std::string> labels;
-  std::vector<std::string> capabilities;  // the agent must have all of them
-  std::vector<std::string> tools;
-  std::string agent;  // preferred
-  std::string affinity_key;
-  std::string unique_key;
-  std::vector<std::string> limit_keys;
-  std::string idempotency_key;  // the same key within 24 hours gives the first task's id
+  std::map<std::string, std::string> labels = {};
+  std::vector<std::string> capabilities = {};  // the agent must have all of them
+  std::vector<std::string> tools = {};
+  std::string agent = {};  // preferred
+  std::string affinity_key = {};
+  std::string unique_key = {};
+  std::vector<std::string> limit_keys = {};
+  std::string idempotency_key = {};  // the same key within 24 hours gives the first task's id
   Millis effort_ms = 0;
   Millis retention_ms = 0;
-  std::string trace;  // W3C traceparent
+  std::string trace = {};  // W3C traceparent
   bool at_most_once = false;
 };
 
 // Why an attempt or a task did not succeed.
 struct TaskError {
-  std::string code;
-  std::string message;
+  std::string code = {};
+  std::string message = {};
 };
 
 // One task as `get`, `wait` and `list` return it.
 struct Task {
   TaskId id;
   State state = State::ready;
-  std::string queue;
-  std::string tenant;
-  std::string type;
+  std::string queue = {};
+  std::string tenant = {};
+  std::string type = {};
   int priority = 0;
   int attempt = 0;  // awards so far
   int failures = 0;
@@ -93,23 +94,23 @@ struct Task {
   Millis submitted_at = 0;
   Millis not_before = 0;
   Millis finished_at = 0;
-  std::string worker;  // while leased
-  std::string agent;
-  std::string payload;
-  std::string result;
-  std::string result_type;
-  std::optional<TaskError> error;
-  std::string reason;  // of a cancel
+  std::string worker = {};  // while leased
+  std::string agent = {};
+  std::string payload = {};
+  std::string result = {};
+  std::string result_type = {};
+  std::optional<TaskError> error = {};
+  std::string reason = {};  // of a cancel
 };
 
 // One result of a subscription: views that live as long as the call that delivers them.
 struct ResultView {
   TaskId id;
   State state = State::succeeded;
-  std::string_view result;
-  std::string_view result_type;
-  std::string_view error_code;
-  std::string_view error_message;
+  std::string_view result = {};
+  std::string_view result_type = {};
+  std::string_view error_code = {};
+  std::string_view error_message = {};
 };
 
 }  // namespace hirehall::client
