@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <system_error>
 
 namespace hirehall::store {
 
@@ -51,11 +52,39 @@ std::string DurableTest::body(std::uint64_t number) {
   return store_->view()->get(Family::bodies, number_key(number)).value().value_or("nothing");
 }
 
+namespace {
+
+// Names, sizes and times of everything below; empty when something went away meanwhile.
+std::string listing(const std::string& directory) {
+  namespace fs = std::filesystem;
+  std::string out;
+  std::error_code error;
+  for (auto entry = fs::recursive_directory_iterator(directory, error);
+       !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
+    if (entry->is_directory(error)) continue;
+    out += entry->path().string() + " " + std::to_string(entry->file_size(error)) + " ";
+    out += std::to_string(entry->last_write_time(error).time_since_epoch().count()) + "\n";
+    if (error) return {};
+  }
+  return error ? std::string() : out;
+}
+
+}  // namespace
+
+// A copy is the picture of one moment only if nothing changed while it was made, and RocksDB tidies up in the
+// background.
 void DurableTest::crash() {
-  const std::string image = scratch_ / ("image-" + std::to_string(++crashes_));
-  std::filesystem::copy(options_.path, image, std::filesystem::copy_options::recursive);
-  close();
-  options_.path = image;
+  for (int tries = 0; tries < 1000; ++tries) {
+    const std::string image = scratch_ / ("image-" + std::to_string(++crashes_));
+    const std::string before = listing(options_.path);
+    std::error_code error;
+    std::filesystem::copy(options_.path, image, std::filesystem::copy_options::recursive, error);
+    if (error || before.empty() || listing(options_.path) != before) continue;
+    close();
+    options_.path = image;
+    return;
+  }
+  FAIL() << "the directory never came to rest";
 }
 
 std::string DurableTest::newest(const std::string& extension) const {
