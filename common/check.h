@@ -1,4 +1,5 @@
-// Assertions that stay on in release builds: a broken invariant ends the process with the file, line and reason.
+// Assertions that stay on in release builds: a broken invariant ends the process with the file, line and
+// reason.
 #pragma once
 
 #include <string_view>
@@ -9,8 +10,8 @@ namespace hirehall {
 
 }  // namespace hirehall
 
-#define HH_CHECK(condition, reason)                                                            \
-  do {                                                                                         \
-    if (__builtin_expect(!(condition), 0))                                                     \
-      ::hirehall::check_failed(__FILE__, __LINE__, #condition, (reason));                      \
+#define HH_CHECK(condition, reason)                                       \
+  do {                                                                    \
+    if (__builtin_expect(!(condition), 0))                                \
+      ::hirehall::check_failed(__FILE__, __LINE__, #condition, (reason)); \
   } while (false)

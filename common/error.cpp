@@ -44,9 +44,15 @@ constexpr std::array<std::string_view, 4> action_names{"none", "retry", "fix", "
 
 }  // namespace
 
-std::string_view name_of(Code code) { return rows.at(static_cast<std::size_t>(code)).name; }
-std::string_view name_of(Action action) { return action_names.at(static_cast<std::size_t>(action)); }
-Action action_of(Code code) { return rows.at(static_cast<std::size_t>(code)).action; }
+std::string_view name_of(Code code) {
+  return rows.at(static_cast<std::size_t>(code)).name;
+}
+std::string_view name_of(Action action) {
+  return action_names.at(static_cast<std::size_t>(action));
+}
+Action action_of(Code code) {
+  return rows.at(static_cast<std::size_t>(code)).action;
+}
 
 Code code_from_name(std::string_view name) {
   for (std::size_t i = 0; i < rows.size(); ++i)

@@ -14,32 +14,32 @@ namespace hirehall {
 // The closed list of wire errors (docs/protocol.md). Numbers are never reused.
 enum class Code : std::uint8_t {
   ok = 0,
-  bad_message = 1,        // the frame or body cannot be decoded
-  unsupported = 2,        // unknown message kind or feature
-  version_mismatch = 3,   // no common protocol version
-  unknown_session = 4,    // say hello first
-  session_expired = 5,    // the producer record is gone; the outcome of unanswered batches is unknown
-  denied = 6,             // the principal may not do this
-  not_found = 7,          // no such task, queue, worker …
-  conflict = 8,           // the same key with another payload, or another version of the same thing
-  invalid = 9,            // a value is out of its range
-  too_large = 10,         // over a stated size limit
-  queue_full = 11,        // the queue's cap is reached
-  dead_letters_full = 12, // the queue's cap is taken by dead letters
-  disk_full = 13,         // the free-space watermark refuses submits
-  busy = 14,              // out of credit or a bounded table is full; try later
-  out_of_order = 15,      // a batch number skipped one
-  timeout = 16,           // the wait ended before the event
-  stale = 17,             // the lease is over; the report changes nothing
-  terminal = 18,          // the task has ended already
-  expired = 19,           // it was there and its retention is over
-  unavailable = 20,       // the broker is stopping or not ready
-  not_leader = 21,        // reserved for replication
-  moved = 22,             // reserved for sharding
-  unreachable = 23,       // client side: no broker answers
-  corrupt = 24,           // the store cannot be trusted
-  io = 25,                // a system call failed
-  internal = 26,          // a bug, reported
+  bad_message = 1,         // the frame or body cannot be decoded
+  unsupported = 2,         // unknown message kind or feature
+  version_mismatch = 3,    // no common protocol version
+  unknown_session = 4,     // say hello first
+  session_expired = 5,     // the producer record is gone; the outcome of unanswered batches is unknown
+  denied = 6,              // the principal may not do this
+  not_found = 7,           // no such task, queue, worker …
+  conflict = 8,            // the same key with another payload, or another version of the same thing
+  invalid = 9,             // a value is out of its range
+  too_large = 10,          // over a stated size limit
+  queue_full = 11,         // the queue's cap is reached
+  dead_letters_full = 12,  // the queue's cap is taken by dead letters
+  disk_full = 13,          // the free-space watermark refuses submits
+  busy = 14,               // out of credit or a bounded table is full; try later
+  out_of_order = 15,       // a batch number skipped one
+  timeout = 16,            // the wait ended before the event
+  stale = 17,              // the lease is over; the report changes nothing
+  terminal = 18,           // the task has ended already
+  expired = 19,            // it was there and its retention is over
+  unavailable = 20,        // the broker is stopping or not ready
+  not_leader = 21,         // reserved for replication
+  moved = 22,              // reserved for sharding
+  unreachable = 23,        // client side: no broker answers
+  corrupt = 24,            // the store cannot be trusted
+  io = 25,                 // a system call failed
+  internal = 26,           // a bug, reported
 };
 
 enum class Action : std::uint8_t { none = 0, retry = 1, fix = 2, give_up = 3 };

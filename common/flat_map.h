@@ -1,5 +1,6 @@
 // Open addressing from a 64-bit number to a 32-bit slot: what the engine looks up per task.
-// Linear probing with backward-shift deletion; iteration is deliberately not offered (order would leak into decisions).
+// Linear probing with backward-shift deletion; iteration is deliberately not offered (order would leak into
+// decisions).
 #pragma once
 
 #include <cstdint>

@@ -48,7 +48,8 @@ Result<TaskId> TaskId::parse(std::string_view text) {
   for (std::size_t i = 0; i < 26; ++i) {
     int d = digit_of(text[i]);
     if (d < 0 || (i == 0 && d > 7))
-      return fail(Code::invalid, "a task id has the digits 0-9 and A-Z without I, L, O, U", std::string(text));
+      return fail(Code::invalid, "a task id has the digits 0-9 and A-Z without I, L, O, U",
+                  std::string(text));
     v = (v << 5) | static_cast<unsigned>(d);
   }
   TaskId id;
@@ -86,8 +87,7 @@ bool IdMaker::genuine(const TaskId& id) const {
   if (id.shard() != shard_ || id.incarnation() > incarnation_) return false;
   auto expected = make(id.sequence(), id.incarnation());
   unsigned difference = 0;  // constant time: the check is a secret's image
-  for (std::size_t i = 11; i < 16; ++i)
-    difference |= static_cast<unsigned>(expected.bytes[i] ^ id.bytes[i]);
+  for (std::size_t i = 11; i < 16; ++i) difference |= static_cast<unsigned>(expected.bytes[i] ^ id.bytes[i]);
   return difference == 0;
 }
 

@@ -16,8 +16,8 @@ namespace hirehall {
 using Sequence = std::uint64_t;
 inline constexpr Sequence sequence_max = (Sequence{1} << 56) - 1;
 
-// 128 bits: shard u16 · incarnation u16 · sequence u56 · check u40, big-endian; 26 Crockford characters as text.
-// The check is keyed with the store's key, so a guessed or mistyped id is refused without a lookup.
+// 128 bits: shard u16 · incarnation u16 · sequence u56 · check u40, big-endian; 26 Crockford characters as
+// text. The check is keyed with the store's key, so a guessed or mistyped id is refused without a lookup.
 struct TaskId {
   std::array<std::uint8_t, 16> bytes{};
 

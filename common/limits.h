@@ -15,50 +15,50 @@ inline constexpr std::size_t depth_max = 16;                // bad_message: nest
 inline constexpr std::size_t context_depth_max = 5;         // invalid: nesting of a task's context map
 
 // Names and maps in task options.
-inline constexpr std::size_t name_bytes_max = 255;          // invalid: queue, tenant, type, agent, worker names
-inline constexpr std::size_t key_bytes_max = 512;           // invalid: idempotency, unique, affinity and limit keys
-inline constexpr std::size_t description_bytes_max = 10000; // invalid
-inline constexpr std::size_t labels_max = 64;               // invalid: labels of a task
-inline constexpr std::size_t limit_keys_max = 8;            // invalid: limit keys of one task
-inline constexpr std::size_t options_bytes_max = 64u << 10; // too_large: encoded options of one task
-inline constexpr std::size_t error_bytes_max = 4096;        // longer error texts of attempts are cut
+inline constexpr std::size_t name_bytes_max = 255;  // invalid: queue, tenant, type, agent, worker names
+inline constexpr std::size_t key_bytes_max = 512;   // invalid: idempotency, unique, affinity and limit keys
+inline constexpr std::size_t description_bytes_max = 10000;  // invalid
+inline constexpr std::size_t labels_max = 64;                // invalid: labels of a task
+inline constexpr std::size_t limit_keys_max = 8;             // invalid: limit keys of one task
+inline constexpr std::size_t options_bytes_max = 64u << 10;  // too_large: encoded options of one task
+inline constexpr std::size_t error_bytes_max = 4096;         // longer error texts of attempts are cut
 
 // Sessions.
-inline constexpr std::size_t batches_in_flight_max = 64;    // busy: unanswered batches of one producer
-inline constexpr std::size_t sessions_max = 20000;          // busy
-inline constexpr std::size_t producers_max = 100000;        // busy: durable producer records
+inline constexpr std::size_t batches_in_flight_max = 64;          // busy: unanswered batches of one producer
+inline constexpr std::size_t sessions_max = 20000;                // busy
+inline constexpr std::size_t producers_max = 100000;              // busy: durable producer records
 inline constexpr std::size_t subscriptions_per_session_max = 16;  // busy
 inline constexpr std::int64_t producer_idle_ms = 24 * 3600 * 1000;  // then session_expired
 inline constexpr std::int64_t idempotency_window_ms = 24 * 3600 * 1000;
 
 // Engine tables: what is resident must be bounded whatever the backlog is.
-inline constexpr std::size_t queues_max = 4096;             // busy
-inline constexpr std::size_t lanes_max = 100000;            // busy: (queue, tenant) pairs
-inline constexpr std::size_t classes_max = 16384;           // busy: (type, requirements) pairs
-inline constexpr std::size_t lines_max = 1000000;           // busy: lines with work, see docs/storage.md
-inline constexpr std::size_t window_bytes = 64u << 20;      // bodies and entries kept resident for all lines
-inline constexpr std::size_t chunk_bytes = 64u << 10;       // one packed record, unless one task is larger
-inline constexpr std::size_t commit_bytes_max = 4u << 20;   // one commit batch closes at this size …
-inline constexpr std::size_t commit_items_max = 16384;      // … or at this many inputs
-inline constexpr std::size_t scheduled_resident_max = 65536;// timers kept in memory; the rest on disk
-inline constexpr std::size_t history_max = 20;              // attempts kept per task; older ones are counted
+inline constexpr std::size_t queues_max = 4096;            // busy
+inline constexpr std::size_t lanes_max = 100000;           // busy: (queue, tenant) pairs
+inline constexpr std::size_t classes_max = 16384;          // busy: (type, requirements) pairs
+inline constexpr std::size_t lines_max = 1000000;          // busy: lines with work, see docs/storage.md
+inline constexpr std::size_t window_bytes = 64u << 20;     // bodies and entries kept resident for all lines
+inline constexpr std::size_t chunk_bytes = 64u << 10;      // one packed record, unless one task is larger
+inline constexpr std::size_t commit_bytes_max = 4u << 20;  // one commit batch closes at this size …
+inline constexpr std::size_t commit_items_max = 16384;     // … or at this many inputs
+inline constexpr std::size_t scheduled_resident_max = 65536;  // timers kept in memory; the rest on disk
+inline constexpr std::size_t history_max = 20;  // attempts kept per task; older ones are counted
 
 // Workers and leases.
-inline constexpr std::size_t workers_max = 10000;           // busy
-inline constexpr std::size_t agents_per_worker_max = 256;   // invalid
-inline constexpr std::size_t types_per_agent_max = 256;     // invalid
-inline constexpr std::uint32_t credit_max = 16384;          // cut to this
+inline constexpr std::size_t workers_max = 10000;          // busy
+inline constexpr std::size_t agents_per_worker_max = 256;  // invalid
+inline constexpr std::size_t types_per_agent_max = 256;    // invalid
+inline constexpr std::uint32_t credit_max = 16384;         // cut to this
 inline constexpr std::int64_t heartbeat_ms = 2000;
-inline constexpr std::int64_t lease_ms = 6000;              // three missed heartbeats
+inline constexpr std::int64_t lease_ms = 6000;  // three missed heartbeats
 inline constexpr int attempts_default = 3;
-inline constexpr int attempts_max = 1000;                   // invalid
+inline constexpr int attempts_max = 1000;  // invalid
 inline constexpr int losses_max_default = 3;
 inline constexpr int priority_min = 1;
 inline constexpr int priority_max = 10;
 inline constexpr int priority_default = 5;
-inline constexpr std::size_t log_line_bytes_max = 8192;     // cut
+inline constexpr std::size_t log_line_bytes_max = 8192;             // cut
 inline constexpr std::size_t log_bytes_per_attempt_max = 1u << 20;  // dropped and counted
-inline constexpr int progress_per_second_max = 10;          // dropped and counted
+inline constexpr int progress_per_second_max = 10;                  // dropped and counted
 
 static_assert(payload_bytes_max <= batch_bytes_max, "one item may be as large as a batch");
 static_assert(batch_bytes_max + 64 * 1024 <= frame_bytes_max, "a full batch fits a frame");

@@ -11,30 +11,40 @@ Kind Reader::peek() const {
   if (b < 0xc0) return Kind::str;
   if (b >= 0xe0) return Kind::sint;
   switch (b) {
-    case 0xc0: return Kind::nil;
+    case 0xc0:
+      return Kind::nil;
     case 0xc2:
-    case 0xc3: return Kind::boolean;
+    case 0xc3:
+      return Kind::boolean;
     case 0xc4:
     case 0xc5:
-    case 0xc6: return Kind::bin;
+    case 0xc6:
+      return Kind::bin;
     case 0xca:
-    case 0xcb: return Kind::real;
+    case 0xcb:
+      return Kind::real;
     case 0xcc:
     case 0xcd:
     case 0xce:
-    case 0xcf: return Kind::uint;
+    case 0xcf:
+      return Kind::uint;
     case 0xd0:
     case 0xd1:
     case 0xd2:
-    case 0xd3: return Kind::sint;
+    case 0xd3:
+      return Kind::sint;
     case 0xd9:
     case 0xda:
-    case 0xdb: return Kind::str;
+    case 0xdb:
+      return Kind::str;
     case 0xdc:
-    case 0xdd: return Kind::array;
+    case 0xdd:
+      return Kind::array;
     case 0xde:
-    case 0xdf: return Kind::map;
-    default: return Kind::invalid;
+    case 0xdf:
+      return Kind::map;
+    default:
+      return Kind::invalid;
   }
 }
 
@@ -175,18 +185,30 @@ std::size_t Reader::container(std::uint8_t fix, std::uint8_t tag16, std::size_t 
 void Reader::skip_at(std::size_t depth) {
   if (depth > limits::depth_max) return fail();
   switch (peek()) {
-    case Kind::nil: ++at_; return;
-    case Kind::boolean: boolean(); return;
+    case Kind::nil:
+      ++at_;
+      return;
+    case Kind::boolean:
+      boolean();
+      return;
     case Kind::uint: {
       auto b = static_cast<std::uint8_t>(*at_);
       ++at_;
       if (b >= 0x80) big_endian(std::size_t{1} << (b - 0xcc));
       return;
     }
-    case Kind::sint: sint(); return;
-    case Kind::real: real(); return;
-    case Kind::str: str(); return;
-    case Kind::bin: bin(); return;
+    case Kind::sint:
+      sint();
+      return;
+    case Kind::real:
+      real();
+      return;
+    case Kind::str:
+      str();
+      return;
+    case Kind::bin:
+      bin();
+      return;
     case Kind::array: {
       auto n = array();
       for (std::size_t i = 0; i < n && ok_; ++i) skip_at(depth + 1);
@@ -197,7 +219,8 @@ void Reader::skip_at(std::size_t depth) {
       for (std::size_t i = 0; i < 2 * n && ok_; ++i) skip_at(depth + 1);
       return;
     }
-    case Kind::invalid: return fail();
+    case Kind::invalid:
+      return fail();
   }
 }
 

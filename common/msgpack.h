@@ -1,9 +1,9 @@
 // Bounded msgpack: a writer into a string and a pull reader over a view.
-// The reader never allocates, never trusts a count (each element needs at least one byte of what remains), limits
-// depth, refuses extension types, and yields views into the frame: copy before the frame is freed.
+// The reader never allocates, never trusts a count (each element needs at least one byte of what remains),
+// limits depth, refuses extension types, and yields views into the frame: copy before the frame is freed.
 // After the first malformed byte every read returns a default and ok() is false; check ok() once at the end.
-// Why not the library's unpack: it sizes containers from the header and has no limits by default; the library is the
-// second decoder in our tests.
+// Why not the library's unpack: it sizes containers from the header and has no limits by default; the library
+// is the second decoder in our tests.
 #pragma once
 
 #include <cstdint>
@@ -146,11 +146,11 @@ class Reader {
   std::int64_t sint();
   double real();  // accepts integers
   std::string_view str();
-  std::string_view bin();           // accepts str as well: a payload may be sent as text
+  std::string_view bin();  // accepts str as well: a payload may be sent as text
   std::size_t array() { return container(0x90, 0xdc, 1); }
   std::size_t map() { return container(0x80, 0xde, 2); }  // number of pairs
-  void skip() { skip_at(0); }       // one whole value of any kind
-  std::string_view raw();           // the encoded bytes of one whole value
+  void skip() { skip_at(0); }                             // one whole value of any kind
+  std::string_view raw();                                 // the encoded bytes of one whole value
 
  private:
   std::uint64_t uint_slow();

@@ -23,7 +23,9 @@ class Packer {
     buffer[n++] = static_cast<char>(v);
     out_->append(buffer, n);
   }
-  void sint(std::int64_t v) { uint((static_cast<std::uint64_t>(v) << 1) ^ static_cast<std::uint64_t>(v >> 63)); }
+  void sint(std::int64_t v) {
+    uint((static_cast<std::uint64_t>(v) << 1) ^ static_cast<std::uint64_t>(v >> 63));
+  }
   void bytes(std::string_view v) {
     uint(v.size());
     out_->append(v);

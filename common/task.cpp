@@ -9,15 +9,24 @@ constexpr std::array<std::string_view, state_count> state_names{
     "", "scheduled", "ready", "leased", "suspended", "succeeded", "failed", "cancelled", "expired"};
 constexpr std::array<std::string_view, 5> suspended_names{"", "input", "approval", "signal", "children"};
 constexpr std::array<std::string_view, outcome_count> outcome_names{
-    "succeeded", "failed", "failed_final", "timed_out", "interrupted", "cancelled", "snoozed", "suspended", "lost"};
+    "succeeded", "failed",  "failed_final", "timed_out", "interrupted",
+    "cancelled", "snoozed", "suspended",    "lost"};
 
 using msgpack::Reader;
 using msgpack::Writer;
 
-void write_value(Writer& w, const std::string& v) { w.str(v); }
-void write_value(Writer& w, std::int64_t v) { w.sint(v); }
-void write_value(Writer& w, std::uint64_t v) { w.uint(v); }
-void write_value(Writer& w, Delivery v) { w.uint(static_cast<std::uint64_t>(v)); }
+void write_value(Writer& w, const std::string& v) {
+  w.str(v);
+}
+void write_value(Writer& w, std::int64_t v) {
+  w.sint(v);
+}
+void write_value(Writer& w, std::uint64_t v) {
+  w.uint(v);
+}
+void write_value(Writer& w, Delivery v) {
+  w.uint(static_cast<std::uint64_t>(v));
+}
 void write_value(Writer& w, const StringMap& v) {
   w.map(v.size());
   for (const auto& [key, value] : v) w.entry(key, value);
@@ -27,7 +36,8 @@ void write_value(Writer& w, const std::vector<std::string>& v) {
   for (const auto& s : v) w.str(s);
 }
 void write_value(Writer& w, const Requirements& v) {
-  std::size_t n = !v.capabilities.empty() + !v.tools.empty() + !v.labels.empty() + (v.tier != 0) + !v.resources.empty();
+  std::size_t n =
+      !v.capabilities.empty() + !v.tools.empty() + !v.labels.empty() + (v.tier != 0) + !v.resources.empty();
   w.map(n);
   if (!v.capabilities.empty()) w.str("capabilities"), write_value(w, v.capabilities);
   if (!v.labels.empty()) w.str("labels"), write_value(w, v.labels);
@@ -36,9 +46,15 @@ void write_value(Writer& w, const Requirements& v) {
   if (!v.tools.empty()) w.str("tools"), write_value(w, v.tools);
 }
 
-void read_value(Reader& r, std::string& v) { v = r.str(); }
-void read_value(Reader& r, std::int64_t& v) { v = r.sint(); }
-void read_value(Reader& r, std::uint64_t& v) { v = r.uint(); }
+void read_value(Reader& r, std::string& v) {
+  v = r.str();
+}
+void read_value(Reader& r, std::int64_t& v) {
+  v = r.sint();
+}
+void read_value(Reader& r, std::uint64_t& v) {
+  v = r.uint();
+}
 void read_value(Reader& r, Delivery& v) {
   if (r.peek() == msgpack::Kind::str) {
     auto s = r.str();
@@ -143,7 +159,8 @@ std::size_t write_changed(Writer& w, const TaskOptions& options, const TaskOptio
                           WriteKey&& write_key) {
   std::size_t n = 0;
   std::array<const void*, 64> default_of{};
-  each_option(plain, [&](unsigned number, const char*, const auto& member, bool) { default_of[number] = &member; });
+  each_option(plain,
+              [&](unsigned number, const char*, const auto& member, bool) { default_of[number] = &member; });
   each_option(options, [&](unsigned number, const char* key, const auto& member, bool raw) {
     using Member = std::decay_t<decltype(member)>;
     if (member == *static_cast<const Member*>(default_of[number])) return;
@@ -197,9 +214,15 @@ Status check_range(const char* option, std::int64_t value, std::int64_t low, std
 
 }  // namespace
 
-std::string_view name_of(State s) { return state_names.at(static_cast<std::size_t>(s)); }
-std::string_view name_of(SuspendedOn on) { return suspended_names.at(static_cast<std::size_t>(on)); }
-std::string_view name_of(Outcome o) { return outcome_names.at(static_cast<std::size_t>(o)); }
+std::string_view name_of(State s) {
+  return state_names.at(static_cast<std::size_t>(s));
+}
+std::string_view name_of(SuspendedOn on) {
+  return suspended_names.at(static_cast<std::size_t>(on));
+}
+std::string_view name_of(Outcome o) {
+  return outcome_names.at(static_cast<std::size_t>(o));
+}
 
 std::optional<State> state_from_name(std::string_view name) {
   for (std::size_t i = 1; i < state_names.size(); ++i)
@@ -244,18 +267,22 @@ Status read_wire_options(Reader& r, TaskOptions& options) {
 void write_wire_options(Writer& w, const TaskOptions& options) {
   std::string body;
   Writer inner(body);
-  auto n = write_changed(inner, options, defaults(), false, [&](unsigned, const char* key) { inner.str(key); });
+  auto n =
+      write_changed(inner, options, defaults(), false, [&](unsigned, const char* key) { inner.str(key); });
   if (options.delay_ms != 0) inner.entry_sint("delay_ms", options.delay_ms), ++n;
   w.map(n);
   w.raw(body);
 }
 
-std::string encode_options(const TaskOptions& options) { return encode_difference(options, defaults()); }
+std::string encode_options(const TaskOptions& options) {
+  return encode_difference(options, defaults());
+}
 
 std::string encode_difference(const TaskOptions& options, const TaskOptions& base) {
   std::string body;
   Writer inner(body);
-  auto n = write_changed(inner, options, base, true, [&](unsigned number, const char*) { inner.uint(number); });
+  auto n =
+      write_changed(inner, options, base, true, [&](unsigned number, const char*) { inner.uint(number); });
   // Unknown pairs were kept as one encoded sequence: a count, then the pairs.
   std::size_t kept = 0;
   std::string_view pairs;
@@ -272,7 +299,9 @@ std::string encode_difference(const TaskOptions& options, const TaskOptions& bas
   return out;
 }
 
-Result<TaskOptions> decode_options(std::string_view bytes) { return merge_options({}, bytes); }
+Result<TaskOptions> decode_options(std::string_view bytes) {
+  return merge_options({}, bytes);
+}
 
 Result<TaskOptions> merge_options(TaskOptions options, std::string_view difference) {
   Reader r(difference);
@@ -333,7 +362,8 @@ Status validate(const TaskOptions& o) {
   if (o.type.empty() && o.description.empty())
     return fail(Code::invalid, "a task needs a type (or a description to find one by)", "type");
   if (o.priority != 0)
-    if (auto s = check_range("priority", o.priority, limits::priority_min, limits::priority_max); !s) return s;
+    if (auto s = check_range("priority", o.priority, limits::priority_min, limits::priority_max); !s)
+      return s;
   if (auto s = check_range("delay_ms", o.delay_ms, 0, 100 * year_ms); !s) return s;
   if (auto s = check_range("not_before", o.not_before, 0, time_max); !s) return s;
   if (auto s = check_range("deadline", o.deadline, 0, time_max); !s) return s;

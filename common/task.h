@@ -1,6 +1,7 @@
 // What a task is: its states, its options, the outcomes of its attempts.
-// Options travel in two msgpack forms: with string keys on the wire (docs/protocol.md) and with the numbers below in
-// the store (docs/storage.md). Only non-default options are written; unknown stored numbers are kept.
+// Options travel in two msgpack forms: with string keys on the wire (docs/protocol.md) and with the numbers
+// below in the store (docs/storage.md). Only non-default options are written; unknown stored numbers are
+// kept.
 #pragma once
 
 #include <array>
@@ -33,7 +34,9 @@ inline constexpr std::size_t state_count = 9;  // slot 0 is unused
 
 std::string_view name_of(State state);
 std::optional<State> state_from_name(std::string_view name);
-constexpr bool terminal(State s) { return s >= State::succeeded; }
+constexpr bool terminal(State s) {
+  return s >= State::succeeded;
+}
 
 enum class SuspendedOn : std::uint8_t { none = 0, input = 1, approval = 2, signal = 3, children = 4 };
 std::string_view name_of(SuspendedOn on);
@@ -44,11 +47,11 @@ enum class Outcome : std::uint8_t {
   failed = 1,        // may be retried
   failed_final = 2,  // may not
   timed_out = 3,
-  interrupted = 4,   // handed back; counts against nothing
+  interrupted = 4,  // handed back; counts against nothing
   cancelled = 5,
-  snoozed = 6,       // run again after a delay; counts against nothing
-  suspended = 7,     // waits for an answer; counts against nothing
-  lost = 8,          // the worker went away with it
+  snoozed = 6,    // run again after a delay; counts against nothing
+  suspended = 7,  // waits for an answer; counts against nothing
+  lost = 8,       // the worker went away with it
 };
 inline constexpr std::uint8_t outcome_count = 9;
 std::string_view name_of(Outcome outcome);
@@ -71,7 +74,7 @@ struct Requirements {
 
 struct RetryPolicy {
   std::int64_t max_attempts = limits::attempts_default;
-  Millis backoff_ms = 1000;        // doubles with each failure, full jitter
+  Millis backoff_ms = 1000;  // doubles with each failure, full jitter
   Millis backoff_max_ms = 600000;
   std::int64_t max_losses = limits::losses_max_default;
 
@@ -80,40 +83,40 @@ struct RetryPolicy {
 
 // Everything a submitter may say about a task, beside the payload. Zero or empty means "not given".
 struct TaskOptions {
-  std::string type;          // 2
-  std::string description;   // 3
-  std::string content_type;  // 4, application/json when empty
-  std::string queue;         // 5, `default` when empty
-  std::string tenant;        // 6, the principal's own when empty
-  std::int64_t priority = 0; // 8, 5 when 0
-  Millis delay_ms = 0;       // wire only; becomes not_before
-  Millis not_before = 0;     // 9
-  Millis deadline = 0;       // 10
-  Millis ttl_ms = 0;         // 11, how long it may stay queued
-  Millis timeout_ms = 0;     // 12, of one attempt
-  RetryPolicy retry;         // 13–16
-  StringMap labels;          // 17
-  std::string context;       // 18, an encoded msgpack map, kept as it came
-  Requirements requirements;   // 19
-  std::string agent;         // 20, preferred
-  std::string affinity_key;  // 21
-  std::vector<std::string> limit_keys;  // 22
-  std::string unique_key;       // 23
-  std::string idempotency_key;  // 24
-  std::int64_t effort_ms = 0;   // 25, estimated
-  std::string budget;           // 26, encoded, kept as it came
-  std::string policies;         // 27, validation and approval, encoded
-  Millis retention_ms = 0;      // 28, of the result; the queue's when 0
-  std::string trace;            // 29, W3C traceparent
-  std::string parent;           // 30, task id text
-  std::string workflow;         // 31, run/step
-  std::string trigger;          // 32
-  std::string replay_of;        // 33, task id text
-  std::string schema;           // 34, digest/version of the payload's schema
+  std::string type;                             // 2
+  std::string description;                      // 3
+  std::string content_type;                     // 4, application/json when empty
+  std::string queue;                            // 5, `default` when empty
+  std::string tenant;                           // 6, the principal's own when empty
+  std::int64_t priority = 0;                    // 8, 5 when 0
+  Millis delay_ms = 0;                          // wire only; becomes not_before
+  Millis not_before = 0;                        // 9
+  Millis deadline = 0;                          // 10
+  Millis ttl_ms = 0;                            // 11, how long it may stay queued
+  Millis timeout_ms = 0;                        // 12, of one attempt
+  RetryPolicy retry;                            // 13–16
+  StringMap labels;                             // 17
+  std::string context;                          // 18, an encoded msgpack map, kept as it came
+  Requirements requirements;                    // 19
+  std::string agent;                            // 20, preferred
+  std::string affinity_key;                     // 21
+  std::vector<std::string> limit_keys;          // 22
+  std::string unique_key;                       // 23
+  std::string idempotency_key;                  // 24
+  std::int64_t effort_ms = 0;                   // 25, estimated
+  std::string budget;                           // 26, encoded, kept as it came
+  std::string policies;                         // 27, validation and approval, encoded
+  Millis retention_ms = 0;                      // 28, of the result; the queue's when 0
+  std::string trace;                            // 29, W3C traceparent
+  std::string parent;                           // 30, task id text
+  std::string workflow;                         // 31, run/step
+  std::string trigger;                          // 32
+  std::string replay_of;                        // 33, task id text
+  std::string schema;                           // 34, digest/version of the payload's schema
   Delivery delivery = Delivery::at_least_once;  // 35
   std::string submitter;                        // 7, the principal; set by the broker
-  std::uint64_t producer = 0;                   // 36, the producer record that submitted it; set by the broker
-  std::string unknown;  // stored pairs with numbers of a newer version, encoded
+  std::uint64_t producer = 0;  // 36, the producer record that submitted it; set by the broker
+  std::string unknown;         // stored pairs with numbers of a newer version, encoded
 
   friend bool operator==(const TaskOptions&, const TaskOptions&) = default;
 };

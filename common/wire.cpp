@@ -14,7 +14,8 @@ template <typename T>
 T get_le(const char* at) {
   T value = 0;
   for (std::size_t i = 0; i < sizeof(T); ++i)
-    value = static_cast<T>(value | static_cast<T>(static_cast<T>(static_cast<std::uint8_t>(at[i])) << (8 * i)));
+    value =
+        static_cast<T>(value | static_cast<T>(static_cast<T>(static_cast<std::uint8_t>(at[i])) << (8 * i)));
   return value;
 }
 
@@ -32,13 +33,14 @@ void write_header(std::string& out, Kind kind, std::uint64_t request) {
 Result<Frame> read_frame(std::string_view bytes) {
   if (bytes.size() < header_bytes)
     return fail(Code::bad_message, "a frame has at least 16 bytes, this has " + std::to_string(bytes.size()));
-  if (get_le<std::uint16_t>(bytes.data()) != magic) return fail(Code::bad_message, "wrong magic, not this protocol");
+  if (get_le<std::uint16_t>(bytes.data()) != magic)
+    return fail(Code::bad_message, "wrong magic, not this protocol");
   Frame frame;
   frame.header.kind = get_le<std::uint16_t>(bytes.data() + 4);
   frame.header.request = get_le<std::uint64_t>(bytes.data() + 8);
   if (auto v = static_cast<std::uint8_t>(bytes[2]); v != version)
-    return fail(Code::version_mismatch,
-                "this side speaks version " + std::to_string(version) + ", the peer sent " + std::to_string(v));
+    return fail(Code::version_mismatch, "this side speaks version " + std::to_string(version) +
+                                            ", the peer sent " + std::to_string(v));
   frame.header.flags = static_cast<std::uint8_t>(bytes[3]);
   frame.body = bytes.substr(header_bytes);
   return frame;

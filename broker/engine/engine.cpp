@@ -1,0 +1,396 @@
+#include "broker/engine/engine.h"
+
+#include <algorithm>
+
+#include "broker/engine/engine_impl.h"
+#include "common/hash.h"
+
+namespace hirehall::engine {
+namespace {
+
+constexpr std::uint8_t part_version = 1;
+constexpr Millis stall_ms = 1000;
+
+}  // namespace
+
+std::string snapshot_key(std::uint64_t commit, std::uint32_t part) {
+  std::string key(snapshot_prefix);
+  for (int i = 7; i >= 0; --i) key.push_back(static_cast<char>(commit >> (8 * i)));
+  for (int i = 3; i >= 0; --i) key.push_back(static_cast<char>(part >> (8 * i)));
+  return key;
+}
+
+Engine::Engine(Settings settings) : settings_(settings), random_state_(settings.seed) {}
+
+Engine::~Engine() = default;
+
+std::uint64_t Engine::random() {  // splitmix64: the same on every machine
+  random_state_ += 0x9e3779b97f4a7c15ull;
+  return mix(random_state_);
+}
+
+// --- the draft ---
+
+void Engine::open_part() {
+  if (part_.size() >= limits::chunk_bytes) {
+    parts_.push_back(std::move(part_));
+    part_.clear();
+  }
+  if (part_.empty()) {
+    Packer p(part_);
+    p.u8(part_version);
+    p.sint(now_);
+    ledger_.now = now_;
+    told_time_ = now_;
+  }
+  if (told_time_ != now_) {
+    told_time_ = now_;
+    TimeFact fact{now_};
+    write_fact(part_, fact);
+    ledger_.apply(fact);
+  }
+}
+
+bool Engine::has_facts() const {
+  return !part_.empty() || !parts_.empty() || !index_.empty() || open_count_ != 0;
+}
+
+Draft Engine::take() {
+  close_chunk();
+  Draft draft;
+  if (bytes_since_snapshot_ > std::max(settings_.snapshot_bytes, 8 * snapshot_size_)) open_part();
+  if (part_.empty() && parts_.empty()) open_part();  // every commit has a facts record: numbers show no hole
+  parts_.push_back(std::move(part_));
+  part_.clear();
+  draft.number = ledger_.commit;
+  draft.bodies = std::move(bodies_);
+  draft.facts = std::move(parts_);
+  for (auto& table : ledger_.segments.take_complete())
+    index_.push_back(
+        {Shelving::records, false, result_table_key(table.segment, draft.number), std::move(table.value)});
+  draft.bytes = draft_bytes_;
+  bytes_since_snapshot_ += draft_bytes_;
+  if (bytes_since_snapshot_ > std::max(settings_.snapshot_bytes, 8 * snapshot_size_)) take_snapshot(draft);
+  draft.index = std::move(index_);
+  bodies_.clear();
+  parts_.clear();
+  index_.clear();
+  draft_bytes_ = 0;
+  last_endings_ = endings_count_;
+  endings_count_ = 0;
+  ++ledger_.commit;
+  return draft;
+}
+
+void Engine::take_snapshot(Draft& draft) {
+  for (auto& table : ledger_.segments.take_all())
+    index_.push_back(
+        {Shelving::records, false, result_table_key(table.segment, draft.number), std::move(table.value)});
+  std::string saved;
+  ledger_.save(saved);
+  std::uint32_t parts = 0;
+  for (std::size_t at = 0; at < saved.size(); at += limits::payload_bytes_max)
+    index_.push_back({Shelving::meta, false, snapshot_key(draft.number, parts++),
+                      saved.substr(at, limits::payload_bytes_max)});
+  index_.push_back({Shelving::meta, false, "snapshot", [&] {
+                      std::string value;
+                      Packer p(value);
+                      p.u8(1);
+                      p.uint(draft.number);
+                      p.uint(parts);
+                      return value;
+                    }()});
+  if (snapshot_commit_ != 0)
+    for (std::uint32_t i = 0; i <= snapshot_size_ / limits::payload_bytes_max; ++i)
+      index_.push_back({Shelving::meta, true, snapshot_key(snapshot_commit_, i), {}});
+  snapshot_commit_ = draft.number;
+  snapshot_size_ = saved.size();
+  bytes_since_snapshot_ = 0;
+}
+
+void Engine::note_endings() {
+  for (const auto& e : endings_)
+    outputs_.endings.push_back({e.sequence, e.state, e.producer, e.lane, endings_count_++, e.result,
+                                e.result_type, e.error_code, e.error});
+  endings_.clear();
+}
+
+void Engine::durable(std::uint64_t commit) {
+  durable_ = commit;
+  if (!timers_asked_)
+    while (!timer_changes_.empty() && timer_changes_.front().commit <= commit) timer_changes_.pop_front();
+}
+
+// --- recovery ---
+
+Status Engine::load_snapshot(std::uint64_t commit, std::string_view saved) {
+  if (auto loaded = ledger_.load(saved); !loaded) return loaded;
+  snapshot_commit_ = commit;
+  snapshot_size_ = saved.size();
+  ledger_.commit = commit;
+  return {};
+}
+
+namespace {
+
+template <typename Fact>
+Status replay_one(Ledger& ledger, std::string_view body) {
+  Fact fact;
+  if (!read_fact(body, fact))
+    return fail(Code::corrupt, "a fact is malformed", std::to_string(static_cast<int>(Fact::kind)));
+  ledger.apply(fact);
+  return {};
+}
+
+}  // namespace
+
+Status Engine::replay(std::uint64_t commit, std::string_view part, const BodySource& next_body) {
+  Unpacker u(part);
+  if (u.u8() != part_version)
+    return fail(Code::corrupt, "facts of an unknown version", "commit " + std::to_string(commit));
+  ledger_.commit = commit;
+  ledger_.now = u.sint();
+  bytes_since_snapshot_ += part.size();
+  while (u.ok() && !u.at_end()) {
+    auto kind = static_cast<FactKind>(u.u8());
+    auto body = u.bytes();
+    if (!u.ok()) break;
+    Status done;
+    switch (kind) {
+      case FactKind::time:
+        done = replay_one<TimeFact>(ledger_, body);
+        break;
+      case FactKind::queue_set:
+        done = replay_one<QueueSet>(ledger_, body);
+        break;
+      case FactKind::lane_defined:
+        done = replay_one<LaneDefined>(ledger_, body);
+        break;
+      case FactKind::class_defined:
+        done = replay_one<ClassDefined>(ledger_, body);
+        break;
+      case FactKind::producer_opened:
+        done = replay_one<ProducerOpened>(ledger_, body);
+        break;
+      case FactKind::producer_closed:
+        done = replay_one<ProducerClosed>(ledger_, body);
+        break;
+      case FactKind::submitted: {
+        Submitted fact;
+        if (!read_fact(body, fact)) return fail(Code::corrupt, "a submit fact is malformed");
+        for (std::uint32_t left = fact.accepted(); left > 0;) {
+          auto sequence = ledger_.next_sequence;
+          if (!open_ || sequence >= open_first_ + open_count_ || sequence < open_first_) {
+            auto record = next_body(sequence);
+            if (!record) return tl::unexpected<Error>(record.error());
+            open_ = record->chunk;
+            open_.charge(ledger_.chunk_bytes);
+            open_first_ = record->first;
+            open_count_ = static_cast<std::uint32_t>(record->offsets.size());
+            replay_offsets_ = std::move(record->offsets);
+            bytes_since_snapshot_ += open_->bytes.size();
+            if (sequence < open_first_ || sequence >= open_first_ + open_count_)
+              return fail(Code::corrupt, "no body is stored for a submitted task", std::to_string(sequence));
+          }
+          auto offset = replay_offsets_[sequence - open_first_];
+          auto task = open_->body_at(offset);
+          ledger_.apply_task(sequence, open_, offset, task);
+          --left;
+        }
+        ledger_.apply(fact);
+        break;
+      }
+      case FactKind::awarded:
+        done = replay_one<Awarded>(ledger_, body);
+        break;
+      case FactKind::ended:
+        done = replay_one<Ended>(ledger_, body);
+        break;
+      case FactKind::worker_opened:
+        done = replay_one<WorkerOpened>(ledger_, body);
+        break;
+      case FactKind::worker_closed:
+        done = replay_one<WorkerClosed>(ledger_, body);
+        break;
+      case FactKind::became_due:
+        done = replay_one<BecameDue>(ledger_, body);
+        break;
+      case FactKind::dropped:
+        done = replay_one<Dropped>(ledger_, body);
+        break;
+      case FactKind::stop_asked:
+        done = replay_one<StopAsked>(ledger_, body);
+        break;
+      case FactKind::paused:
+        done = replay_one<Paused>(ledger_, body);
+        break;
+      case FactKind::spilled:
+        done = replay_one<Spilled>(ledger_, body);
+        break;
+      case FactKind::paged:
+        done = replay_one<Paged>(ledger_, body);
+        break;
+      case FactKind::answered:
+        done = replay_one<Answered>(ledger_, body);
+        break;
+      case FactKind::checkpointed:
+        done = replay_one<Checkpointed>(ledger_, body);
+        break;
+      case FactKind::replayed:
+        done = replay_one<Replayed>(ledger_, body);
+        break;
+      case FactKind::reclaimed:
+        done = replay_one<Reclaimed>(ledger_, body);
+        break;
+      default:
+        return fail(Code::corrupt, "a fact of an unknown kind: was this store written by a newer version?",
+                    std::to_string(static_cast<int>(kind)));
+    }
+    if (!done) return done;
+  }
+  if (!u.ok()) return fail(Code::corrupt, "facts end in the middle", "commit " + std::to_string(commit));
+  ledger_.segments.take_complete();  // stored with that commit
+  return {};
+}
+
+std::vector<Sequence> Engine::leases_without_options() const {
+  std::vector<Sequence> missing;
+  for (const auto& lease : ledger_.leases)
+    if (lease.token != 0 && !lease.options) missing.push_back(lease.sequence);
+  return missing;
+}
+
+void Engine::load_options(const FoundBody& found) {
+  auto* lease = ledger_.lease_of(found.sequence);
+  if (lease == nullptr) return;
+  auto body = found.chunk->body_at(found.offset);
+  lease->options = body.own.empty() ? found.chunk->templates[body.template_]
+                                    : make_template(found.chunk->options_of(body));
+}
+
+void Engine::start(Millis now) {
+  open_ = {};
+  open_count_ = 0;
+  std::vector<std::uint32_t>().swap(replay_offsets_);
+  ++ledger_.commit;
+  ledger_.index = &index_;
+  ledger_.endings = &endings_;
+  now_ = std::max(now, ledger_.now);
+  last_turn_ = now_;
+  for (const auto& [number, producer] : ledger_.producers) producer_tokens_.emplace(producer.token, number);
+  for (const auto& [number, worker] : ledger_.workers) {
+    worker_tokens_.emplace(worker.token, number);
+    sessions_[number].last_seen = now_;  // a full limit to come back
+  }
+  for (const auto& lease : ledger_.leases)
+    if (lease.token != 0 && lease.options && lease.options->options.timeout_ms != 0)
+      timeouts_.emplace(lease.started + lease.options->options.timeout_ms, lease.token);
+  if (ledger_.queues.empty()) set_queue("default", {});
+  for (auto& shelf : ledger_.shelves) {
+    shelf->touched = false;
+    ledger_.touch(*shelf);
+  }
+}
+
+void Engine::begin_turn(Millis now) {
+  now_ = std::max({now, now_, ledger_.now});
+  if (now_ - last_turn_ > stall_ms)
+    for (auto& [number, session] : sessions_) session.last_seen = now_;
+  last_turn_ = now_;
+}
+
+void Engine::end_turn() {
+  fire_timers();
+  expire_leases();
+  award_all();
+  spill();
+  want_timers();
+}
+
+Millis Engine::next_deadline() const {
+  Millis next = now_ + 1000;
+  if (!timers_.empty()) {
+    if (auto t = read_timer_key(timers_.begin()->first)) next = std::min(next, t->due);
+  }
+  if (!timeouts_.empty()) next = std::min(next, timeouts_.begin()->first);
+  return std::max(next, now_);
+}
+
+// --- numbers ---
+
+void Engine::note_times(std::uint32_t lane, Millis ms, bool run) {
+  auto queue = ledger_.lanes[lane].queue;
+  if (queue >= times_.size()) times_.resize(queue + 1);
+  auto& times = times_[queue];
+  // Engine time has milliseconds: everything shorter falls into the first bucket above it.
+  static constexpr std::array<Millis, 20> bounds_ms{
+      0, 0, 0, 1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000, 60000, 600000, 3600000};
+  std::size_t bucket = 3;
+  while (bucket < bounds_ms.size() && ms > bounds_ms[bucket]) ++bucket;
+  ++(run ? times.run : times.wait)[bucket];
+  (run ? times.run_sum_us : times.wait_sum_us) += static_cast<std::uint64_t>(std::max<Millis>(ms, 0)) * 1000;
+}
+
+Millis Engine::oldest_ready_ms(std::uint32_t queue) const {
+  Millis oldest = 0;
+  for (const auto& line : ledger_.lines) {
+    if (!line || line->ready == 0 || ledger_.lanes[line->shelf->lane].queue != queue) continue;
+    if (!line->head.empty()) oldest = std::max(oldest, now_ - line->head.at(0).ready_at);
+    if (!line->returned.empty()) oldest = std::max(oldest, now_ - line->returned.back().ready_at);
+    if (!line->by_deadline.empty())
+      oldest = std::max(oldest, now_ - line->by_deadline.begin()->second.ready_at);
+  }
+  return oldest;
+}
+
+// --- queues ---
+
+Result<std::uint32_t> Engine::set_queue(std::string_view name, const QueueSettings& settings) {
+  auto at = ledger_.queue_by_name.find(name);
+  auto number =
+      at == ledger_.queue_by_name.end() ? static_cast<std::uint32_t>(ledger_.queues.size()) : at->second;
+  if (number >= limits::queues_max)
+    return fail(Code::busy, "there are " + std::to_string(limits::queues_max) + " queues already",
+                std::string(name));
+  QueueSet fact{number, std::string(name), settings};
+  record(fact);
+  return number;
+}
+
+void Engine::pause(std::string_view queue, std::string_view type, std::string_view tenant,
+                   std::string_view reason, bool on) {
+  Paused fact{on, std::string(queue), std::string(type), std::string(tenant), std::string(reason)};
+  record(fact);
+}
+
+std::uint64_t Engine::open_producer(std::string token, std::string principal) {
+  ProducerOpened fact{ledger_.next_producer, std::move(token), std::move(principal)};
+  record(fact);
+  producer_tokens_.emplace(fact.token, fact.producer);
+  return fact.producer;
+}
+
+bool Engine::close_idle_producer() {
+  const Producer* oldest = nullptr;
+  std::uint64_t number = 0;
+  for (const auto& [n, p] : ledger_.producers)
+    if (oldest == nullptr || p.last_used < oldest->last_used) oldest = &p, number = n;
+  if (oldest == nullptr || now_ - oldest->last_used < limits::producer_idle_ms) return false;
+  producer_tokens_.erase(oldest->token);
+  ProducerClosed fact{number};
+  record(fact);
+  return true;
+}
+
+const Producer* Engine::producer(std::uint64_t number) const {
+  auto at = ledger_.producers.find(number);
+  return at == ledger_.producers.end() ? nullptr : &at->second;
+}
+
+std::optional<std::uint64_t> Engine::producer_by_token(std::string_view token) const {
+  auto at = producer_tokens_.find(token);
+  if (at == producer_tokens_.end()) return std::nullopt;
+  return at->second;
+}
+
+}  // namespace hirehall::engine

@@ -1,0 +1,427 @@
+// The broker's core: decides what happens and records it as facts. Pure: time and chance come in as
+// arguments, what shall be read or sent goes out as data. One thread owns it.
+//
+//   inputs (submit, finish, …)  →  facts, applied at once to the ledger  →  take(): one commit batch
+//   after the batch is durable, what outputs() held when it was taken may leave.
+//
+// Reading order: facts.h (what can happen), ledger.h (what it adds up to), this file (who decides it).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "broker/engine/ledger.h"
+#include "scheduler/dispatcher.h"
+
+namespace hirehall::engine {
+
+// --- what comes in ---
+
+struct SubmitItem {
+  std::uint32_t template_ = 0;
+  std::string_view payload;
+  std::int64_t priority = 0;             // 0: as the template
+  std::string_view tenant, queue, type;  // empty: as the template
+  std::string_view options;              // an encoded wire map, or empty
+};
+
+// Idempotency records that the owner found in the store for keyed items; by encoded key. Absent: there is
+// none.
+using FoundKeys = std::map<std::string, KeyRecord, std::less<>>;
+
+struct SubmitRequest {
+  std::uint64_t producer = 0;
+  std::uint64_t batch = 0;
+  std::uint64_t acked = 0;
+  std::span<const TemplateRef> templates;
+  std::span<const SubmitItem> items;
+  bool atomic = false;
+  const FoundKeys* found = nullptr;
+};
+
+struct SubmitAnswer {
+  Sequence first = 0;
+  std::uint32_t count = 0;
+  std::vector<Exception> exceptions;
+};
+
+struct FinishItem {
+  std::uint64_t token = 0;
+  Outcome outcome = Outcome::succeeded;
+  std::string_view result, result_type, error_code, error, checkpoint, usage;
+  Millis delay_ms = 0;
+  SuspendedOn on = SuspendedOn::none;
+};
+
+// What the store says of a task that is neither leased nor ended (the owner reads it, see load.h).
+struct LoadedTask {
+  bool found = false;
+  std::uint64_t view_commit = 0;  // the picture it was read from
+  State state = State::ready;     // scheduled, ready or suspended, as of then
+  Place place;
+  Tries tries;
+  std::uint64_t producer = 0;
+  Millis due = 0;
+};
+
+struct Registration {
+  std::string name;
+  std::string principal;
+  scheduler::WorkerSpec spec;
+  std::uint32_t credit = 1;
+  std::string resume;  // worker token of an earlier registration
+  std::string token;   // to be given to a new worker
+  std::uint64_t last_award = 0;
+  std::vector<std::uint64_t> holding;  // tokens
+};
+
+struct Registered {
+  std::uint32_t worker = 0;
+  std::string token;
+  bool resumed = false;
+  std::uint64_t next_finish = 1;
+  std::vector<std::uint64_t> lost;
+};
+
+// --- what goes out ---
+
+struct AwardOut {
+  std::uint32_t worker = 0;
+  std::uint16_t agent = 0;
+  std::uint64_t award = 0;
+  std::uint64_t token = 0;
+  Sequence sequence = 0;
+  std::uint32_t attempt = 1;
+  std::uint32_t offset = 0;
+  ChunkRef chunk;
+  TemplateRef options;
+  std::uint32_t lane = 0;
+  std::uint32_t class_ = 0;
+  std::shared_ptr<const struct Extras> extras;  // checkpoint and answer, when there are any
+};
+
+struct Extras {
+  std::string checkpoint;
+  std::string answer;
+};
+
+struct StopOut {
+  std::uint32_t worker = 0;
+  std::uint64_t token = 0;
+  Millis grace_ms = 0;
+  std::string reason;
+};
+
+struct LostOut {
+  std::uint32_t worker = 0;
+  std::uint64_t token = 0;
+};
+
+struct EndingOut {
+  Sequence sequence = 0;
+  State state = State::succeeded;
+  std::uint64_t producer = 0;
+  std::uint32_t lane = 0;
+  std::uint32_t index = 0;                                  // among the endings of its commit
+  std::string_view result, result_type, error_code, error;  // valid until the input's frame is freed
+};
+
+struct PageWanted {
+  std::uint64_t line = 0;
+  std::uint64_t page = 0;
+};
+struct BodiesWanted {
+  std::uint64_t line = 0;
+  std::vector<Sequence> sequences;
+};
+struct TimersWanted {
+  std::string from;  // key, exclusive
+  std::size_t count = 0;
+};
+struct LookupWanted {
+  Sequence sequence = 0;
+  TimerKind reason = TimerKind::expire;
+};
+
+struct Outputs {
+  std::vector<AwardOut> awards;
+  std::vector<StopOut> stops;
+  std::vector<LostOut> lost;
+  std::vector<EndingOut> endings;
+  // To be read from the store, from a picture not older than the last durable commit; the answers are inputs.
+  std::vector<PageWanted> pages;
+  std::vector<BodiesWanted> bodies;
+  std::vector<TimersWanted> timers;
+  std::vector<LookupWanted> lookups;
+};
+
+struct FoundBody {
+  Sequence sequence = 0;
+  ChunkRef chunk;
+  std::uint32_t offset = 0;
+  std::shared_ptr<const Extras> extras;
+};
+
+// Everything that one commit makes durable.
+struct Draft {
+  std::uint64_t number = 0;
+  std::vector<std::pair<Sequence, std::string>> bodies;  // by first sequence
+  std::vector<std::string> facts;                        // parts in order
+  IndexWrites index;
+  std::size_t bytes = 0;
+};
+
+inline constexpr std::string_view snapshot_prefix = "snapshot/";  // meta: snapshot/COMMIT/PART
+std::string snapshot_key(std::uint64_t commit, std::uint32_t part);
+
+struct EngineCounts {
+  std::uint64_t stale = 0;
+  std::uint64_t lease_expirations = 0;
+  std::uint64_t redelivered = 0;
+  std::uint64_t limit_delays = 0;
+  std::uint64_t refused = 0;
+  std::uint64_t duplicates = 0;  // answered from a producer record or an idempotency key
+};
+
+class Engine {
+ public:
+  struct Settings {
+    std::uint64_t seed = 1;
+    Millis lease_ms = limits::lease_ms;
+    std::uint64_t snapshot_bytes = 64u << 20;
+    std::uint64_t window_bytes = limits::window_bytes;
+  };
+  explicit Engine(Settings settings);
+  ~Engine();
+
+  // --- recovery, in this order ---
+  Status load_snapshot(std::uint64_t commit, std::string_view saved);
+  // One part of the facts of `commit`; `next_body` gives body records in order, from the ledger's next
+  // sequence on.
+  using BodySource = std::function<Result<BodyRecord>(Sequence)>;
+  Status replay(std::uint64_t commit, std::string_view part, const BodySource& next_body);
+  // Leases whose options have to be given (load_options) before start.
+  std::vector<Sequence> leases_without_options() const;
+  void load_options(const FoundBody& body);
+  void start(Millis now);
+
+  // --- inputs ---
+  // Call first in each turn of the owner's loop. A gap in the calls is a stall of the loop: it grants every
+  // lease anew.
+  void begin_turn(Millis now);
+  Result<SubmitAnswer> submit(const SubmitRequest& request);
+  // The encoded idempotency keys of a request, to be looked up before it is submitted; empty when it has
+  // none.
+  std::vector<std::string> keys_of(const SubmitRequest& request);
+  std::uint64_t open_producer(std::string token, std::string principal);
+  // Forgets the producer that was unused for longest and whose record may go; false when there is none.
+  bool close_idle_producer();
+  const Producer* producer(std::uint64_t number) const;
+  std::optional<std::uint64_t> producer_by_token(std::string_view token) const;
+
+  Result<Registered> register_worker(const Registration& registration);
+  void disconnect_worker(std::uint32_t worker);
+  struct HeartbeatAnswer {
+    bool known = true;
+    bool list = false;
+  };
+  HeartbeatAnswer heartbeat(std::uint32_t worker, std::uint32_t held, std::uint64_t hash,
+                            std::uint64_t last_award, std::uint32_t credit);
+  // Tokens among `tokens` that are not leased to it; leases up to `last_award` not among them are lost.
+  std::vector<std::uint64_t> holding(std::uint32_t worker, std::uint64_t last_award,
+                                     std::span<const std::uint64_t> tokens);
+  void drain_worker(std::uint32_t worker);
+  // The answer: encoded array of [index, code] for refused items.
+  Result<std::string> finish(std::uint32_t worker, std::uint64_t number, std::uint64_t acked,
+                             std::uint32_t credit, std::span<const FinishItem> items);
+  Code checkpoint(std::uint32_t worker, std::uint64_t token, std::string_view value);
+
+  enum class Known : std::uint8_t { leased, ended, queued, never };
+  Known look(Sequence sequence) const;
+  // ok: done, or the worker was told. busy: the task is queued and must be loaded first (again, when it moved
+  // since).
+  Code cancel(Sequence sequence, std::string_view reason, Millis grace_ms, const LoadedTask* loaded);
+  Code answer(Sequence sequence, std::string_view value, const LoadedTask* loaded);
+  // Submits a dead letter again; the new sequence, or 0 when it is none.
+  Sequence replay_dead(Sequence sequence, const TaskOptions& options, std::string_view payload,
+                       bool still_dead);
+
+  Result<std::uint32_t> set_queue(std::string_view name, const QueueSettings& settings);
+  void pause(std::string_view queue, std::string_view type, std::string_view tenant, std::string_view reason,
+             bool on);
+
+  // Answers to what was wanted.
+  void page_read(std::uint64_t line, std::uint64_t page, std::vector<PageEntry> entries);
+  void bodies_read(std::uint64_t line, std::vector<FoundBody> bodies);
+  void timers_read(std::uint64_t view_commit, std::vector<std::pair<std::string, std::string>> timers,
+                   bool all);
+  void looked_up(Sequence sequence, const LoadedTask& loaded);
+  void durable(std::uint64_t commit);  // batches up to here are synced
+  void reclaim(Sequence sequence, std::uint64_t commit, std::uint64_t removed);
+
+  // Call last in each turn: fires timers, ends leases, awards, pages.
+  void end_turn();
+
+  Outputs& outputs() { return outputs_; }
+  bool has_facts() const;
+  std::size_t draft_bytes() const { return draft_bytes_; }
+  Draft take();
+  // When end_turn() has to be called again although nothing comes in.
+  Millis next_deadline() const;
+
+  // Tasks that have ended so far in the commit being built; in the one before it.
+  std::uint64_t endings_in_commit(std::uint64_t commit) const {
+    return commit == ledger_.commit ? endings_count_ : last_endings_;
+  }
+  const Ledger& ledger() const { return ledger_; }
+  Ledger& ledger() { return ledger_; }
+  const EngineCounts& counts() const { return counts_; }
+  Millis now() const { return now_; }
+  bool more_to_award() const { return more_to_award_; }  // end_turn() stopped at its bound
+  std::uint64_t commit() const { return ledger_.commit; }
+  std::uint64_t snapshot_commit() const { return snapshot_commit_; }
+  const scheduler::Dispatcher& dispatcher() const { return dispatcher_; }
+
+  // Waiting and running times since the start, in the buckets of the metrics (upper bounds in
+  // times_bounds_us).
+  struct Times {
+    std::array<std::uint64_t, 21> wait{}, run{};
+    std::uint64_t wait_sum_us = 0, run_sum_us = 0;
+  };
+  const Times* times_of(std::uint32_t queue) const {
+    return queue < times_.size() ? &times_[queue] : nullptr;
+  }
+  Millis oldest_ready_ms(std::uint32_t queue) const;  // age of the oldest task at a line's front
+
+  // A worker as it is connected now; not durable.
+  struct Session {
+    bool connected = false;
+    bool draining = false;
+    Millis last_seen = 0;
+    std::uint32_t credit = 0;
+    scheduler::WorkerSpec spec;
+  };
+  const std::map<std::uint32_t, Session>& sessions() const { return sessions_; }
+
+ private:
+  template <typename Fact>
+  void record(Fact& fact);
+  template <typename Fact>
+  void write(Fact& fact);  // only the record: it is applied already
+  void open_part();
+
+  struct Resolved {
+    std::uint32_t lane = 0, class_ = 0;
+    std::uint8_t priority = 0, flags = 0;
+    std::uint32_t code = 0;
+    Sequence existing = 0;
+    std::string message, own, key, digest;
+  };
+  Code resolve(const SubmitRequest& request, const SubmitItem& item, Resolved& out);
+  Code resolve_names(const TaskOptions& options, Resolved& out);
+  Code lane_of(std::string_view queue, std::string_view tenant, std::uint32_t& lane, std::string& message);
+  Code class_of(const TaskOptions& options, std::uint32_t& class_, std::string& message);
+  void check_key(const SubmitRequest& request, const TaskOptions& options, std::string_view payload,
+                 Resolved& out);
+  void append(const Resolved& task, const TemplateRef& base, std::string_view payload);
+  void close_chunk();
+
+  void decide_end(Lease& lease, const FinishItem& item, EndedItem& out);
+  void end_by_broker(Lease& lease, Outcome outcome, std::string_view code, std::string_view error);
+  void lose(std::uint32_t worker, const std::vector<std::uint64_t>& tokens, bool tell);
+  void note_endings();
+  void note_index_writes(std::size_t from);
+  void move(Sequence sequence) { moves_.emplace_back(ledger_.commit, sequence); }
+  bool moved_since(Sequence sequence, std::uint64_t commit) const;
+
+  void fire_timers();
+  void want_timers();
+  void expire_leases();
+  void close_idle_workers();
+  void refresh_shelves();
+  void refresh(Shelf& shelf);
+  void place_limited(Line& line);
+  void place_limited_shelf(Shelf& shelf);
+  std::uint64_t current_award(std::uint32_t worker, std::uint64_t last);
+  Line* best_line(Shelf& shelf);
+  bool tend(Line& line);  // true when its front can be awarded
+  std::uint32_t effective(const Line& line, Millis ready_at) const;
+  void award_all();
+  std::uint32_t award_run(const scheduler::Pick& pick, std::vector<AwardRun>& runs, std::uint32_t left);
+  void spill();
+  bool spill_line(Line& line, std::size_t keep);
+  void take_snapshot(Draft& draft);
+  std::uint64_t random();
+
+  Settings settings_;
+  Ledger ledger_;
+  scheduler::Dispatcher dispatcher_;
+  std::size_t known_queues_ = 0, known_lanes_ = 0, known_classes_ = 0;  // told to the dispatcher
+  std::vector<Shelf*> shelf_by_number_;
+  std::vector<std::uint32_t> told_weights_;
+  std::vector<Times> times_;
+  void note_times(std::uint32_t lane, Millis waited, bool run);
+  std::map<std::uint32_t, std::uint64_t> turn_awards_;  // award number of each worker in this turn
+  std::size_t page_low_water_ = 2048;
+  bool more_to_award_ = false;
+  Outputs outputs_;
+  EngineCounts counts_;
+  Millis now_ = 0;
+  Millis last_turn_ = 0;
+  Millis told_time_ = -1;  // the time that the draft has recorded
+  std::uint64_t random_state_ = 0;
+
+  // The draft.
+  std::vector<std::pair<Sequence, std::string>> bodies_;
+  std::vector<std::string> parts_;
+  std::string part_;
+  IndexWrites index_;
+  std::vector<Ending> endings_;
+  std::uint32_t endings_count_ = 0;
+  std::uint32_t last_endings_ = 0;  // of the batch taken last
+  std::size_t draft_bytes_ = 0;
+  ChunkRef open_;
+  Sequence open_first_ = 0;
+  std::uint32_t open_count_ = 0;
+  std::vector<std::uint32_t> replay_offsets_;
+  std::vector<Resolved> resolved_;
+  std::string scratch_;
+
+  // Soft knowledge.
+  std::map<std::uint32_t, Session> sessions_;
+  std::map<std::string, std::uint64_t, std::less<>> producer_tokens_;
+  std::map<std::string, std::uint32_t, std::less<>> worker_tokens_;
+  std::map<std::string, std::string> timers_;  // resident: key → value
+  std::string timers_until_;                   // all stored timers up to this key are resident
+  bool timers_complete_ = false;               // there are none beyond
+  bool timers_asked_ = false;
+  struct TimerChange {
+    std::uint64_t commit;
+    bool erase;
+    std::string key, value;
+  };
+  std::deque<TimerChange> timer_changes_;           // not yet durable, or while a read is under way
+  std::set<std::string> expiring_;                  // timers that wait for a lookup
+  std::map<Sequence, std::string> expiring_timer_;  // by task
+  std::deque<std::pair<std::uint64_t, Sequence>> moves_;
+  std::unordered_map<std::string, KeyRecord> recent_keys_;
+  std::deque<std::pair<std::uint64_t, std::string>> recent_key_order_;
+  std::uint64_t durable_ = 0;
+  std::set<std::pair<Millis, std::uint64_t>> timeouts_;  // (when, token) of attempts with a timeout
+  std::uint64_t bytes_since_snapshot_ = 0;
+  std::uint64_t snapshot_size_ = 0;
+  std::uint64_t snapshot_commit_ = 0;
+  std::size_t hand_ = 0;  // of the clock that chooses the next line to spill
+  std::unordered_map<Sequence, std::shared_ptr<const Extras>> extras_;
+};
+
+}  // namespace hirehall::engine

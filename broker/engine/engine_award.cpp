@@ -1,0 +1,221 @@
+// Awarding: which shelf has work that can be awarded, and handing it out.
+#include <algorithm>
+
+#include "broker/engine/engine.h"
+#include "broker/engine/engine_impl.h"
+
+namespace hirehall::engine {
+namespace {
+
+constexpr std::uint32_t awards_per_turn = 8192;
+constexpr std::uint32_t priority_levels = limits::priority_max;
+
+}  // namespace
+
+// Ready work gains one step of priority for each aging period it waits, so none waits for ever: a task of
+// priority p overtakes newer ones of priority P after (P - p) periods.
+std::uint32_t Engine::effective(const Line& line, Millis ready_at) const {
+  const auto& settings = ledger_.queues[ledger_.lanes[line.shelf->lane].queue].settings;
+  auto waited = std::max<Millis>(0, now_ - ready_at);
+  auto steps = settings.aging_ms > 0 ? waited / settings.aging_ms : 0;
+  return line.priority + static_cast<std::uint32_t>(std::min<Millis>(steps, 1000));
+}
+
+// Asks for what the line lacks at its front; true when the front can be awarded now.
+bool Engine::tend(Line& line) {
+  auto before = line.resident();
+  auto* front = line.front(ledger_.segments);
+  ledger_.entries -= before - line.resident();
+  if (line.has_pages() && !line.page_asked && line.head.size() + line.returned.size() < page_low_water_) {
+    line.page_asked = true;
+    outputs_.pages.push_back({line.id, line.first_page});
+  }
+  if (front == nullptr) return false;
+  if (front->chunk) return true;
+  if (!line.bodies_asked) {
+    BodiesWanted wanted{line.id, {}};
+    for (auto i = line.returned.size(); i-- > 0 && wanted.sequences.size() < 256;)
+      if (!line.returned[i].chunk) wanted.sequences.push_back(line.returned[i].sequence);
+    for (std::size_t i = 0; i < line.head.size() && wanted.sequences.size() < 1024; ++i)
+      if (!line.head.at(i).chunk) wanted.sequences.push_back(line.head.at(i).sequence);
+    for (auto& [key, entry] : line.by_deadline)
+      if (!entry.chunk && wanted.sequences.size() < 1024) wanted.sequences.push_back(entry.sequence);
+    line.bodies_asked = true;
+    outputs_.bodies.push_back(std::move(wanted));
+  }
+  return false;
+}
+
+// The line of a shelf whose front goes next: highest effective priority, tasks with deadlines first, then the
+// oldest.
+Line* Engine::best_line(Shelf& shelf) {
+  Line* best = nullptr;
+  std::tuple<std::uint32_t, bool, Sequence> best_rank{};
+  auto consider = [&](Line* line) {
+    if (line == nullptr || (line->ready == 0 && !line->has_pages()) || !tend(*line)) return;
+    const auto* front = line->front(ledger_.segments);
+    std::tuple rank{effective(*line, front->ready_at), line->urgent, ~front->sequence};
+    if (best == nullptr || rank > best_rank) best = line, best_rank = rank;
+  };
+  for (std::size_t p = limits::priority_min; p <= limits::priority_max; ++p) {
+    consider(shelf.plain[p]);
+    consider(shelf.urgent[p]);
+  }
+  if (shelf.limited_lines.empty()) return best;
+  // Limited lines stand in an order of their own while they are open: only the first of each priority can
+  // win.
+  for (std::uint32_t level = 0; level < priority_levels; ++level) {
+    auto at = shelf.limited.lower_bound({level, 0});
+    if (at != shelf.limited.end() && at->first.first == level) consider(at->second);
+  }
+  return best;
+}
+
+void Engine::place_limited(Line& line) {
+  bool open = (line.ready != 0 || line.has_pages()) && !line.limits->full() && tend(line);
+  std::pair<std::uint32_t, Sequence> key{};
+  if (open) key = {limits::priority_max - line.priority, line.front(ledger_.segments)->sequence};
+  if (line.offered && (!open || key != line.offered_key)) {
+    line.shelf->limited.erase(line.offered_key);
+    line.offered = false;
+  }
+  if (open && !line.offered) {
+    line.shelf->limited.emplace(key, &line);
+    line.offered_key = key;
+    line.offered = true;
+  }
+}
+
+void Engine::refresh(Shelf& shelf) {
+  shelf.touched = false;
+  if (shelf.number == no_number) {
+    shelf.number = dispatcher_.shelf(shelf.lane, shelf.class_);
+    if (shelf.number >= shelf_by_number_.size()) shelf_by_number_.resize(shelf.number + 1);
+    shelf_by_number_[shelf.number] = &shelf;
+  }
+  for (auto* line : shelf.limited_lines) place_limited(*line);
+  if (ledger_.line_paused(shelf)) return dispatcher_.set_ready(shelf.number, false);
+  auto* best = best_line(shelf);
+  if (best == nullptr) return dispatcher_.set_ready(shelf.number, false);
+  const auto* front = best->front(ledger_.segments);
+  auto level = std::min<std::uint32_t>(effective(*best, front->ready_at), 127);
+  auto order = (static_cast<std::uint64_t>(127 - level) << 56) | front->sequence;
+  dispatcher_.set_ready(shelf.number, true, order);
+}
+
+void Engine::refresh_shelves() {
+  for (; known_queues_ < ledger_.queues.size(); ++known_queues_) told_weights_.push_back(0);
+  for (std::uint32_t q = 0; q < ledger_.queues.size(); ++q) {
+    auto weight = ledger_.queues[q].settings.weight;
+    if (told_weights_[q] == weight) continue;
+    told_weights_[q] = weight;
+    dispatcher_.define_queue(q, weight);
+  }
+  for (; known_lanes_ < ledger_.lanes.size(); ++known_lanes_) {
+    const auto& lane = ledger_.lanes[known_lanes_];
+    const auto& tenants = ledger_.queues[lane.queue].settings.tenants;
+    auto at = tenants.find(lane.tenant);
+    dispatcher_.define_lane(static_cast<std::uint32_t>(known_lanes_), lane.queue,
+                            at == tenants.end() ? 1 : at->second);
+  }
+  for (; known_classes_ < ledger_.classes.size(); ++known_classes_)
+    dispatcher_.define_class(static_cast<std::uint32_t>(known_classes_), ledger_.classes[known_classes_].type,
+                             ledger_.classes[known_classes_].requirements);
+  for (std::size_t i = 0; i < ledger_.touched.size(); ++i) refresh(*ledger_.touched[i]);
+  ledger_.touched.clear();
+}
+
+std::uint32_t Engine::award_run(const scheduler::Pick& pick, std::vector<AwardRun>& runs,
+                                std::uint32_t left) {
+  auto& shelf = *shelf_by_number_[pick.shelf];
+  auto most = std::min(pick.run, left);
+  std::uint32_t taken = 0;
+  auto& session_award = ledger_.workers.at(pick.worker).last_award;
+  auto award = current_award(pick.worker, session_award);
+  while (taken < most) {
+    auto* line = best_line(shelf);
+    if (line == nullptr || (line->limits != nullptr && line->limits->full())) break;
+    bool continues = !runs.empty() && runs.back().line == line->id && runs.back().worker == pick.worker &&
+                     runs.back().agent == pick.agent;
+    if (!continues) {
+      auto& run = runs.emplace_back();
+      run.worker = pick.worker;
+      run.award = award;
+      run.agent = pick.agent;
+      run.line = line->id;
+      run.reasons = {pick.load, pick.candidates, pick.runner_up == scheduler::none ? 0 : pick.runner_up,
+                     pick.runner_up_load};
+    }
+    auto& run = runs.back();
+    auto slot = ledger_.lease_slot();
+    bool limited = line->limits != nullptr;
+    Entry entry;
+    auto counter = ledger_.counter;
+    auto& lease = ledger_.award(*line, pick.worker, award, pick.agent, run.reasons, counter, slot, entry);
+    run.items.push_back({lease.sequence, slot});
+    note_times(lease.lane, now_ - entry.ready_at, false);
+    auto timeout = lease.options->options.timeout_ms;
+    if (timeout == 0) timeout = ledger_.queues[ledger_.lanes[lease.lane].queue].settings.timeout_ms;
+    if (timeout != 0) timeouts_.emplace(now_ + timeout, lease.token);
+    auto& out = outputs_.awards.emplace_back();
+    out.worker = pick.worker;
+    out.agent = pick.agent;
+    out.award = award;
+    out.token = lease.token;
+    out.sequence = lease.sequence;
+    out.attempt = lease.tries.attempts;
+    out.offset = entry.offset;
+    out.chunk = std::move(entry.chunk);
+    out.options = lease.options;
+    out.lane = lease.lane;
+    out.class_ = lease.class_;
+    if (lease.tries.checkpoint || lease.tries.answer) {
+      if (auto at = extras_.find(lease.sequence); at != extras_.end()) {
+        out.extras = std::move(at->second);
+        extras_.erase(at);
+      }
+    }
+    ++taken;
+    if (limited) place_limited_shelf(shelf);
+  }
+  return taken;
+}
+
+void Engine::place_limited_shelf(Shelf& shelf) {
+  for (auto* line : shelf.limited_lines) place_limited(*line);
+}
+
+std::uint64_t Engine::current_award(std::uint32_t worker, std::uint64_t last) {
+  auto& award = turn_awards_[worker];
+  if (award == 0) award = last + 1;
+  return award;
+}
+
+void Engine::award_all() {
+  refresh_shelves();
+  Awarded fact;
+  fact.counter = ledger_.counter;
+  turn_awards_.clear();
+  std::uint32_t left = awards_per_turn;
+  while (left > 0) {
+    auto pick = dispatcher_.next();
+    if (!pick) break;
+    if (fact.runs.empty()) {
+      open_part();
+      fact.counter = ledger_.counter;
+    }
+    auto taken = award_run(*pick, fact.runs, left);
+    if (taken != 0) dispatcher_.take(*pick, taken, 1);
+    left -= taken;
+    refresh_shelves();
+    if (taken == 0) {
+      // The shelf looked ready and was not: refresh said so now, or a limit filled up in this very run.
+      dispatcher_.set_ready(pick->shelf, false);
+      ledger_.touch(*shelf_by_number_[pick->shelf]);
+    }
+  }
+  more_to_award_ = left == 0;
+  if (!fact.runs.empty()) write(fact);
+}
+
+}  // namespace hirehall::engine

@@ -1,0 +1,274 @@
+// Submitting: names to numbers, limits, duplicates, packing.
+#include <algorithm>
+
+#include "broker/engine/engine.h"
+#include "broker/engine/engine_impl.h"
+#include "common/digest.h"
+
+namespace hirehall::engine {
+namespace {
+
+std::string lane_lookup(std::uint32_t queue, std::string_view tenant) {
+  std::string key;
+  Packer p(key);
+  p.uint(queue);
+  p.raw(tenant);
+  return key;
+}
+
+}  // namespace
+
+Code Engine::lane_of(std::string_view queue, std::string_view tenant, std::uint32_t& lane,
+                     std::string& message) {
+  if (queue.empty()) queue = "default";
+  auto at = ledger_.queue_by_name.find(queue);
+  if (at == ledger_.queue_by_name.end()) {
+    message = "no queue is named " + std::string(queue) + "; make it with `hirehall queue set`";
+    return Code::not_found;
+  }
+  auto key = lane_lookup(at->second, tenant);
+  if (auto known = ledger_.lane_by_key.find(key); known != ledger_.lane_by_key.end()) {
+    lane = known->second;
+    return Code::ok;
+  }
+  if (ledger_.lanes.size() >= limits::lanes_max) {
+    message = "there are " + std::to_string(limits::lanes_max) + " lanes already";
+    return Code::busy;
+  }
+  LaneDefined fact{static_cast<std::uint32_t>(ledger_.lanes.size()), at->second, std::string(tenant)};
+  record(fact);
+  lane = fact.lane;
+  return Code::ok;
+}
+
+Code Engine::class_of(const TaskOptions& options, std::uint32_t& class_, std::string& message) {
+  TaskOptions key;
+  key.type = options.type;
+  key.requirements = options.requirements;
+  auto encoded = encode_options(key);
+  if (auto known = ledger_.class_by_key.find(encoded); known != ledger_.class_by_key.end()) {
+    class_ = known->second;
+    return Code::ok;
+  }
+  if (ledger_.classes.size() >= limits::classes_max) {
+    message = "there are " + std::to_string(limits::classes_max) + " pairs of type and requirements already";
+    return Code::busy;
+  }
+  ClassDefined fact{static_cast<std::uint32_t>(ledger_.classes.size()), options.type, std::move(encoded)};
+  record(fact);
+  class_ = fact.class_;
+  return Code::ok;
+}
+
+Code Engine::resolve_names(const TaskOptions& options, Resolved& out) {
+  if (auto code = lane_of(options.queue, options.tenant, out.lane, out.message); code != Code::ok)
+    return code;
+  return class_of(options, out.class_, out.message);
+}
+
+void Engine::check_key(const SubmitRequest& request, const TaskOptions& options, std::string_view payload,
+                       Resolved& out) {
+  out.key = idempotency_key(options.tenant, options.idempotency_key);
+  out.digest = digest_of(options.type, payload);
+  const KeyRecord* known = nullptr;
+  if (auto at = recent_keys_.find(out.key); at != recent_keys_.end()) known = &at->second;
+  if (known == nullptr && request.found != nullptr)
+    if (auto at = request.found->find(out.key); at != request.found->end()) known = &at->second;
+  if (known == nullptr || known->expires <= now_) return;
+  out.existing = known->sequence;
+  if (known->digest == out.digest) return;
+  out.code = static_cast<std::uint32_t>(Code::conflict);
+  out.message = "the idempotency key was used for another payload";
+}
+
+// Fills `out`; its code is 0 for a task to append or an existing one.
+Code Engine::resolve(const SubmitRequest& request, const SubmitItem& item, Resolved& out) {
+  out.code = 0;
+  out.existing = 0;
+  if (!out.own.empty()) out.own.clear();
+  auto refuse = [&](Code code, std::string message) {
+    out.code = static_cast<std::uint32_t>(code);
+    if (!message.empty()) out.message = std::move(message);
+    return code;
+  };
+  if (item.template_ >= request.templates.size())
+    return refuse(Code::invalid, "there is no template " + std::to_string(item.template_));
+  const auto& base = *request.templates[item.template_];
+  if (item.payload.size() > limits::payload_bytes_max)
+    return refuse(Code::too_large,
+                  "a payload has at most 1 MiB, this has " + std::to_string(item.payload.size()) + " bytes");
+  if (item.priority != 0 && (item.priority < limits::priority_min || item.priority > limits::priority_max))
+    return refuse(Code::invalid, "priority is " + std::to_string(item.priority) + "; accepted: 1 to 10");
+  out.flags = base.flags;
+  auto priority = item.priority != 0 ? item.priority : base.options.priority;
+  out.priority = static_cast<std::uint8_t>(priority != 0 ? priority : limits::priority_default);
+  bool own = !item.options.empty() || !item.type.empty() || !item.queue.empty() || base.options.delay_ms != 0;
+  if (base.class_ == no_number && !own && validate(base.options))
+    if (auto code = class_of(base.options, base.class_, out.message); code != Code::ok)
+      return refuse(code, {});
+  if (!own && item.tenant.empty() && base.lane != no_number && (base.flags & body_keyed) == 0) {
+    out.lane = base.lane;
+    out.class_ = base.class_;
+  } else if (!own && (base.flags & body_keyed) == 0 && base.class_ != no_number) {
+    out.class_ = base.class_;
+    if (item.tenant.size() > limits::name_bytes_max)
+      return refuse(Code::invalid, "tenant is longer than 255 bytes");
+    if (auto code = lane_of(base.options.queue, item.tenant, out.lane, out.message); code != Code::ok)
+      return refuse(code, {});
+  } else {
+    TaskOptions options = base.options;
+    if (!item.options.empty()) {
+      msgpack::Reader reader(item.options);
+      if (auto read = read_wire_options(reader, options); !read)
+        return refuse(Code::invalid, describe(read.error()));
+    }
+    if (options.delay_ms != 0) options.not_before = now_ + std::exchange(options.delay_ms, 0);
+    if (!item.type.empty()) options.type = item.type;
+    if (!item.queue.empty()) options.queue = item.queue;
+    if (!item.tenant.empty()) options.tenant = item.tenant;
+    if (item.priority != 0) options.priority = item.priority;
+    if (auto valid = validate(options); !valid) return refuse(valid.error().code, describe(valid.error()));
+    if (item.priority == 0 && options.priority != 0)
+      out.priority = static_cast<std::uint8_t>(options.priority);
+    out.flags = flags_of(options);
+    if (auto code = resolve_names(options, out); code != Code::ok) return refuse(code, {});
+    if (own || !item.tenant.empty()) {
+      auto difference = encode_difference(options, base.options);
+      if (difference.size() > 1) {
+        if (difference.size() > limits::options_bytes_max)
+          return refuse(Code::too_large, "options are over 64 KiB");
+        out.own = std::move(difference);
+        out.flags |= body_own;
+      }
+    } else if (base.lane == no_number) {
+      base.lane = out.lane;
+      base.class_ = out.class_;
+    }
+    if ((out.flags & body_keyed) != 0) check_key(request, options, item.payload, out);
+    if (out.code != 0 || out.existing != 0) return static_cast<Code>(out.code);
+  }
+  const auto& queue = ledger_.queues[ledger_.lanes[out.lane].queue];
+  if (queue.settings.cap != 0 && queue.open() + queue.dead >= queue.settings.cap) {
+    if (queue.dead >= queue.settings.cap)
+      return refuse(Code::dead_letters_full, "dead letters fill queue " + queue.name + " (cap " +
+                                                 std::to_string(queue.settings.cap) +
+                                                 "); purge or retry them");
+    return refuse(Code::queue_full,
+                  "queue " + queue.name + " holds its cap of " + std::to_string(queue.settings.cap));
+  }
+  return Code::ok;
+}
+
+std::vector<std::string> Engine::keys_of(const SubmitRequest& request) {
+  std::vector<std::string> keys;
+  for (const auto& item : request.items) {
+    if (item.template_ >= request.templates.size()) continue;
+    const auto& base = *request.templates[item.template_];
+    if (item.options.empty() && (base.flags & body_keyed) == 0) continue;
+    TaskOptions options = base.options;
+    if (!item.options.empty()) {
+      msgpack::Reader reader(item.options);
+      if (!read_wire_options(reader, options)) continue;
+    }
+    if (!item.tenant.empty()) options.tenant = item.tenant;
+    if (!options.idempotency_key.empty())
+      keys.push_back(idempotency_key(options.tenant, options.idempotency_key));
+  }
+  return keys;
+}
+
+void Engine::append(const Resolved& task, const TemplateRef& base, std::string_view payload) {
+  auto size = payload.size() + task.own.size() + 32;
+  if (open_ && open_->bytes.size() + size > limits::chunk_bytes) close_chunk();
+  if (!open_) {
+    open_ = ChunkRef::make();
+    open_first_ = ledger_.next_sequence;
+    open_count_ = 0;
+  }
+  auto& templates = open_->templates;
+  std::uint32_t number = 0;
+  auto count = static_cast<std::uint32_t>(templates.size());
+  while (number < count && templates[count - 1 - number] != base) ++number;
+  if (number == count)
+    templates.push_back(base), number = count;
+  else
+    number = count - 1 - number;
+  Body body{task.flags, task.priority, task.lane, task.class_, number, task.own, payload};
+  auto offset = static_cast<std::uint32_t>(open_->bytes.size());
+  write_body(open_->bytes, body);
+  draft_bytes_ += open_->bytes.size() - offset;
+  ++open_count_;
+  auto from = index_.size();
+  ledger_.apply_task(ledger_.next_sequence, open_, offset, body);
+  if (index_.size() != from) note_index_writes(from);
+}
+
+void Engine::close_chunk() {
+  if (!open_ || open_count_ == 0) return;
+  bodies_.emplace_back(open_first_,
+                       encode_body_record(open_first_, now_, open_->templates, open_count_, open_->bytes));
+  if (open_->bytes.capacity() > open_->bytes.size() + open_->bytes.size() / 4) open_->bytes.shrink_to_fit();
+  open_.charge(ledger_.chunk_bytes);
+  open_ = {};
+  open_count_ = 0;
+}
+
+Result<SubmitAnswer> Engine::submit(const SubmitRequest& request) {
+  auto* producer = const_cast<Producer*>(this->producer(request.producer));
+  if (producer == nullptr)
+    return fail(Code::session_expired, "the producer record is gone; say hello without a token");
+  if (request.batch <= producer->last_batch) {
+    for (const auto& known : producer->answers)
+      if (known.batch == request.batch) {
+        ++counts_.duplicates;
+        return SubmitAnswer{known.first, known.count, known.exceptions};
+      }
+    return fail(Code::out_of_order,
+                "batch " + std::to_string(request.batch) + " was answered and acknowledged before");
+  }
+  if (request.batch != producer->last_batch + 1)
+    return fail(Code::out_of_order, "batch " + std::to_string(request.batch) + " came, " +
+                                        std::to_string(producer->last_batch + 1) + " is next");
+  open_part();  // the time of these tasks stands before them
+  Submitted fact;
+  fact.producer = request.producer;
+  fact.batch = request.batch;
+  fact.acked = request.acked;
+  fact.first = ledger_.next_sequence;
+  fact.count = static_cast<std::uint32_t>(request.items.size());
+  if (resolved_.size() < request.items.size()) resolved_.resize(request.items.size());
+  Sequence next = fact.first;
+  bool all = true;
+  std::vector<std::string> new_keys;
+  for (std::uint32_t i = 0; i < fact.count; ++i) {
+    auto& r = resolved_[i];
+    if (!r.key.empty()) r.key.clear();
+    all &= resolve(request, request.items[i], r) == Code::ok;
+    if (r.code != 0 || r.existing != 0) continue;
+    if (!r.key.empty()) {
+      recent_keys_.insert_or_assign(r.key, KeyRecord{next, r.digest, now_ + limits::idempotency_window_ms});
+      recent_key_order_.emplace_back(ledger_.commit, r.key);
+      if (request.atomic) new_keys.push_back(r.key);
+    }
+    ++next;
+  }
+  if (request.atomic && !all) {
+    for (const auto& key : new_keys) recent_keys_.erase(key);
+    for (std::uint32_t i = 0; i < fact.count; ++i)
+      if (resolved_[i].code != 0)
+        return fail(static_cast<Code>(resolved_[i].code), resolved_[i].message, "item " + std::to_string(i));
+  }
+  for (std::uint32_t i = 0; i < fact.count; ++i) {
+    auto& r = resolved_[i];
+    if (r.code == 0 && r.existing == 0) {
+      append(r, request.templates[request.items[i].template_], request.items[i].payload);
+      continue;
+    }
+    ++(r.code != 0 ? counts_.refused : counts_.duplicates);
+    fact.exceptions.push_back({i, r.code, r.existing, r.code != 0 ? r.message : std::string()});
+  }
+  record(fact);
+  return SubmitAnswer{fact.first, fact.count, std::move(fact.exceptions)};
+}
+
+}  // namespace hirehall::engine

@@ -1,0 +1,95 @@
+// What people do to single tasks: cancel, answer, submit a dead letter again.
+#include "broker/engine/engine.h"
+#include "broker/engine/engine_impl.h"
+
+namespace hirehall::engine {
+
+Engine::Known Engine::look(Sequence sequence) const {
+  if (sequence == 0 || sequence >= ledger_.next_sequence) return Known::never;
+  if (ledger_.lease_slots.find(sequence) != FlatMap::none) return Known::leased;
+  return ledger_.segments.ended(sequence) ? Known::ended : Known::queued;
+}
+
+bool Engine::moved_since(Sequence sequence, std::uint64_t commit) const {
+  for (auto at = moves_.rbegin(); at != moves_.rend() && at->first > commit; ++at)
+    if (at->second == sequence) return true;
+  return false;
+}
+
+Code Engine::cancel(Sequence sequence, std::string_view reason, Millis grace_ms, const LoadedTask* loaded) {
+  switch (look(sequence)) {
+    case Known::never:
+      return Code::not_found;
+    case Known::ended:
+      return Code::terminal;
+    case Known::leased: {
+      auto* lease = ledger_.lease_of(sequence);
+      if (lease->stop_to == State::leased) {
+        StopAsked fact{sequence, State::cancelled, std::string(reason)};
+        record(fact);
+      }
+      outputs_.stops.push_back({lease->worker, lease->token, grace_ms, std::string(reason)});
+      return Code::ok;
+    }
+    case Known::queued:
+      break;
+  }
+  if (loaded == nullptr || !loaded->found || moved_since(sequence, loaded->view_commit)) return Code::busy;
+  Dropped fact{sequence,      loaded->state,    State::cancelled,
+               loaded->place, loaded->producer, std::string(reason)};
+  record(fact);
+  return Code::ok;
+}
+
+Code Engine::answer(Sequence sequence, std::string_view value, const LoadedTask* loaded) {
+  switch (look(sequence)) {
+    case Known::never:
+      return Code::not_found;
+    case Known::ended:
+      return Code::terminal;
+    case Known::leased:
+      return Code::invalid;
+    case Known::queued:
+      break;
+  }
+  if (loaded == nullptr || !loaded->found || moved_since(sequence, loaded->view_commit)) return Code::busy;
+  if (loaded->state != State::suspended) return Code::invalid;
+  auto tries = loaded->tries;
+  tries.answer = true;
+  std::string stored;
+  Packer p(stored);
+  p.uint(tries.attempts);
+  p.raw(value);
+  index_.push_back({Shelving::records, false, answer_key(sequence), std::move(stored)});
+  Answered fact{sequence, loaded->place, tries};
+  move(sequence);
+  record(fact);
+  return Code::ok;
+}
+
+Sequence Engine::replay_dead(Sequence sequence, const TaskOptions& options, std::string_view payload,
+                             bool still_dead) {
+  if (!still_dead || look(sequence) != Known::ended) return 0;
+  Resolved task;
+  auto base = make_template(options);
+  if (resolve_names(options, task) != Code::ok) return 0;
+  task.flags = flags_of(options);
+  task.priority =
+      static_cast<std::uint8_t>(options.priority != 0 ? options.priority : limits::priority_default);
+  open_part();
+  Submitted fact;
+  fact.first = ledger_.next_sequence;
+  fact.count = 1;
+  append(task, base, payload);
+  record(fact);
+  Replayed done{sequence, fact.first, task.lane};
+  record(done);
+  return fact.first;
+}
+
+void Engine::reclaim(Sequence sequence, std::uint64_t commit, std::uint64_t removed) {
+  Reclaimed fact{sequence, commit, removed};
+  record(fact);
+}
+
+}  // namespace hirehall::engine

@@ -1,0 +1,513 @@
+// Every change of durable state, as it is stored and replayed (docs/storage.md, "Facts").
+// A fact says what was decided, with absolute values: applying it needs no clock, no chance and no disk.
+// Numbers are never reused; a field is added at the end of a fact by giving it a new fact number.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "broker/engine/archive.h"
+#include "common/ids.h"
+#include "common/task.h"
+
+namespace hirehall::engine {
+
+enum class FactKind : std::uint8_t {
+  time = 1,
+  queue_set = 2,
+  lane_defined = 3,
+  class_defined = 4,
+  producer_opened = 5,
+  producer_closed = 6,
+  submitted = 7,
+  awarded = 8,
+  ended = 9,
+  worker_opened = 10,
+  worker_closed = 11,
+  became_due = 12,
+  dropped = 13,
+  stop_asked = 14,
+  paused = 15,
+  spilled = 16,
+  paged = 17,
+  answered = 18,
+  checkpointed = 19,
+  replayed = 20,
+  reclaimed = 21,
+};
+
+// Counts against the limits of a task, carried by it from attempt to attempt.
+struct Tries {
+  std::uint32_t attempts = 0;
+  std::uint32_t failures = 0;
+  std::uint32_t losses = 0;
+  bool checkpoint = false;  // a checkpoint is stored
+  bool answer = false;      // an answer is stored
+
+  bool fresh() const { return attempts == 0 && !checkpoint && !answer; }
+  template <typename A>
+  void archive(A& a) {
+    a(attempts, failures, losses, checkpoint, answer);
+  }
+  friend bool operator==(const Tries&, const Tries&) = default;
+};
+
+// Where a ready task stands in line.
+struct Place {
+  std::uint32_t lane = 0;
+  std::uint32_t class_ = 0;
+  std::uint8_t priority = limits::priority_default;
+  Millis deadline = 0;  // not 0: ordered by it
+  std::vector<std::string> limit_keys;
+
+  template <typename A>
+  void archive(A& a) {
+    a(lane, class_, priority, deadline, limit_keys);
+  }
+};
+
+struct TimeFact {
+  static constexpr auto kind = FactKind::time;
+  Millis now = 0;
+  template <typename A>
+  void archive(A& a) {
+    a(now);
+  }
+};
+
+struct QueueSettings {
+  std::uint32_t weight = 1;
+  std::uint64_t cap = 0;
+  std::string policy = "least_loaded";
+  Millis retention_ms = 24ll * 3600 * 1000;
+  std::uint64_t retention_bytes = 16ull << 30;
+  Millis timeout_ms = 0;
+  Millis aging_ms = 60000;
+  std::map<std::string, std::uint32_t, std::less<>> tenants;  // weights
+  std::map<std::string, std::uint32_t, std::less<>> limits;   // of limit keys
+
+  template <typename A>
+  void archive(A& a) {
+    a(weight, cap, policy, retention_ms, retention_bytes, timeout_ms, aging_ms, tenants, limits);
+  }
+  friend bool operator==(const QueueSettings&, const QueueSettings&) = default;
+};
+
+struct QueueSet {
+  static constexpr auto kind = FactKind::queue_set;
+  std::uint32_t queue = 0;
+  std::string name;
+  QueueSettings settings;
+  template <typename A>
+  void archive(A& a) {
+    a(queue, name, settings);
+  }
+};
+
+struct LaneDefined {
+  static constexpr auto kind = FactKind::lane_defined;
+  std::uint32_t lane = 0;
+  std::uint32_t queue = 0;
+  std::string tenant;
+  template <typename A>
+  void archive(A& a) {
+    a(lane, queue, tenant);
+  }
+};
+
+struct ClassDefined {
+  static constexpr auto kind = FactKind::class_defined;
+  std::uint32_t class_ = 0;
+  std::string type;
+  std::string requirements;  // as encoded options
+  template <typename A>
+  void archive(A& a) {
+    a(class_, type, requirements);
+  }
+};
+
+struct ProducerOpened {
+  static constexpr auto kind = FactKind::producer_opened;
+  std::uint64_t producer = 0;
+  std::string token;
+  std::string principal;
+  template <typename A>
+  void archive(A& a) {
+    a(producer, token, principal);
+  }
+};
+
+struct ProducerClosed {
+  static constexpr auto kind = FactKind::producer_closed;
+  std::uint64_t producer = 0;
+  template <typename A>
+  void archive(A& a) {
+    a(producer);
+  }
+};
+
+// An item of a batch that did not simply become the next sequence.
+struct Exception {
+  std::uint32_t index = 0;
+  std::uint32_t code = 0;  // 0: the task `existing` stands for it (idempotency)
+  Sequence existing = 0;
+  std::string message;
+  template <typename A>
+  void archive(A& a) {
+    a(index, code, existing, message);
+  }
+};
+
+// `count` items, of which those without an exception are the sequences from `first` on, in order; their
+// bodies are in the body records of the same commit.
+struct Submitted {
+  static constexpr auto kind = FactKind::submitted;
+  std::uint64_t producer = 0;  // 0: none (replays of dead letters)
+  std::uint64_t batch = 0;
+  std::uint64_t acked = 0;
+  Sequence first = 0;
+  std::uint32_t count = 0;
+  std::vector<Exception> exceptions;
+  template <typename A>
+  void archive(A& a) {
+    a(producer, batch, acked, first, count, exceptions);
+  }
+  std::uint32_t accepted() const { return count - static_cast<std::uint32_t>(exceptions.size()); }
+};
+
+// Why a worker was chosen, for a run of awards.
+struct Reasons {
+  std::uint32_t load = 0;
+  std::uint32_t candidates = 0;
+  std::uint32_t runner_up = 0;
+  std::uint32_t runner_up_load = 0;
+  template <typename A>
+  void archive(A& a) {
+    a(load, candidates, runner_up, runner_up_load);
+  }
+};
+
+struct AwardItem {
+  Sequence sequence = 0;
+  std::uint32_t slot = 0;  // of the lease table
+};
+
+// Tasks taken one after another from one line for one worker.
+struct AwardRun {
+  std::uint32_t worker = 0;
+  std::uint64_t award = 0;  // the worker's award number
+  std::uint16_t agent = 0;
+  std::uint64_t line = 0;
+  Reasons reasons;
+  std::vector<AwardItem> items;
+
+  template <typename A>
+  void archive(A& a) {
+    a(worker, award, agent, line, reasons);
+    std::uint64_t n = items.size();
+    a(n);
+    if constexpr (A::reading) {
+      if (n > a.unpacker().remaining()) return a.unpacker().fail();
+      items.resize(n);
+    }
+    Sequence last = 0;
+    for (auto& item : items) {
+      std::int64_t difference = static_cast<std::int64_t>(item.sequence - last);
+      a(difference, item.slot);
+      item.sequence = last + static_cast<Sequence>(difference);
+      last = item.sequence;
+    }
+  }
+};
+
+// Tokens are counted: the first item of the first run has token counter `counter`, the next one more, and so
+// on.
+struct Awarded {
+  static constexpr auto kind = FactKind::awarded;
+  std::uint64_t counter = 0;
+  std::vector<AwardRun> runs;
+  template <typename A>
+  void archive(A& a) {
+    a(counter, runs);
+  }
+};
+
+// The end of one attempt. Result and error are kept here; get finds them through the result tables.
+struct EndedItem {
+  Sequence sequence = 0;
+  Outcome outcome = Outcome::succeeded;
+  State next = State::succeeded;
+  Millis due = 0;  // next is scheduled: when
+  SuspendedOn on = SuspendedOn::none;
+  Tries tries;  // after this attempt; not stored for the plain success of a first attempt
+  std::string_view result;
+  std::string_view result_type;
+  std::string_view error_code;
+  std::string_view error;
+  std::string_view checkpoint;
+  std::string_view usage;  // encoded, as reported
+  // Of the task, for those who follow results.
+  std::uint64_t producer = 0;
+  std::uint32_t lane = 0;
+  std::uint32_t worker = 0;
+
+  // Most ends are plain: one byte says so.
+  bool plain() const {
+    return outcome == Outcome::succeeded && next == State::succeeded && tries.attempts == 1 &&
+           tries.failures == 0 && tries.losses == 0 && !tries.checkpoint && !tries.answer &&
+           result_type.empty() && error_code.empty() && error.empty() && usage.empty();
+  }
+  template <typename A>
+  void archive(A& a) {
+    bool is_plain = A::reading ? false : plain();
+    a(is_plain, producer, lane, result);
+    if (is_plain) {
+      if constexpr (A::reading) tries.attempts = 1;
+      return;
+    }
+    a(outcome, next, due, on, tries, result_type, error_code, error, checkpoint, usage);
+  }
+};
+
+struct Ended {
+  static constexpr auto kind = FactKind::ended;
+  std::uint32_t worker = 0;
+  std::uint64_t number = 0;  // the worker's finish number; 0 when the broker ended the attempts
+  std::uint64_t acked = 0;
+  std::string refused;  // the answer, for a resend: encoded pairs of index and code
+  std::vector<EndedItem> items;
+
+  template <typename A>
+  void archive(A& a) {
+    a(worker, number, acked, refused);
+    std::uint64_t n = items.size();
+    a(n);
+    if constexpr (A::reading) {
+      if (n > a.unpacker().remaining()) return a.unpacker().fail();
+      items.resize(n);
+    }
+    Sequence last = 0;
+    for (auto& item : items) {
+      std::int64_t difference = static_cast<std::int64_t>(item.sequence - last);
+      a(difference);
+      item.sequence = last + static_cast<Sequence>(difference);
+      last = item.sequence;
+      item.worker = worker;
+      item.archive(a);
+    }
+  }
+};
+
+struct WorkerOpened {
+  static constexpr auto kind = FactKind::worker_opened;
+  std::uint32_t worker = 0;
+  std::string name;
+  std::string token;
+  std::string principal;
+  template <typename A>
+  void archive(A& a) {
+    a(worker, name, token, principal);
+  }
+};
+
+struct WorkerClosed {
+  static constexpr auto kind = FactKind::worker_closed;
+  std::uint32_t worker = 0;
+  template <typename A>
+  void archive(A& a) {
+    a(worker);
+  }
+};
+
+struct DueItem {
+  Sequence sequence = 0;
+  Place place;
+  Tries tries;
+  template <typename A>
+  void archive(A& a) {
+    a(sequence, place, tries);
+  }
+};
+
+// Scheduled tasks whose time has come, in the order in which they join their lines.
+struct BecameDue {
+  static constexpr auto kind = FactKind::became_due;
+  std::vector<DueItem> items;
+  template <typename A>
+  void archive(A& a) {
+    a(items);
+  }
+};
+
+// A task that ended without an attempt: cancelled or expired while queued or suspended.
+struct Dropped {
+  static constexpr auto kind = FactKind::dropped;
+  Sequence sequence = 0;
+  State from = State::ready;
+  State to = State::cancelled;
+  Place place;
+  std::uint64_t producer = 0;
+  std::string reason;
+  template <typename A>
+  void archive(A& a) {
+    a(sequence, from, to, place, producer, reason);
+  }
+};
+
+// A leased task is to end: its worker is told, and whatever comes but success becomes `to`.
+struct StopAsked {
+  static constexpr auto kind = FactKind::stop_asked;
+  Sequence sequence = 0;
+  State to = State::cancelled;
+  std::string reason;
+  template <typename A>
+  void archive(A& a) {
+    a(sequence, to, reason);
+  }
+};
+
+struct Paused {
+  static constexpr auto kind = FactKind::paused;
+  bool on = true;
+  std::string queue;  // empty: any
+  std::string type;
+  std::string tenant;
+  std::string reason;
+  template <typename A>
+  void archive(A& a) {
+    a(on, queue, type, tenant, reason);
+  }
+};
+
+// The last entries of a line's head, or of its tail, went to pages from `page` on: sizes[0] entries to the
+// first, in order. Positions count from the back, because the front loses ended tasks at moments that are not
+// facts.
+struct Spilled {
+  static constexpr auto kind = FactKind::spilled;
+  std::uint64_t line = 0;
+  std::uint64_t page = 0;
+  bool tail = false;
+  std::vector<std::uint32_t> sizes;
+  template <typename A>
+  void archive(A& a) {
+    a(line, page, tail, sizes);
+  }
+  std::uint64_t count() const {
+    std::uint64_t n = 0;
+    for (auto size : sizes) n += size;
+    return n;
+  }
+};
+
+struct PagedItem {
+  Sequence sequence = 0;
+  Millis ready_at = 0;
+  Tries tries;
+  template <typename A>
+  void archive(A& a) {
+    a(sequence, ready_at, tries);
+  }
+};
+
+// The first page of a line came back: a run of plain sequences, or items one by one.
+struct Paged {
+  static constexpr auto kind = FactKind::paged;
+  std::uint64_t line = 0;
+  std::uint64_t page = 0;
+  std::vector<PagedItem> items;
+  template <typename A>
+  void archive(A& a) {
+    a(line, page);
+    std::uint64_t n = items.size();
+    a(n);
+    if constexpr (A::reading) {
+      if (n > a.unpacker().remaining()) return a.unpacker().fail();
+      items.resize(n);
+    }
+    PagedItem last;
+    for (auto& item : items) {
+      auto step = static_cast<std::int64_t>(item.sequence - last.sequence);
+      auto later = item.ready_at - last.ready_at;
+      bool fresh = item.tries.fresh();
+      std::uint64_t head =
+          (step > 0 && step < 32 && later == 0 && fresh) ? static_cast<std::uint64_t>(step) : 0;
+      a(head);
+      if (head == 0) {
+        a(step, later, item.tries);
+      } else if constexpr (A::reading) {
+        step = static_cast<std::int64_t>(head);
+        later = 0;
+      }
+      item.sequence = last.sequence + static_cast<Sequence>(step);
+      item.ready_at = last.ready_at + later;
+      last.sequence = item.sequence;
+      last.ready_at = item.ready_at;
+    }
+  }
+};
+
+struct Answered {
+  static constexpr auto kind = FactKind::answered;
+  Sequence sequence = 0;
+  Place place;
+  Tries tries;
+  template <typename A>
+  void archive(A& a) {
+    a(sequence, place, tries);
+  }
+};
+
+struct Checkpointed {
+  static constexpr auto kind = FactKind::checkpointed;
+  Sequence sequence = 0;
+  std::string_view value;
+  template <typename A>
+  void archive(A& a) {
+    a(sequence, value);
+  }
+};
+
+// A dead letter was submitted again as `as`.
+struct Replayed {
+  static constexpr auto kind = FactKind::replayed;
+  Sequence sequence = 0;
+  Sequence as = 0;
+  std::uint32_t lane = 0;
+  template <typename A>
+  void archive(A& a) {
+    a(sequence, as, lane);
+  }
+};
+
+// Terminal tasks below `sequence` and facts below `commit` are no longer kept.
+struct Reclaimed {
+  static constexpr auto kind = FactKind::reclaimed;
+  Sequence sequence = 0;
+  std::uint64_t commit = 0;
+  std::uint64_t removed = 0;  // terminal tasks that went with them
+  template <typename A>
+  void archive(A& a) {
+    a(sequence, commit, removed);
+  }
+};
+
+template <typename Fact>
+void write_fact(std::string& out, Fact& fact) {
+  std::string body;
+  ArchiveOut a(body);
+  fact.archive(a);
+  Packer p(out);
+  p.u8(static_cast<std::uint8_t>(Fact::kind));
+  p.bytes(body);
+}
+
+template <typename Fact>
+bool read_fact(std::string_view body, Fact& fact) {
+  ArchiveIn a(body);
+  fact.archive(a);
+  return a.finished();
+}
+
+}  // namespace hirehall::engine

@@ -1,0 +1,240 @@
+// The durable state of the broker: what a fold of all facts gives. Only apply() changes it,
+// deterministically. Deciding what shall happen is the engine's (engine.h); nothing here looks at a clock,
+// chance or the store.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "broker/engine/body.h"
+#include "broker/engine/facts.h"
+#include "broker/engine/line.h"
+#include "broker/engine/records.h"
+#include "broker/engine/segments.h"
+#include "common/flat_map.h"
+
+namespace hirehall::engine {
+
+using StateCounts = std::array<std::uint64_t, state_count>;
+
+struct Queue {
+  std::string name;
+  QueueSettings settings;
+  StateCounts tasks{};  // terminal ones: ever ended so
+  std::uint64_t dead = 0;
+  std::uint64_t submitted = 0;
+  std::array<std::uint64_t, outcome_count> outcomes{};
+  bool paused = false;
+  std::string pause_reason;
+
+  std::uint64_t open() const { return tasks[1] + tasks[2] + tasks[3] + tasks[4]; }
+};
+
+struct Lane {
+  std::uint32_t queue = 0;
+  std::string tenant;
+  std::vector<std::pair<std::uint32_t, Shelf*>> shelves;  // by class
+  bool paused = false;                                    // its queue or tenant is
+};
+
+struct TaskClass {
+  std::string type;
+  Requirements requirements;
+  bool paused = false;
+};
+
+struct Lease {
+  Sequence sequence = 0;
+  std::uint64_t token = 0;  // 0: the slot is free
+  std::uint32_t worker = 0;
+  std::uint32_t previous = no_number;  // of the same worker
+  std::uint32_t next = no_number;
+  std::uint16_t agent = 0;
+  std::uint8_t priority = 0;
+  State stop_to = State::leased;  // cancelled or expired: it was asked to end
+  std::uint32_t lane = 0;
+  std::uint32_t class_ = 0;
+  LimitSet* limits = nullptr;
+  Tries tries;
+  std::uint64_t award = 0;
+  Millis started = 0;
+  Millis deadline = 0;
+  Reasons reasons;
+  TemplateRef options;  // none after a restart, until loaded; own options are merged in
+};
+
+struct Worker {
+  std::string name;
+  std::string token;
+  std::string principal;
+  std::uint32_t first = no_number;  // lease
+  std::uint32_t held = 0;
+  std::uint64_t last_award = 0;
+  std::uint64_t last_finish = 0;
+  std::deque<std::pair<std::uint64_t, std::string>> answers;  // finish number → refused, unacked ones
+  std::uint64_t done = 0;
+};
+
+struct Producer {
+  std::string token;
+  std::string principal;
+  std::uint64_t last_batch = 0;
+  Millis last_used = 0;
+  struct Answer {
+    std::uint64_t batch;
+    Sequence first;
+    std::uint32_t count;
+    std::vector<Exception> exceptions;
+  };
+  std::deque<Answer> answers;
+};
+
+struct Pause {
+  std::string queue, type, tenant, reason;
+};
+
+// Books of I20: accepted = scheduled + ready + leased + suspended + kept + removed.
+struct Books {
+  std::uint64_t accepted = 0;
+  std::uint64_t removed = 0;
+  StateCounts tasks{};
+};
+
+struct Ending {  // what apply() tells about a task that has just ended
+  Sequence sequence = 0;
+  State state = State::succeeded;
+  std::uint64_t producer = 0;
+  std::uint32_t lane = 0;
+  std::string_view result, result_type, error_code, error;  // valid while the fact is
+};
+
+class Ledger {
+ public:
+  Ledger();
+  ~Ledger();
+  Ledger(const Ledger&) = delete;
+  Ledger& operator=(const Ledger&) = delete;
+
+  // --- folding ---
+  // Everything that is derived (records, timers, pages) is written here as well, when set.
+  IndexWrites* index = nullptr;
+  std::vector<Ending>* endings = nullptr;
+  std::uint64_t commit = 0;  // the one being built or replayed
+
+  void apply(TimeFact& fact);
+  void apply(QueueSet& fact);
+  void apply(LaneDefined& fact);
+  void apply(ClassDefined& fact);
+  void apply(ProducerOpened& fact);
+  void apply(ProducerClosed& fact);
+  // The tasks themselves come through apply_task, in order, before this.
+  void apply(Submitted& fact);
+  void apply_task(Sequence sequence, const ChunkRef& chunk, std::uint32_t offset, const Body& body);
+  void apply(Awarded& fact);
+  void apply(Ended& fact);
+  void apply(WorkerOpened& fact);
+  void apply(WorkerClosed& fact);
+  void apply(BecameDue& fact);
+  void apply(Dropped& fact);
+  void apply(StopAsked& fact);
+  void apply(Paused& fact);
+  void apply(Spilled& fact);
+  void apply(Paged& fact);
+  void paged(Paged& fact, const std::vector<PageEntry>* bodies);  // with the bodies that came with the page
+  void apply(Answered& fact);
+  void apply(Checkpointed& fact);
+  void apply(Replayed& fact);
+  void apply(Reclaimed& fact);
+  // One award of a run, when it is decided; apply(Awarded) is a loop over it.
+  Lease& award(Line& line, std::uint32_t worker, std::uint64_t award, std::uint16_t agent,
+               const Reasons& reasons, std::uint64_t counter, std::uint32_t slot, Entry& taken);
+  void end(Ended& fact, EndedItem& item);  // one item, when it is decided
+  void note_finish(const Ended& fact);     // the worker's numbering; apply(Ended) is both
+
+  // --- looking ---
+  Line& line_for(const Place& place);
+  Line& line_for(Shelf& shelf, std::uint8_t priority, bool urgent, LimitSet* limits);
+  Shelf& shelf_for(std::uint32_t lane, std::uint32_t class_);
+  Line* line_by_id(std::uint64_t id);
+  LimitSet* limit_set(std::uint32_t queue, const std::vector<std::string>& names);
+  std::uint32_t lease_slot() const {
+    return free_leases.empty() ? static_cast<std::uint32_t>(leases.size()) : free_leases.back();
+  }
+  Lease* lease_of(Sequence sequence);
+  Lease* lease_by_token(std::uint64_t token);
+  const Tries& tries_of(const Entry& entry) const;
+  Place place_of(const Lease& lease) const;
+  static std::uint64_t token_of(std::uint64_t counter, std::uint32_t slot) { return (counter << 20) | slot; }
+  static std::uint32_t slot_of(std::uint64_t token) { return static_cast<std::uint32_t>(token & 0xfffff); }
+  bool line_paused(const Shelf& shelf) const {
+    return lanes[shelf.lane].paused || classes[shelf.class_].paused;
+  }
+  void touch(Shelf& shelf) {
+    if (!shelf.touched) {
+      shelf.touched = true;
+      touched.push_back(&shelf);
+    }
+  }
+  std::uint64_t window_bytes() const { return chunk_bytes + entries * sizeof(Entry); }
+
+  // The whole state in canonical form; load() of it gives an equal state (bodies are fetched later).
+  void save(std::string& out) const;
+  Status load(std::string_view saved);
+
+  // --- what it is made of ---
+  Millis now = 0;
+  Sequence next_sequence = 1;
+  std::uint64_t counter = 1;  // of tokens
+  Books books;
+  std::vector<Queue> queues;
+  std::map<std::string, std::uint32_t, std::less<>> queue_by_name;
+  std::vector<Lane> lanes;
+  std::unordered_map<std::string, std::uint32_t> lane_by_key;  // looked up only
+  std::vector<TaskClass> classes;
+  std::unordered_map<std::string, std::uint32_t> class_by_key;  // looked up only
+  std::vector<std::unique_ptr<Shelf>> shelves;
+  std::vector<std::unique_ptr<Line>> lines;
+  std::vector<std::uint32_t> free_lines;
+  FlatMap line_slots;
+  std::uint64_t next_line = 1;
+  std::map<std::pair<std::uint32_t, std::string>, std::unique_ptr<LimitKey>> limit_keys;
+  std::map<std::pair<std::uint32_t, std::vector<std::string>>, std::unique_ptr<LimitSet>> limit_sets;
+  std::deque<Lease> leases;  // by slot; addresses stay
+  std::vector<std::uint32_t> free_leases;
+  FlatMap lease_slots;  // by sequence
+  std::map<std::uint32_t, Worker> workers;
+  std::uint32_t next_worker = 1;
+  std::map<std::uint64_t, Producer> producers;
+  std::uint64_t next_producer = 1;
+  std::vector<Pause> pauses;
+  Segments segments;
+  std::unordered_map<Sequence, Tries> tries;  // of resident ready tasks that were tried; looked up only
+  Sequence reclaimed_sequence = 0;            // bodies below are gone or going
+  std::uint64_t reclaimed_commit = 0;         // facts below too
+  std::uint64_t entries = 0;                  // resident ones
+  std::uint64_t chunk_bytes = 0;              // of resident chunks
+  std::vector<Shelf*> touched;                // since the owner looked
+
+ private:
+  void count(std::uint32_t lane, State from, State to);
+  void join(Line& line, Entry entry, const Tries& t, Millis deadline, bool early);
+  void free_lease(Lease& lease);
+  void retire(Line& line);
+  void release(LimitSet* set);
+  void hold(LimitSet* set);
+  void finish_task(Sequence sequence, std::uint32_t lane, State from, State to);
+  void recompute_pauses();
+  void load_lease(std::uint32_t slot, Sequence sequence, std::uint64_t token, std::uint32_t worker_no);
+  void hold_limits(Lease& lease, LimitSet* set);
+  void write_due(Sequence sequence, Millis due, const Place& place, const Tries& t);
+  std::string page_value(const EntryRing& ring, std::size_t from, std::size_t to);
+};
+
+}  // namespace hirehall::engine

@@ -1,0 +1,68 @@
+#include "broker/engine/line.h"
+
+#include <algorithm>
+
+#include "common/check.h"
+
+namespace hirehall::engine {
+
+void Line::push_back(Entry entry, Millis deadline) {
+  if (urgent) {
+    auto sequence = entry.sequence;
+    by_deadline.emplace(std::pair{deadline, sequence}, std::move(entry));
+  } else if (has_pages() || !tail.empty()) {
+    tail.push_back(std::move(entry));
+  } else {
+    head.push_back(std::move(entry));
+  }
+}
+
+void Line::push_returned(Entry entry, Millis deadline) {
+  if (urgent) return push_back(std::move(entry), deadline);
+  auto at = std::lower_bound(returned.begin(), returned.end(), entry,
+                             [](const Entry& a, const Entry& b) { return a.sequence > b.sequence; });
+  returned.insert(at, std::move(entry));
+}
+
+Entry* Line::front(const Segments& segments) {
+  if (urgent) {
+    while (!by_deadline.empty() && segments.ended(by_deadline.begin()->first.second))
+      by_deadline.erase(by_deadline.begin());
+    return by_deadline.empty() ? nullptr : &by_deadline.begin()->second;
+  }
+  while (!returned.empty() && segments.ended(returned.back().sequence)) returned.pop_back();
+  if (!returned.empty()) return &returned.back();
+  while (!head.empty() && segments.ended(head.front().sequence)) head.pop_front();
+  if (!head.empty()) return &head.front();
+  if (has_pages() || tail.empty()) return nullptr;
+  join_tail();
+  return front(segments);
+}
+
+Entry Line::pop_front() {
+  HH_CHECK(ready > 0, "a line counts what it holds");
+  --ready;
+  if (urgent) {
+    auto entry = std::move(by_deadline.begin()->second);
+    by_deadline.erase(by_deadline.begin());
+    return entry;
+  }
+  if (!returned.empty()) {
+    auto entry = std::move(returned.back());
+    returned.pop_back();
+    return entry;
+  }
+  return head.pop_front();
+}
+
+void Line::join_tail() {
+  if (has_pages() || tail.empty()) return;
+  if (head.empty()) {
+    std::swap(head, tail);
+    return;
+  }
+  for (std::size_t i = 0; i < tail.size(); ++i) head.push_back(std::move(tail.at(i)));
+  tail.release();
+}
+
+}  // namespace hirehall::engine

@@ -1,0 +1,134 @@
+// A line: ready tasks of one (lane, class, priority, limit keys), first come first awarded.
+// Its front is resident (the head), what came last too (the tail); what lies between is on pages in the
+// store.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "broker/engine/body.h"
+#include "broker/engine/facts.h"
+#include "broker/engine/segments.h"
+
+namespace hirehall::engine {
+
+struct Entry {
+  Sequence sequence = 0;
+  Millis ready_at = 0;
+  ChunkRef chunk;  // none: the body has to be fetched before the task can be awarded
+  std::uint32_t offset = 0;
+  bool tried = false;  // the state has its Tries
+};
+
+// A queue of entries in one piece of memory; idle ones hold nothing.
+class EntryRing {
+ public:
+  bool empty() const { return first_ == items_.size(); }
+  std::size_t size() const { return items_.size() - first_; }
+  Entry& front() { return items_[first_]; }
+  Entry& at(std::size_t i) { return items_[first_ + i]; }
+  const Entry& at(std::size_t i) const { return items_[first_ + i]; }
+  void push_back(Entry entry) { items_.push_back(std::move(entry)); }
+  Entry pop_front() {
+    Entry entry = std::move(items_[first_++]);
+    if (first_ == items_.size()) {
+      items_.clear();
+      first_ = 0;
+      if (items_.capacity() > 4096) items_.shrink_to_fit();
+    } else if (first_ >= 1024 && first_ * 2 >= items_.size()) {
+      items_.erase(items_.begin(), items_.begin() + static_cast<std::ptrdiff_t>(first_));
+      first_ = 0;
+    }
+    return entry;
+  }
+  void drop_back(std::size_t count) {
+    items_.resize(items_.size() - count);
+    if (empty()) release();
+  }
+  void release() {
+    std::vector<Entry>().swap(items_);
+    first_ = 0;
+  }
+  std::size_t capacity_bytes() const { return items_.capacity() * sizeof(Entry); }
+
+ private:
+  std::vector<Entry> items_;
+  std::size_t first_ = 0;
+};
+
+// A named limit on how many tasks with a key run at once, in one queue.
+struct LimitKey {
+  std::uint32_t queue = 0;
+  std::string name;
+  std::uint32_t max = 0;  // 0: none
+  std::uint32_t running = 0;
+  std::vector<struct Line*> lines;  // that wait on it when it is full
+  bool full() const { return max != 0 && running >= max; }
+};
+
+// The keys of one task, shared by the tasks of a line and their leases.
+struct LimitSet {
+  std::vector<LimitKey*> keys;
+  std::vector<std::string> names;
+  std::uint32_t references = 0;
+  bool full() const {
+    for (const auto* key : keys)
+      if (key->full()) return true;
+    return false;
+  }
+};
+
+struct Shelf;
+
+struct Line {
+  std::uint64_t id = 0;
+  Shelf* shelf = nullptr;
+  std::uint32_t slot = 0;  // in the table of lines
+  std::uint8_t priority = 0;
+  bool urgent = false;         // ordered by deadline
+  LimitSet* limits = nullptr;  // none: no limit keys
+
+  EntryRing head;
+  EntryRing tail;
+  std::map<std::pair<Millis, Sequence>, Entry> by_deadline;  // of an urgent line, instead of head and tail
+  std::vector<Entry> returned;   // came back early, greatest sequence first; before the head
+  std::uint64_t first_page = 0;  // pages [first_page, next_page) are in the store
+  std::uint64_t next_page = 0;
+  std::uint64_t ready = 0;  // tasks that may be awarded, on pages too
+
+  // How the owner sees it; not durable.
+  bool page_asked = false;
+  bool bodies_asked = false;
+  bool offered = false;  // in the shelf's order of limited lines, under offered_key
+  std::pair<std::uint32_t, Sequence> offered_key{};
+
+  bool has_pages() const { return first_page != next_page; }
+  std::size_t resident() const { return head.size() + tail.size() + returned.size() + by_deadline.size(); }
+  bool idle() const { return ready == 0 && resident() == 0 && !has_pages(); }
+
+  void push_back(Entry entry, Millis deadline);
+  void push_returned(Entry entry, Millis deadline);
+  // The next task; entries of tasks that have ended are dropped on the way. Nothing when the next ones are on
+  // pages.
+  Entry* front(const Segments& segments);
+  Entry pop_front();  // what front() gave
+  // The pages are read: what came after them follows the head.
+  void join_tail();
+};
+
+// The lines of one (lane, class).
+struct Shelf {
+  std::uint32_t lane = 0;
+  std::uint32_t class_ = 0;
+  std::uint32_t number = no_number;  // the dispatcher's, once known
+  std::array<Line*, limits::priority_max + 1> plain{};
+  std::array<Line*, limits::priority_max + 1> urgent{};
+  std::map<std::pair<std::uint32_t, Sequence>, Line*> limited;  // open ones: (max - priority, front)
+  std::vector<Line*> limited_lines;                             // all of them
+  bool touched = false;
+};
+
+}  // namespace hirehall::engine

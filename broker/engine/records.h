@@ -1,0 +1,115 @@
+// Keys and values of the derived records: timers, pages, histories, dead letters, keys, result tables.
+// docs/storage.md has them as a table.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "broker/engine/body.h"
+#include "broker/engine/facts.h"
+
+namespace hirehall::engine {
+
+// Where a derived record lies; the owner maps them to the store's families.
+enum class Shelving : std::uint8_t { meta = 0, pages = 3, timers = 4, records = 5 };
+
+struct IndexWrite {
+  Shelving where = Shelving::records;
+  bool erase = false;
+  std::string key;
+  std::string value;
+};
+using IndexWrites = std::vector<IndexWrite>;
+
+enum class TimerKind : std::uint8_t { start = 1, expire = 2, key = 3, producer = 4 };
+
+std::string timer_key(Millis due, TimerKind kind, std::uint64_t number);
+struct Timer {
+  Millis due = 0;
+  TimerKind kind = TimerKind::start;
+  std::uint64_t number = 0;
+};
+std::optional<Timer> read_timer_key(std::string_view key);
+
+std::string page_key(std::uint64_t line, std::uint64_t page);
+std::string attempt_key(Sequence sequence, std::uint32_t attempt);  // attempt_key(s, 0) is the first possible
+std::string checkpoint_key(Sequence sequence);
+std::string answer_key(Sequence sequence);
+std::string dead_key(std::uint32_t queue, Sequence sequence);
+std::string replay_key(Sequence sequence);  // value: the sequence of the task that it was submitted again as
+std::string result_table_key(std::uint64_t segment, std::uint64_t commit);
+std::string idempotency_key(std::string_view tenant, std::string_view key);
+
+// The first submission under an idempotency key.
+struct KeyRecord {
+  Sequence sequence = 0;
+  std::string digest;  // of type and payload
+  Millis expires = 0;
+  template <typename A>
+  void archive(A& a) {
+    a(sequence, digest, expires);
+  }
+};
+
+// An attempt that did not end its task.
+struct AttemptRecord {
+  std::uint32_t worker = 0;
+  std::string agent;
+  Millis started = 0;
+  Millis ended = 0;
+  Outcome outcome = Outcome::failed;
+  State next = State::ready;
+  Millis due = 0;
+  SuspendedOn on = SuspendedOn::none;
+  Tries tries;
+  Place place;
+  std::string error_code;
+  std::string error;
+  template <typename A>
+  void archive(A& a) {
+    a(worker, agent, started, ended, outcome, next, due, on, tries, place, error_code, error);
+  }
+};
+
+struct DeadRecord {
+  Millis at = 0;
+  std::uint64_t commit = 0;
+  template <typename A>
+  void archive(A& a) {
+    a(at, commit);
+  }
+};
+
+template <typename T>
+std::string encode_record(const T& record) {
+  std::string out;
+  out.push_back(1);  // version
+  ArchiveOut a(out);
+  const_cast<T&>(record).archive(a);
+  return out;
+}
+
+template <typename T>
+bool decode_record(std::string_view value, T& record) {
+  if (value.empty() || value[0] != 1) return false;
+  ArchiveIn a(value.substr(1));
+  record.archive(a);
+  return a.finished();
+}
+
+// --- pages of the ready order ---
+
+struct PageEntry {
+  PagedItem item;
+  ChunkRef chunk;  // none: the body is in family bodies
+  std::uint32_t offset = 0;
+};
+
+// Bodies are copied in when they lie scattered (inline), else referred to.
+std::string encode_page(std::vector<PageEntry>& entries);
+Result<std::vector<PageEntry>> decode_page(std::string_view value);
+
+}  // namespace hirehall::engine

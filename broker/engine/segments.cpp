@@ -1,0 +1,241 @@
+#include "broker/engine/segments.h"
+
+#include <algorithm>
+
+#include "common/check.h"
+#include "common/pack.h"
+
+namespace hirehall::engine {
+
+Segments::Segment* Segments::full_mark() {
+  static Segment mark;
+  return &mark;
+}
+
+Segments::Page* Segments::full_page() {
+  static Page page;
+  return &page;
+}
+
+Segments::~Segments() {
+  for (auto* page : pages_) {
+    if (page == nullptr || page == full_page()) continue;
+    for (auto* cell : page->cells)
+      if (cell != full_mark()) delete cell;
+    delete page;
+  }
+}
+
+const Segments::Segment* Segments::find(std::uint64_t segment) const {
+  if (segment < low_) return full_mark();
+  auto page = segment / page_size;
+  if (page >= pages_.size() || pages_[page] == nullptr) return nullptr;
+  if (pages_[page] == full_page()) return full_mark();
+  return pages_[page]->cells[segment % page_size];
+}
+
+Segments::Segment* Segments::touch(std::uint64_t segment) {
+  auto page = segment / page_size;
+  if (page >= pages_.size()) pages_.resize(page + 1);
+  if (pages_[page] == nullptr) pages_[page] = new Page;
+  auto*& cell = pages_[page]->cells[segment % page_size];
+  if (cell == nullptr) cell = new Segment;
+  return cell;
+}
+
+void Segments::end(Sequence s, std::uint64_t commit) {
+  HH_CHECK(!ended(s), "a terminal record never changes");
+  auto segment = segment_of(s);
+  auto* cell = touch(segment);
+  auto offset = s % segment_size;
+  cell->bits[offset / 64] |= std::uint64_t{1} << (offset % 64);
+  if (cell->endings.capacity() == 0) cell->endings.reserve(64);
+  cell->endings.push_back({static_cast<std::uint16_t>(offset), commit});
+  ++pending_;
+  if (++cell->count == segment_size) complete(segment, cell);
+}
+
+void Segments::complete(std::uint64_t segment, Segment* cell) {
+  pending_ -= cell->endings.size();
+  complete_.push_back({segment, encode(cell->endings)});
+  delete cell;
+  auto*& page = pages_[segment / page_size];
+  page->cells[segment % page_size] = full_mark();
+  if (++page->full == page_size) {
+    delete page;
+    page = full_page();
+  }
+}
+
+// Entries sorted by offset: offset step, commit step (signed) from the one before.
+std::string Segments::encode(const std::vector<Segment::Ending>& endings) {
+  auto sorted = endings;
+  std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.offset < b.offset; });
+  std::string out;
+  Packer p(out);
+  p.uint(sorted.size());
+  std::uint64_t offset = 0;
+  std::uint64_t commit = 0;
+  for (const auto& e : sorted) {
+    p.uint(e.offset - offset);
+    p.sint(static_cast<std::int64_t>(e.commit - commit));
+    offset = e.offset;
+    commit = e.commit;
+  }
+  return out;
+}
+
+std::uint64_t Segments::commit_in(const std::string& value, std::uint64_t wanted) {
+  Unpacker u(value);
+  auto n = u.count();
+  std::uint64_t offset = 0;
+  std::uint64_t commit = 0;
+  for (std::size_t i = 0; i < n && u.ok(); ++i) {
+    offset += u.uint();
+    commit += static_cast<std::uint64_t>(u.sint());
+    if (offset == wanted && u.ok()) return commit;
+  }
+  return 0;
+}
+
+std::vector<Segments::Table> Segments::take_complete() {
+  return std::exchange(complete_, {});
+}
+
+std::vector<Segments::Table> Segments::take_all() {
+  auto tables = take_complete();
+  for (std::size_t p = 0; p < pages_.size(); ++p) {
+    if (pages_[p] == nullptr || pages_[p] == full_page()) continue;
+    for (std::size_t i = 0; i < page_size; ++i) {
+      auto* cell = pages_[p]->cells[i];
+      if (cell == nullptr || cell == full_mark() || cell->endings.empty()) continue;
+      pending_ -= cell->endings.size();
+      tables.push_back({p * page_size + i, encode(cell->endings)});
+      std::vector<Segment::Ending>().swap(cell->endings);
+    }
+  }
+  return tables;
+}
+
+std::uint64_t Segments::commit_of(Sequence s) const {
+  for (const auto& table : complete_)
+    if (table.segment == segment_of(s)) return commit_in(table.value, s % segment_size);
+  const auto* cell = find(segment_of(s));
+  if (cell == nullptr || cell == full_mark()) return 0;
+  for (const auto& e : cell->endings)
+    if (e.offset == s % segment_size) return e.commit;
+  return 0;
+}
+
+std::uint64_t Segments::first_incomplete(std::uint64_t from, std::uint64_t limit) const {
+  auto at = std::max(from, low_);
+  while (at < limit) {
+    auto page = at / page_size;
+    if (page < pages_.size() && pages_[page] == full_page()) {
+      at = (page + 1) * page_size;
+      continue;
+    }
+    if (find(at) != full_mark()) break;
+    ++at;
+  }
+  return std::min(at, std::max(limit, low_));
+}
+
+std::uint32_t Segments::ended_in(std::uint64_t segment) const {
+  const auto* cell = find(segment);
+  if (cell == nullptr) return 0;
+  return cell == full_mark() ? static_cast<std::uint32_t>(segment_size) : cell->count;
+}
+
+void Segments::forget_below(std::uint64_t segment) {
+  for (auto s = low_; s < segment; ++s) {
+    auto page = s / page_size;
+    if (page >= pages_.size()) break;
+    if (pages_[page] == full_page() || pages_[page] == nullptr) {
+      s = (page + 1) * page_size - 1;
+      continue;
+    }
+    auto*& cell = pages_[page]->cells[s % page_size];
+    if (cell != full_mark() && cell != nullptr) {
+      pending_ -= cell->endings.size();
+      delete cell;
+    }
+    cell = full_mark();
+  }
+  low_ = std::max(low_, segment);
+  for (std::size_t p = 0; p < low_ / page_size && p < pages_.size(); ++p) {
+    if (pages_[p] == nullptr || pages_[p] == full_page()) continue;
+    delete pages_[p];
+    pages_[p] = full_page();
+  }
+}
+
+// low, then runs: complete segments as (gap, run) pairs, then partial segments with their bits.
+void Segments::save(std::string& out) const {
+  Packer p(out);
+  p.uint(low_);
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> runs;
+  std::vector<std::uint64_t> partial;
+  for (std::uint64_t s = low_; s < pages_.size() * page_size;) {
+    auto page = s / page_size;
+    if (pages_[page] == nullptr) {
+      s = (page + 1) * page_size;
+      continue;
+    }
+    std::uint64_t width = 1;
+    const auto* cell = find(s);
+    if (pages_[page] == full_page()) width = (page + 1) * page_size - s;
+    if (cell == full_mark()) {
+      if (!runs.empty() && runs.back().first + runs.back().second == s)
+        runs.back().second += width;
+      else
+        runs.emplace_back(s, width);
+    } else if (cell != nullptr && cell->count > 0) {
+      partial.push_back(s);
+    }
+    s += width;
+  }
+  p.uint(runs.size());
+  for (auto [from, width] : runs) p.uint(from), p.uint(width);
+  p.uint(partial.size());
+  for (auto s : partial) {
+    p.uint(s);
+    const auto* cell = find(s);
+    for (auto word : cell->bits) p.uint(word);
+  }
+}
+
+bool Segments::load(const char*& at, const char* end) {
+  Unpacker u(std::string_view(at, static_cast<std::size_t>(end - at)));
+  low_ = u.uint();
+  auto runs = u.count();
+  for (std::size_t i = 0; i < runs && u.ok(); ++i) {
+    auto from = u.uint();
+    auto width = u.uint();
+    if (width > (std::uint64_t{1} << 46)) return false;
+    for (auto s = from; s < from + width; ++s) {
+      auto page = s / page_size;
+      if (page >= pages_.size()) pages_.resize(page + 1);
+      if (s % page_size == 0 && from + width - s >= page_size) {
+        pages_[page] = full_page();
+        s += page_size - 1;
+        continue;
+      }
+      if (pages_[page] == nullptr) pages_[page] = new Page;
+      pages_[page]->cells[s % page_size] = full_mark();
+      ++pages_[page]->full;
+    }
+  }
+  auto partial = u.count();
+  for (std::size_t i = 0; i < partial && u.ok(); ++i) {
+    auto* cell = touch(u.uint());
+    for (auto& word : cell->bits) {
+      word = u.uint();
+      cell->count += static_cast<std::uint32_t>(__builtin_popcountll(word));
+    }
+  }
+  at = u.position();
+  return u.ok();
+}
+
+}  // namespace hirehall::engine

@@ -1,0 +1,521 @@
+#include "broker/server/broker.h"
+
+#include <sodium/randombytes.h>
+#include <time.h>
+#include <zmq.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "common/check.h"
+#include "common/log.h"
+#include "common/msgpack.h"
+
+namespace hirehall::server {
+namespace {
+
+constexpr int messages_per_turn = 4096;
+constexpr std::size_t bytes_per_turn = 8u << 20;
+constexpr std::size_t commits_in_flight_max = 1;  // one syncs while the next is built
+constexpr int silent_intervals = 5;
+
+std::int64_t monotonic_ms() {
+  return MetricsServer::monotonic_ms();
+}
+
+std::int64_t wall_ms() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+class ZmqMessage {
+ public:
+  ZmqMessage() { zmq_msg_init(&message_); }
+  ~ZmqMessage() { zmq_msg_close(&message_); }
+  ZmqMessage(const ZmqMessage&) = delete;
+  ZmqMessage& operator=(const ZmqMessage&) = delete;
+  bool receive(void* socket) { return zmq_msg_recv(&message_, socket, ZMQ_DONTWAIT) >= 0; }
+  std::string_view bytes() {
+    return {static_cast<const char*>(zmq_msg_data(&message_)), zmq_msg_size(&message_)};
+  }
+  bool more() { return zmq_msg_more(&message_) != 0; }
+  const char* user() { return zmq_msg_gets(&message_, "User-Id"); }
+
+ private:
+  zmq_msg_t message_{};
+};
+
+}  // namespace
+
+Broker::Broker(BrokerParts parts, void* router, EngineClock clock)
+    : parts_(parts),
+      store_(*parts.store),
+      engine_(*parts.engine),
+      router_(router),
+      clock_(clock),
+      ids_(store_.identity().id_key, store_.identity().shard, store_.identity().incarnation),
+      started_monotonic_(monotonic_ms()),
+      alive_(std::make_shared<bool>(true)) {
+  reader_ = std::make_unique<Reader>(store_, wakeup_, store_.last_commit());
+  committer_ = std::make_unique<Committer>(store_, wakeup_);
+  page_.not_ready = "starting";
+}
+
+Broker::~Broker() {
+  reader_.reset();
+  committer_.reset();
+}
+
+Status Broker::run() {
+  page_.not_ready.clear();
+  Millis wait = 0;
+  bool stopping = false;
+  for (;;) {
+    if (stop_.load() && !stopping) {
+      stopping = true;
+      page_.not_ready = "stopping";
+      if (parts_.notifier != nullptr) parts_.notifier->stopping("finishing the last commits");
+    }
+    bool busy = turn(wait);
+    if (failure_) return tl::unexpected<Error>(*failure_);
+    if (stopping && !engine_.has_facts() && committer_->idle()) return {};
+    wait = busy ? 0 : std::clamp<Millis>(engine_.next_deadline() - engine_.now(), 1, 1000);
+  }
+}
+
+// True when there is more to do at once.
+bool Broker::turn(Millis wait_ms) {
+  zmq_pollitem_t items[] = {{router_, 0, ZMQ_POLLIN, 0}, {nullptr, wakeup_.descriptor(), ZMQ_POLLIN, 0}};
+  if (wait_ms > 0 && zmq_poll(items, 2, wait_ms) < 0 && errno != EINTR) {
+    failed({Code::io, std::string("polling the socket failed: ") + zmq_strerror(errno), {}, 0});
+    return false;
+  }
+  if (wait_ms == 0 || (items[1].revents & ZMQ_POLLIN) != 0) wakeup_.clear();
+  auto monotonic = monotonic_ms();
+  auto tick = clock_.tick(monotonic, wall_ms());
+  if (tick.stepped)
+    log::warn("the wall clock stepped; time to live, deadlines and retention are held",
+              {{"step_ms", tick.step_ms}});
+  engine_.begin_turn(tick.engine);
+  if (reload_.exchange(false)) reload_principals();
+
+  if (auto done = after_commits(); !done) {
+    failed(done.error());
+    return false;
+  }
+  for (auto& then : reader_->take_done()) then();
+  if (failure_) return false;
+  if (!stop_.load()) drain_socket();
+  engine_.end_turn();
+  encode_outputs();
+  read_wanted();
+  stage();
+  if (auto error = store_.failure()) failed(*error);
+  if (parts_.metrics != nullptr) {
+    parts_.metrics->turned(monotonic);
+    if (parts_.metrics->due(monotonic)) fill_metrics();
+  }
+  if (parts_.notifier != nullptr) parts_.notifier->watchdog(monotonic);
+  if (engine_.now() >= next_chore_) {
+    next_chore_ = engine_.now() + 1000;
+    forget_silent_peers();
+  }
+  while (!wait_ends_.empty() && wait_ends_.begin()->first <= engine_.now()) {
+    auto end = wait_ends_.begin()->second;
+    wait_ends_.erase(wait_ends_.begin());
+    if (peer_at(end.routing, end.serial) != nullptr)
+      refuse(end.routing, end.request,
+             {Code::timeout, "the task has not ended in that time", ids_.make(end.sequence).text(), 0});
+  }
+  return drained_full_ || engine_.more_to_award();
+}
+
+void Broker::failed(const Error& error) {
+  if (failure_) return;
+  failure_ = error;
+  log::error("the broker ends", error);
+}
+
+void Broker::drain_socket() {
+  std::size_t bytes = 0;
+  drained_full_ = true;
+  // While a batch waits for the one before it, more input only makes it larger: bounded by its size.
+  if (engine_.draft_bytes() >= limits::commit_bytes_max && !committer_->idle()) {
+    drained_full_ = false;
+    return;
+  }
+  for (int n = 0; n < messages_per_turn && bytes < bytes_per_turn; ++n) {
+    ZmqMessage routing;
+    if (!routing.receive(router_)) {
+      drained_full_ = false;
+      return;
+    }
+    if (!routing.more()) continue;
+    ZmqMessage frame;
+    if (!frame.receive(router_)) continue;
+    bool whole = !frame.more();
+    for (bool more = frame.more(); more;) {
+      ZmqMessage rest;
+      if (!rest.receive(router_)) break;
+      more = rest.more();
+    }
+    bytes += frame.bytes().size();
+    receive(routing.bytes(), frame.bytes(), frame.user(), whole);
+    if (engine_.draft_bytes() >= limits::commit_bytes_max) return;
+  }
+}
+
+void Broker::receive(std::string_view routing_view, std::string_view bytes, const char* user, bool whole) {
+  std::string routing(routing_view);
+  auto frame =
+      whole ? wire::read_frame(bytes) : fail(Code::bad_message, "a message is one frame, this had more");
+  if (!frame) {
+    ++page_.malformed;
+    std::uint64_t request = 0;
+    if (frame.error().code == Code::version_mismatch)
+      for (std::size_t i = 0; i < 8; ++i)
+        request |= static_cast<std::uint64_t>(static_cast<std::uint8_t>(bytes[8 + i])) << (8 * i);
+    return refuse(routing, request, frame.error());
+  }
+  ++page_.messages[frame->header.kind < kinds_shown ? frame->header.kind : 0];
+  auto kind = static_cast<wire::Kind>(frame->header.kind);
+  if (frame->header.request == 0 && kind != wire::Kind::seen) {
+    ++page_.malformed;
+    return refuse(routing, 0, {Code::bad_message, "a request has a number from 1", {}, 0});
+  }
+  if (kind == wire::Kind::hello) return hello(routing, user, *frame);
+  auto at = peers_.find(routing);
+  if (at == peers_.end())
+    return refuse(routing, frame->header.request,
+                  {Code::unknown_session, "this connection has no session: say hello", {}, 0});
+  at->second->last_heard = engine_.now();
+  dispatch(*at->second, *frame, bytes);
+}
+
+void Broker::dispatch(Peer& peer, const Frame& frame, std::string_view bytes) {
+  using wire::Kind;
+  auto kind = static_cast<Kind>(frame.header.kind);
+  if (kind == Kind::submit && !peer.is_worker && may(*peer.principal, kind))
+    return submit(peer, frame, bytes);
+  bool for_workers = frame.header.kind >= 48 && frame.header.kind <= 56;
+  if (for_workers != peer.is_worker && kind != Kind::heartbeat && (for_workers || kind == Kind::submit))
+    return refuse(peer, frame.header.request,
+                  {Code::denied,
+                   for_workers ? "this is for workers: say hello with role worker"
+                               : "a worker's session does not submit",
+                   {},
+                   0});
+  if (auto may_do = allowed(*peer.principal, kind);
+      !may_do && kind != Kind::heartbeat && kind != Kind::seen) {
+    auto error = may_do.error();
+    return refuse(peer, frame.header.request, error);
+  }
+  if (for_workers && peer.worker == 0 && kind != Kind::register_worker)
+    return refuse(peer, frame.header.request, {Code::unknown_session, "register the worker first", {}, 0});
+  switch (kind) {
+    case Kind::heartbeat: {
+      msgpack::Writer w(answer(peer, frame.header.request));
+      w.map(1);
+      w.entry_sint("server_time", engine_.now());
+      return;
+    }
+    case Kind::get:
+      return get(peer, frame);
+    case Kind::wait:
+      return wait(peer, frame);
+    case Kind::cancel:
+      return cancel(peer, frame);
+    case Kind::list:
+      return list(peer, frame, false);
+    case Kind::answer:
+      return answer_task(peer, frame);
+    case Kind::explain:
+      return explain(peer, frame);
+    case Kind::subscribe:
+      return subscribe(peer, frame);
+    case Kind::unsubscribe:
+      return unsubscribe(peer, frame);
+    case Kind::seen:
+      return seen(peer, frame);
+    case Kind::queue_list:
+      return queue_list(peer, frame);
+    case Kind::queue_show:
+      return queue_show(peer, frame);
+    case Kind::queue_set:
+      return queue_set(peer, frame);
+    case Kind::pause:
+      return pause(peer, frame, true);
+    case Kind::resume:
+      return pause(peer, frame, false);
+    case Kind::dead_list:
+      return list(peer, frame, true);
+    case Kind::dead_retry:
+      return dead_retry(peer, frame);
+    case Kind::worker_list:
+      return worker_list(peer, frame);
+    case Kind::stats:
+      return stats(peer, frame);
+    case Kind::register_worker:
+      return register_worker(peer, frame);
+    case Kind::finish:
+      return finish(peer, frame);
+    case Kind::worker_heartbeat:
+      return worker_heartbeat(peer, frame);
+    case Kind::holding:
+      return holding(peer, frame);
+    case Kind::report:
+      return report(peer, frame);
+    case Kind::drain:
+      return drain(peer, frame);
+    default:
+      refuse(peer, frame.header.request,
+             {Code::unsupported, "unknown message kind " + std::to_string(frame.header.kind), {}, 0});
+  }
+}
+
+// --- sending ---
+
+std::string& Broker::answer(Peer& peer, std::uint64_t request) {
+  auto& out = outbox_.emplace_back();
+  out.routing = peer.routing;
+  wire::write_header(out.frame, wire::Kind::ok, request);
+  return out.frame;
+}
+
+void Broker::refuse(const std::string& routing, std::uint64_t request, const Error& error) {
+  count_refusal(error.code);
+  // In order with what was answered before: a refusal may rest on facts that are not durable yet.
+  send_later(routing, wire::error_frame(request, error));
+}
+
+void Broker::refuse(Peer& peer, std::uint64_t request, const Error& error) {
+  refuse(peer.routing, request, error);
+}
+
+void Broker::count_refusal(Code code) {
+  auto number = static_cast<std::size_t>(code);
+  if (number < codes_shown) ++page_.refused[number];
+}
+
+void Broker::send_later(const std::string& routing, std::string frame) {
+  outbox_.push_back({routing, std::move(frame)});
+}
+
+void Broker::after_commit(std::function<void()> act) {
+  outbox_acts_.push_back(std::move(act));
+}
+
+// What is read may have been written by the batch that is being built: the job is posted when that is
+// durable.
+void Broker::read_later(Reader::Job job) {
+  after_commit([this, job = std::move(job)]() mutable { reader_->post(std::move(job)); });
+}
+
+void Broker::send_now(const std::string& routing, const std::string& frame) {
+  HH_CHECK(frame.size() <= limits::frame_bytes_max, "what is sent fits a frame");
+  if (zmq_send(router_, routing.data(), routing.size(), ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0 ||
+      zmq_send(router_, frame.data(), frame.size(), ZMQ_DONTWAIT) < 0)
+    drop_peer(routing);  // gone, or it does not read: it has to say hello again
+}
+
+void Broker::drop_peer(const std::string& connection) {
+  const std::string routing = connection;  // the argument may live in what is erased here
+  auto at = peers_.find(routing);
+  if (at == peers_.end()) return;
+  auto& peer = *at->second;
+  if (peer.worker != 0) {
+    if (auto known = routing_of_worker_.find(peer.worker);
+        known != routing_of_worker_.end() && known->second == routing) {
+      engine_.disconnect_worker(peer.worker);
+      routing_of_worker_.erase(known);
+    }
+  }
+  if (peer.producer != 0)
+    if (auto known = routing_of_producer_.find(peer.producer);
+        known != routing_of_producer_.end() && known->second == routing)
+      routing_of_producer_.erase(known);
+  last_peer_ = nullptr;
+  last_serial_ = 0;
+  last_producer_ = 0;
+  std::erase(submitters_, &peer);
+  std::erase_if(queue_subscribers_, [&](const auto& q) { return q.second.routing == routing; });
+  std::erase_if(building_, [&](const auto& b) { return b.first == &peer; });
+  peers_.erase(at);
+}
+
+void Broker::forget_silent_peers() {
+  std::vector<std::string> gone;
+  for (const auto& [routing, peer] : peers_)
+    if (engine_.now() - peer->last_heard > silent_intervals * limits::heartbeat_ms) gone.push_back(routing);
+  for (const auto& routing : gone) drop_peer(routing);
+}
+
+Peer* Broker::peer_at(const std::string& routing, std::uint64_t serial) {
+  auto at = peers_.find(routing);
+  return at != peers_.end() && at->second->serial == serial ? at->second.get() : nullptr;
+}
+
+std::string Broker::token() {
+  std::string bytes(16, '\0');
+  randombytes_buf(bytes.data(), bytes.size());
+  return bytes;
+}
+
+// --- commits ---
+
+Status Broker::after_commits() {
+  for (auto& done : committer_->take_done()) {
+    if (!done.status) return done.status;
+    HH_CHECK(!in_flight_.empty() && in_flight_.front().number == done.number,
+             "batches become durable in order");
+    ++page_.commits;
+    page_.commit_bytes += done.bytes;
+    page_.commit.add_us(done.microseconds);
+    engine_.durable(done.number);
+    reader_->durable(done.number);
+    auto batch = std::move(in_flight_.front());
+    in_flight_.pop_front();
+    for (const auto& message : batch.messages) send_now(message.routing, message.frame);
+    for (auto& act : batch.acts) act();
+  }
+  return {};
+}
+
+void Broker::stage() {
+  flush_submitted();
+  flush_subscriptions();
+  if (committer_->in_flight() >= commits_in_flight_max) return;
+  if (!engine_.has_facts()) {
+    // Nothing to wait for: everything that these answers rest on is durable.
+    if (outbox_.empty() && outbox_acts_.empty()) return;
+    auto messages = std::exchange(outbox_, {});
+    auto acts = std::exchange(outbox_acts_, {});
+    for (const auto& message : messages) send_now(message.routing, message.frame);
+    for (auto& act : acts) act();
+    return;
+  }
+  auto draft = engine_.take();
+  store::CommitBatch batch;
+  batch.number = draft.number;
+  batch.writes.reserve(draft.bodies.size() + draft.facts.size() + draft.index.size());
+  for (auto& [first, value] : draft.bodies)
+    batch.writes.push_back({store::Family::bodies, false, store::number_key(first), std::move(value)});
+  std::uint32_t part = 0;
+  for (auto& value : draft.facts)
+    batch.writes.push_back(
+        {store::Family::facts, false, store::number_key(draft.number, part++), std::move(value)});
+  for (auto& w : draft.index)
+    batch.writes.push_back(
+        {static_cast<store::Family>(w.where), w.erase, std::move(w.key), std::move(w.value)});
+  in_flight_.push_back({draft.number, std::move(outbox_), std::move(outbox_acts_)});
+  outbox_.clear();
+  outbox_acts_.clear();
+  committer_->hand_over(std::move(batch));
+}
+
+// --- what the engine wants from the store ---
+
+void Broker::read_wanted() {
+  auto& out = engine_.outputs();
+  for (auto& wanted : out.pages) {
+    read_later([this, wanted](const store::View& view, std::uint64_t) -> Reader::Then {
+      auto page =
+          std::make_shared<Result<std::vector<engine::PageEntry>>>(read_page(view, wanted.line, wanted.page));
+      return [this, wanted, page] {
+        if (!*page) return failed(page->error());
+        engine_.page_read(wanted.line, wanted.page, std::move(**page));
+      };
+    });
+  }
+  for (auto& wanted : out.bodies) {
+    read_later([this, wanted = std::move(wanted)](const store::View& view, std::uint64_t) -> Reader::Then {
+      auto bodies = std::make_shared<std::vector<engine::FoundBody>>();
+      auto error = std::make_shared<std::optional<Error>>();
+      {
+        BodyFinder finder(view);
+        for (auto sequence : wanted.sequences) {
+          auto body = read_body(view, finder, sequence);
+          if (body)
+            bodies->push_back(std::move(*body));
+          else
+            *error = body.error();
+        }
+      }
+      return [this, line = wanted.line, bodies, error] {
+        if (*error) return failed(**error);
+        engine_.bodies_read(line, std::move(*bodies));
+      };
+    });
+  }
+  for (auto& wanted : out.timers) {
+    read_later([this, wanted](const store::View& view, std::uint64_t commit) -> Reader::Then {
+      auto timers = std::make_shared<std::vector<std::pair<std::string, std::string>>>();
+      bool all = true;
+      auto from = wanted.from.empty() ? std::string() : wanted.from + '\0';
+      auto done =
+          view.scan(store::Family::timers, from, {}, [&](std::string_view key, std::string_view value) {
+            if (timers->size() == wanted.count) {
+              all = false;
+              return false;
+            }
+            timers->emplace_back(key, value);
+            return true;
+          });
+      auto error = std::make_shared<std::optional<Error>>();
+      if (!done) *error = done.error();
+      return [this, commit, timers, all, error] {
+        if (*error) return failed(**error);
+        engine_.timers_read(commit, std::move(*timers), all);
+      };
+    });
+  }
+  for (auto& wanted : out.lookups) {
+    auto sequence = wanted.sequence;
+    look_up(sequence,
+            [this, sequence](const engine::LoadedTask& loaded) { engine_.looked_up(sequence, loaded); });
+  }
+  out.pages.clear();
+  out.bodies.clear();
+  out.timers.clear();
+  out.lookups.clear();
+}
+
+void Broker::look_up(Sequence sequence, std::function<void(const engine::LoadedTask&)> then) {
+  read_later([this, sequence, then = std::move(then)](const store::View& view,
+                                                      std::uint64_t commit) -> Reader::Then {
+    auto loaded = std::make_shared<engine::LoadedTask>();
+    auto error = std::make_shared<std::optional<Error>>();
+    {
+      BodyFinder finder(view);
+      auto task = read_task(view, finder, sequence, false, 0);
+      if (!task)
+        *error = task.error();
+      else if (*task)
+        *loaded = loaded_task(**task, commit);
+    }
+    return [this, then, loaded, error] {
+      if (*error) return failed(**error);
+      then(*loaded);
+    };
+  });
+}
+
+void Broker::reload_principals() {
+  if (parts_.principals_path.empty() || parts_.principals == nullptr) return;
+  if (auto done = parts_.principals->reload(parts_.principals_path); !done)
+    return log::error("the principals stay as they were", done.error());
+  auto current = parts_.principals->current();
+  std::vector<std::string> gone;
+  for (auto& [routing, peer] : peers_) {
+    auto now = current->by_name(peer->principal->name);
+    if (!now || now->key != peer->principal->key)
+      gone.push_back(routing);
+    else
+      peer->principal = now;
+  }
+  for (const auto& routing : gone) drop_peer(routing);
+  log::info("principals reloaded", {{"principals", current->size()}, {"cut_off", gone.size()}});
+}
+
+}  // namespace hirehall::server

@@ -1,0 +1,221 @@
+// The broker process: one loop that joins sockets, engine and store.
+//   drain sockets → decode → engine → stage a batch → commit → send what the batch held back
+// The command thread owns everything here; it never waits for the disk.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "broker/engine/engine.h"
+#include "broker/server/committer.h"
+#include "broker/server/engine_time.h"
+#include "broker/server/metrics.h"
+#include "broker/server/notify.h"
+#include "broker/server/peers.h"
+#include "broker/server/principals.h"
+#include "broker/server/probe.h"
+#include "broker/server/reader.h"
+#include "broker/server/task_reading.h"
+#include "broker/server/wakeup.h"
+#include "common/ids.h"
+#include "common/wire.h"
+
+namespace hirehall::server {
+
+// A message that may leave once its batch is durable.
+struct Outgoing {
+  std::string routing;
+  std::string frame;
+};
+
+struct BrokerParts {
+  store::Store* store = nullptr;
+  engine::Engine* engine = nullptr;
+  PrincipalBook* principals = nullptr;
+  MetricsServer* metrics = nullptr;  // may be absent
+  Notifier* notifier = nullptr;
+  std::function<std::pair<std::uint64_t, std::uint64_t>()> zap_counts;  // accepted, refused
+  std::string principals_path;
+};
+
+class Broker {
+ public:
+  // `router` is a bound zmq ROUTER socket (void*), used by this thread only.
+  Broker(BrokerParts parts, void* router, EngineClock clock);
+  ~Broker();
+
+  // Until stop(); the error that ended it, if one did.
+  Status run();
+  void stop() {
+    stop_.store(true);
+    wakeup_.signal();
+  }  // any thread, also a signal handler's
+  void reload() {
+    reload_.store(true);
+    wakeup_.signal();
+  }
+
+ private:
+  using Frame = wire::Frame;
+
+  // --- the loop (broker.cpp) ---
+  bool turn(Millis wait_ms);
+  void drain_socket();
+  void receive(std::string_view routing, std::string_view bytes, const char* user, bool whole);
+  void dispatch(Peer& peer, const Frame& frame, std::string_view bytes);
+  Status after_commits();
+  void stage();
+  void encode_outputs();
+  void read_wanted();
+  void send_now(const std::string& routing, const std::string& frame);
+  void send_later(const std::string& routing, std::string frame);
+  void after_commit(std::function<void()> act);
+  void read_later(Reader::Job job);
+  void drop_peer(const std::string& routing);
+  void forget_silent_peers();
+  void fill_metrics();
+  void reload_principals();
+  void failed(const Error& error);
+  std::string& answer(Peer& peer, std::uint64_t request);  // an ok message to be filled
+  void refuse(const std::string& routing, std::uint64_t request, const Error& error);
+  void refuse(Peer& peer, std::uint64_t request, const Error& error);
+
+  // --- requests ---
+  void hello(const std::string& routing, const char* user, const Frame& frame);
+  void submit(Peer& peer, const Frame& frame, std::string_view bytes);
+  void submit_found(Peer& peer, std::string_view bytes, const engine::FoundKeys* found);
+  void answer_submit(Peer& peer, std::uint64_t request, std::uint64_t batch,
+                     const engine::SubmitAnswer& answer);
+  Status read_templates(Peer& peer, std::string_view encoded);
+  void resume_submits(const std::string& routing, std::uint64_t serial);
+  Status may_submit(const Peer& peer, const engine::SubmitRequest& input) const;
+  void find_keys(Peer& peer, std::string_view bytes, std::vector<std::string> keys);
+  void flush_submitted();
+  void get(Peer& peer, const Frame& frame);
+  void wait(Peer& peer, const Frame& frame);
+  void cancel(Peer& peer, const Frame& frame);
+  void list(Peer& peer, const Frame& frame, bool dead);
+  void answer_task(Peer& peer, const Frame& frame);
+  void explain(Peer& peer, const Frame& frame);
+  void dead_retry(Peer& peer, const Frame& frame);
+  void subscribe(Peer& peer, const Frame& frame);
+  void unsubscribe(Peer& peer, const Frame& frame);
+  void seen(Peer& peer, const Frame& frame);
+  void queue_list(Peer& peer, const Frame& frame);
+  void queue_show(Peer& peer, const Frame& frame);
+  void queue_set(Peer& peer, const Frame& frame);
+  void pause(Peer& peer, const Frame& frame, bool on);
+  void worker_list(Peer& peer, const Frame& frame);
+  void stats(Peer& peer, const Frame& frame);
+  void register_worker(Peer& peer, const Frame& frame);
+  void finish(Peer& peer, const Frame& frame);
+  void worker_heartbeat(Peer& peer, const Frame& frame);
+  void holding(Peer& peer, const Frame& frame);
+  void report(Peer& peer, const Frame& frame);
+  void drain(Peer& peer, const Frame& frame);
+
+  // --- tasks ---
+  std::optional<Sequence> sequence_of(std::string_view raw_id) const;  // nothing: not genuine, or never given
+  bool visible(const Peer& peer, std::uint32_t lane) const;
+  void answer_get(const std::string& routing, std::uint64_t serial, std::uint64_t request, Sequence sequence,
+                  unsigned parts);
+  void write_task(std::string& out, Sequence sequence, const StoredTask& task, unsigned parts) const;
+  void write_queue(msgpack::Writer& w, std::uint32_t number) const;
+  void answer_task_map(Peer& peer, std::uint64_t request, Sequence sequence, const StoredTask& task,
+                       unsigned parts);
+  void write_explanation(Peer& peer, std::uint64_t request, Sequence sequence, const StoredTask& task);
+  std::vector<std::string> why_not_running(const engine::LoadedTask& task) const;
+  void answer_suspended(const std::string& routing, std::uint64_t serial, std::uint64_t request,
+                        Sequence sequence, std::string value, std::size_t tries);
+  struct CancelJob;
+  void cancel_queued(std::shared_ptr<CancelJob> job, std::size_t i, std::size_t tries);
+  void end_cancel(const std::shared_ptr<CancelJob>& job);
+  struct ListJob;
+  void list_walk(std::shared_ptr<ListJob> job);
+  void list_dead(std::shared_ptr<ListJob> job);
+  void list_details(std::shared_ptr<ListJob> job);
+  void end_list(const ListJob& job);
+  struct RetryJob;
+  void retry_loaded(std::shared_ptr<RetryJob> job);
+  void look_up(Sequence sequence, std::function<void(const engine::LoadedTask&)> then);
+
+  // --- results ---
+  void push_endings();
+  void push_ending(Peer& peer, Subscription& s, const engine::EndingOut& ending);
+  void flush_subscriptions();
+  void flush_subscription(Peer& peer, Subscription& s);
+  void catch_up(Peer& peer, Subscription& s);
+
+  Peer* peer_at(const std::string& routing, std::uint64_t serial);
+  std::string token();
+  void count_refusal(Code code);
+
+  BrokerParts parts_;
+  store::Store& store_;
+  engine::Engine& engine_;
+  void* router_;
+  EngineClock clock_;
+  IdMaker ids_;
+  Wakeup wakeup_;
+  std::atomic<bool> stop_ = false;
+  std::atomic<bool> reload_ = false;
+  std::optional<Error> failure_;
+  bool drained_full_ = false;
+
+  std::unordered_map<std::string, std::unique_ptr<Peer>> peers_;
+  std::map<std::uint64_t, std::string> routing_of_producer_;
+  std::map<std::uint32_t, std::string> routing_of_worker_;
+  std::uint64_t next_serial_ = 1;
+
+  std::vector<Outgoing> outbox_;  // of the batch being built
+  std::vector<std::function<void()>> outbox_acts_;
+  struct InFlight {
+    std::uint64_t number;
+    std::vector<Outgoing> messages;
+    std::vector<std::function<void()>> acts;
+  };
+  std::deque<InFlight> in_flight_;
+  std::vector<Peer*> submitters_;                          // with gathered answers
+  std::vector<std::pair<Peer*, Subscription*>> building_;  // subscriptions with items
+  struct QueueSubscriber {
+    std::string routing;
+    std::uint64_t serial;
+    std::uint64_t number;
+  };
+  std::multimap<std::uint32_t, QueueSubscriber> queue_subscribers_;
+  bool subscribed_ = false;          // somebody ever subscribed
+  std::uint64_t last_producer_ = 0;  // endings come in runs of one producer
+  std::uint64_t last_serial_ = 0;
+  Peer* last_peer_ = nullptr;
+  std::multimap<Sequence, std::function<void()>> waits_;  // ended: run after the commit
+  struct WaitEnd {
+    Millis at;
+    std::string routing;
+    std::uint64_t serial;
+    std::uint64_t request;
+    Sequence sequence;
+  };
+  std::multimap<Millis, WaitEnd> wait_ends_;
+  std::vector<engine::SubmitItem> items_;
+  std::vector<engine::FinishItem> finish_items_;
+
+  std::map<Sequence, Sequence> replayed_;  // dead letters submitted again a short while ago
+
+  MetricsPage page_;
+  std::int64_t started_monotonic_ = 0;
+  Millis next_chore_ = 0;
+  std::shared_ptr<bool> alive_;
+  std::unique_ptr<Reader> reader_;
+  std::unique_ptr<Committer> committer_;
+};
+
+}  // namespace hirehall::server

@@ -1,0 +1,326 @@
+// Queues, pauses, workers and numbers: what operators ask for; and the metrics page.
+#include <algorithm>
+
+#include "broker/server/broker.h"
+#include "common/log.h"
+#include "common/msgpack.h"
+
+namespace hirehall::server {
+namespace {
+
+struct Named {
+  std::string queue, type, tenant, reason;
+};
+
+Result<Named> read_named(std::string_view body) {
+  Named named;
+  msgpack::Reader r(body);
+  auto pairs = r.map();
+  std::string_view key;
+  for (std::size_t i = 0; i < pairs && r.ok(); ++i) {
+    key = r.str();
+    if (key == "queue")
+      named.queue = r.str();
+    else if (key == "type")
+      named.type = r.str();
+    else if (key == "tenant")
+      named.tenant = r.str();
+    else if (key == "reason")
+      named.reason = r.str().substr(0, limits::error_bytes_max);
+    else
+      r.skip();
+  }
+  if (!r.finished()) return fail(Code::bad_message, "a value has the wrong type", std::string(key));
+  return named;
+}
+
+Status in_range(const char* what, std::int64_t value, std::int64_t low, std::int64_t high) {
+  if (value >= low && value <= high) return {};
+  return fail(Code::invalid,
+              std::string(what) + " is " + std::to_string(value) + "; accepted: " + std::to_string(low) +
+                  " to " + std::to_string(high),
+              what);
+}
+
+template <typename Map>
+Status read_numbers(msgpack::Reader& r, const char* what, std::int64_t low, std::int64_t high, Map& into) {
+  auto n = r.map();
+  for (std::size_t i = 0; i < n && r.ok(); ++i) {
+    std::string name{r.str()};
+    auto value = r.sint();
+    if (!r.ok()) break;
+    if (name.empty() || name.size() > limits::key_bytes_max)
+      return fail(Code::invalid, "a name has 1 to 512 bytes", what);
+    if (auto valid = in_range(what, value, low, high); !valid) return valid;
+    into.insert_or_assign(std::move(name), static_cast<std::uint32_t>(value));
+  }
+  return {};
+}
+
+constexpr std::int64_t year_ms = 366ll * 24 * 3600 * 1000;
+
+Status read_settings(msgpack::Reader& r, std::string& queue, engine::QueueSettings& s) {
+  auto pairs = r.map();
+  for (std::size_t i = 0; i < pairs && r.ok(); ++i) {
+    auto key = r.str();
+    Status done;
+    auto number = [&](const char* what, std::int64_t low, std::int64_t high, auto& into) {
+      auto value = r.sint();
+      if (!r.ok()) return;
+      done = in_range(what, value, low, high);
+      if (done) into = static_cast<std::decay_t<decltype(into)>>(value);
+    };
+    if (key == "queue")
+      queue = r.str();
+    else if (key == "weight")
+      number("weight", 1, 1000, s.weight);
+    else if (key == "cap")
+      number("cap", 0, INT64_MAX, s.cap);
+    else if (key == "retention_ms")
+      number("retention_ms", 0, 100 * year_ms, s.retention_ms);
+    else if (key == "retention_bytes")
+      number("retention_bytes", 0, INT64_MAX, s.retention_bytes);
+    else if (key == "timeout_ms")
+      number("timeout_ms", 0, 100 * year_ms, s.timeout_ms);
+    else if (key == "aging_ms")
+      number("aging_ms", 0, year_ms, s.aging_ms);
+    else if (key == "policy") {
+      auto policy = r.str();
+      if (r.ok() && policy != "least_loaded") done = fail(Code::invalid, "policy is least_loaded", "policy");
+    } else if (key == "tenants")
+      done = read_numbers(r, "tenants", 1, 1000, s.tenants);
+    else if (key == "limits")
+      done = read_numbers(r, "limits", 0, INT32_MAX, s.limits);
+    else
+      r.skip();
+    if (!done) return done;
+  }
+  if (!r.finished()) return fail(Code::bad_message, "queue settings cannot be decoded");
+  if (queue.empty() || queue.size() > limits::name_bytes_max)
+    return fail(Code::invalid, "a queue name has 1 to 255 bytes", "queue");
+  return {};
+}
+
+}  // namespace
+
+void Broker::write_queue(msgpack::Writer& w, std::uint32_t number) const {
+  const auto& ledger = engine_.ledger();
+  const auto& q = ledger.queues[number];
+  const auto& s = q.settings;
+  w.map(q.paused ? 17 : 16);
+  w.entry("queue", q.name);
+  w.entry_uint("weight", s.weight);
+  w.entry_uint("cap", s.cap);
+  w.entry("policy", s.policy);
+  w.entry_bool("paused", q.paused);
+  if (q.paused) w.entry("paused_reason", q.pause_reason);
+  w.entry_uint("ready", q.tasks[static_cast<std::size_t>(State::ready)]);
+  w.entry_uint("scheduled", q.tasks[static_cast<std::size_t>(State::scheduled)]);
+  w.entry_uint("leased", q.tasks[static_cast<std::size_t>(State::leased)]);
+  w.entry_uint("suspended", q.tasks[static_cast<std::size_t>(State::suspended)]);
+  w.entry_uint("dead", q.dead);
+  w.entry_sint("oldest_ready_ms", engine_.oldest_ready_ms(number));
+  w.entry_sint("retention_ms", s.retention_ms);
+  w.entry_uint("retention_bytes", s.retention_bytes);
+  w.entry_sint("timeout_ms", s.timeout_ms);
+  w.str("tenants");
+  w.map(s.tenants.size());
+  for (const auto& [name, weight] : s.tenants) w.entry_uint(name, weight);
+  w.str("limits");
+  w.map(s.limits.size());
+  for (const auto& [name, max] : s.limits) w.entry_uint(name, max);
+}
+
+void Broker::queue_list(Peer& peer, const Frame& frame) {
+  msgpack::Writer w(answer(peer, frame.header.request));
+  w.map(1);
+  w.str("queues");
+  auto shown = std::min<std::size_t>(engine_.ledger().queues.size(), limits::queues_max);
+  w.array(shown);
+  for (std::uint32_t i = 0; i < shown; ++i) write_queue(w, i);
+}
+
+void Broker::queue_show(Peer& peer, const Frame& frame) {
+  auto named = read_named(frame.body);
+  if (!named) return refuse(peer, frame.header.request, named.error());
+  auto at = engine_.ledger().queue_by_name.find(named->queue);
+  if (at == engine_.ledger().queue_by_name.end())
+    return refuse(peer, frame.header.request,
+                  {Code::not_found, "no queue is named " + named->queue, "queue", 0});
+  msgpack::Writer w(answer(peer, frame.header.request));
+  write_queue(w, at->second);
+}
+
+void Broker::queue_set(Peer& peer, const Frame& frame) {
+  auto request = frame.header.request;
+  std::string name;
+  {
+    engine::QueueSettings ignored;
+    msgpack::Reader r(frame.body);
+    if (auto read = read_settings(r, name, ignored); !read) return refuse(peer, request, read.error());
+  }
+  engine::QueueSettings settings;
+  if (auto at = engine_.ledger().queue_by_name.find(name); at != engine_.ledger().queue_by_name.end())
+    settings = engine_.ledger().queues[at->second].settings;
+  msgpack::Reader r(frame.body);
+  if (auto read = read_settings(r, name, settings); !read) return refuse(peer, request, read.error());
+  std::erase_if(settings.limits, [](const auto& l) { return l.second == 0; });
+  auto number = engine_.set_queue(name, settings);
+  if (!number) return refuse(peer, request, number.error());
+  log::info("queue set", {{"queue", name}, {"by", peer.principal->name}});
+  msgpack::Writer w(answer(peer, request));
+  write_queue(w, *number);
+}
+
+void Broker::pause(Peer& peer, const Frame& frame, bool on) {
+  auto request = frame.header.request;
+  auto named = read_named(frame.body);
+  if (!named) return refuse(peer, request, named.error());
+  if (named->queue.empty() && named->type.empty() && named->tenant.empty())
+    return refuse(peer, request, {Code::invalid, "name a queue, a type or a tenant", {}, 0});
+  if (!named->queue.empty() && !engine_.ledger().queue_by_name.contains(named->queue))
+    return refuse(peer, request, {Code::not_found, "no queue is named " + named->queue, "queue", 0});
+  engine_.pause(named->queue, named->type, named->tenant, named->reason, on);
+  log::info(on ? "paused" : "resumed", {{"queue", named->queue},
+                                        {"type", named->type},
+                                        {"tenant", named->tenant},
+                                        {"by", peer.principal->name},
+                                        {"reason", named->reason}});
+  msgpack::Writer(answer(peer, request)).map(0);
+}
+
+void Broker::worker_list(Peer& peer, const Frame& frame) {
+  std::string body;
+  msgpack::Writer w(body);
+  std::size_t count = 0;
+  for (const auto& [number, worker] : engine_.ledger().workers) {
+    auto at = engine_.sessions().find(number);
+    bool connected = at != engine_.sessions().end() && at->second.connected;
+    if (!connected && worker.held == 0) continue;
+    if (body.size() > limits::batch_bytes_max) break;
+    ++count;
+    static const engine::Engine::Session none;
+    const auto& session = at == engine_.sessions().end() ? none : at->second;
+    w.map(12);
+    w.entry("name", worker.name);
+    w.entry_uint("worker", number);
+    w.entry("principal", worker.principal);
+    w.entry_uint("slots", session.spec.slots);
+    w.entry_uint("credit", session.credit);
+    w.entry_uint("held", worker.held);
+    w.str("agents");
+    w.array(session.spec.agents.size());
+    std::vector<std::string> types;
+    for (const auto& agent : session.spec.agents) {
+      w.str(agent.name);
+      for (const auto& type : agent.types)
+        if (std::find(types.begin(), types.end(), type) == types.end()) types.push_back(type);
+    }
+    w.str("types");
+    w.array(types.size());
+    for (const auto& type : types) w.str(type);
+    w.entry_bool("connected", connected);
+    w.entry_bool("draining", session.draining);
+    w.entry_sint("last_seen", session.last_seen);
+    w.entry_uint("done", worker.done);
+  }
+  auto& out = answer(peer, frame.header.request);
+  msgpack::Writer list(out);
+  list.map(1);
+  list.str("workers");
+  list.array(count);
+  out += body;
+}
+
+void Broker::stats(Peer& peer, const Frame& frame) {
+  const auto& ledger = engine_.ledger();
+  std::uint64_t connected = 0;
+  for (const auto& [number, session] : engine_.sessions()) connected += session.connected;
+  auto counts = store_.counts();
+  auto space = store_.space();
+  msgpack::Writer w(answer(peer, frame.header.request));
+  w.map(20);
+  w.str("tasks");
+  w.map(8);
+  for (std::size_t i = 1; i < state_count; ++i) {
+    auto n = ledger.books.tasks[i];
+    w.entry_uint(name_of(static_cast<State>(i)), n);
+  }
+  w.entry_uint("accepted", ledger.books.accepted);
+  w.entry_uint("removed", ledger.books.removed);
+  w.entry_uint("queues", ledger.queues.size());
+  w.entry_uint("lanes", ledger.lanes.size());
+  w.entry_uint("workers", connected);
+  w.entry_uint("sessions", peers_.size());
+  w.entry_uint("commits", page_.commits);
+  w.entry_uint("syncs", counts.syncs);
+  w.entry_uint("commit", engine_.commit() - 1);
+  w.entry_uint("sync_delay", page_.commits == 0 ? 0 : page_.commit.sum_us / page_.commits);
+  w.entry_sint("uptime_ms", MetricsServer::monotonic_ms() - started_monotonic_);
+  w.entry_uint("stale", engine_.counts().stale);
+  w.entry_uint("lease_expirations", engine_.counts().lease_expirations);
+  w.entry_uint("duplicates", engine_.counts().duplicates);
+  w.entry_uint("refused", engine_.counts().refused);
+  w.entry_uint("window_bytes", ledger.window_bytes());
+  w.entry_uint("resident", ledger.entries);
+  w.entry_uint("store_bytes", space.used_bytes);
+  w.entry_uint("free_bytes", space.free_bytes);
+}
+
+void Broker::fill_metrics() {
+  const auto& ledger = engine_.ledger();
+  page_.queues.clear();
+  for (std::uint32_t i = 0; i < ledger.queues.size() && i < 2 * queues_shown_max; ++i) {
+    const auto& q = ledger.queues[i];
+    auto& probe = page_.queues.emplace_back();
+    probe.queue = q.name;
+    probe.tasks = q.tasks;
+    probe.submitted = q.submitted;
+    probe.attempts = q.outcomes;
+    probe.dead = q.dead;
+    probe.oldest_ms = engine_.oldest_ready_ms(i);
+    if (const auto* times = engine_.times_of(i)) {
+      for (std::size_t b = 0; b < probe.wait.counts.size(); ++b) {
+        probe.wait.counts[b] = times->wait[b];
+        probe.run.counts[b] = times->run[b];
+      }
+      probe.wait.sum_us = times->wait_sum_us;
+      probe.run.sum_us = times->run_sum_us;
+    }
+  }
+  page_.workers = {};
+  for (const auto& [number, session] : engine_.sessions()) {
+    auto at = ledger.workers.find(number);
+    auto held = at == ledger.workers.end() ? 0 : at->second.held;
+    if (!session.connected) {
+      page_.workers.away += held != 0;
+      continue;
+    }
+    ++page_.workers.connected;
+    page_.workers.draining += session.draining;
+    auto busy = std::min(held, session.spec.slots);
+    page_.workers.slots_busy += busy;
+    page_.workers.slots_idle += session.spec.slots - busy;
+  }
+  const auto& t = ledger.books.tasks;
+  page_.books = {ledger.books.accepted,     t[1] + t[2],         t[3], t[4],
+                 t[5] + t[6] + t[7] + t[8], ledger.books.removed};
+  page_.books.kept -= std::min(page_.books.kept, ledger.books.removed);
+  page_.lease_expirations = engine_.counts().lease_expirations;
+  page_.limit_delays = engine_.counts().limit_delays;
+  page_.stale_results = engine_.counts().stale;
+  if (parts_.zap_counts) std::tie(page_.authenticated, page_.not_authenticated) = parts_.zap_counts();
+  page_.syncs = store_.counts().syncs;
+  page_.sessions = peers_.size();
+  auto space = store_.space();
+  page_.store_free_bytes = space.free_bytes;
+  page_.store_used_bytes = space.used_bytes;
+  page_.window_bytes = ledger.window_bytes();
+  page_.clock_steps = clock_.steps();
+  page_.clock_held = clock_.held();
+  if (!stop_.load())
+    page_.not_ready = store_.admits_submits() ? "" : "disk_full: submits are refused until space is freed";
+  parts_.metrics->publish(std::make_shared<MetricsPage>(page_), MetricsServer::monotonic_ms());
+}
+
+}  // namespace hirehall::server

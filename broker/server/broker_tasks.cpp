@@ -1,0 +1,474 @@
+// Reading and steering single tasks.
+#include <algorithm>
+
+#include "broker/server/broker.h"
+#include "common/msgpack.h"
+
+namespace hirehall::server {
+namespace {
+
+enum Part : unsigned { part_payload = 1, part_history = 2, part_result = 4, part_options = 8 };
+
+constexpr std::size_t history_shown = 100;
+constexpr Millis wait_default_ms = 60000;
+constexpr Millis wait_max_ms = 3600 * 1000;
+constexpr std::size_t lookups_again_max = 100;
+
+struct TaskQuery {
+  std::string_view id, value, reason;
+  std::vector<std::string_view> ids;
+  Millis timeout_ms = wait_default_ms;
+  Millis grace_ms = 10000;
+  unsigned parts = part_payload | part_history | part_result | part_options;
+  bool sound = true;
+};
+
+TaskQuery read_query(std::string_view body) {
+  TaskQuery q;
+  msgpack::Reader r(body);
+  auto pairs = r.map();
+  auto part = [&](Part p) { q.parts = r.boolean() ? q.parts | p : q.parts & ~p; };
+  for (std::size_t i = 0; i < pairs && r.ok(); ++i) {
+    auto key = r.str();
+    if (key == "id")
+      q.id = r.bin();
+    else if (key == "ids") {
+      auto n = r.array();
+      for (std::size_t k = 0; k < n && r.ok(); ++k) q.ids.push_back(r.bin());
+    } else if (key == "value")
+      q.value = r.bin();
+    else if (key == "reason")
+      q.reason = r.str();
+    else if (key == "timeout_ms")
+      q.timeout_ms = r.sint();
+    else if (key == "grace_ms")
+      q.grace_ms = r.sint();
+    else if (key == "payload")
+      part(part_payload);
+    else if (key == "history")
+      part(part_history);
+    else if (key == "result")
+      part(part_result);
+    else
+      r.skip();
+  }
+  q.sound = r.finished() && (q.id.empty() || q.id.size() == 16);
+  for (auto id : q.ids) q.sound = q.sound && id.size() == 16;
+  return q;
+}
+
+const char* outcome_word(Outcome outcome) {
+  return outcome == Outcome::failed_final ? "failed" : name_of(outcome).data();
+}
+
+}  // namespace
+
+std::optional<Sequence> Broker::sequence_of(std::string_view raw) const {
+  auto id = TaskId::from_raw(raw);
+  if (!id || !ids_.genuine(*id)) return std::nullopt;
+  if (engine_.look(id->sequence()) == engine::Engine::Known::never) return std::nullopt;
+  return id->sequence();
+}
+
+bool Broker::visible(const Peer& peer, std::uint32_t lane) const {
+  return lane < engine_.ledger().lanes.size() &&
+         peer.principal->tenants.contains(engine_.ledger().lanes[lane].tenant);
+}
+
+// Reads the task behind the batch that is being built and answers with its map.
+void Broker::answer_get(const std::string& routing, std::uint64_t serial, std::uint64_t request,
+                        Sequence sequence, unsigned parts) {
+  read_later([this, routing, serial, request, sequence, parts](const store::View& view,
+                                                               std::uint64_t) -> Reader::Then {
+    auto task = std::make_shared<std::optional<StoredTask>>();
+    auto error = std::make_shared<std::optional<Error>>();
+    {
+      BodyFinder finder(view);
+      // Asked as ended: the result tables tell; a table that is not stored yet is known to the engine
+      // (below).
+      auto read = read_task(view, finder, sequence, false, 0);
+      if (!read)
+        *error = read.error();
+      else
+        *task = std::move(*read);
+    }
+    return [this, routing, serial, request, sequence, parts, task, error] {
+      auto* peer = peer_at(routing, serial);
+      if (peer == nullptr) return;
+      if (*error) return refuse(*peer, request, **error);
+      if (engine_.look(sequence) != engine::Engine::Known::ended) {
+        if (!*task)
+          return refuse(*peer, request, {Code::not_found, "no such task", ids_.make(sequence).text(), 0});
+        return answer_task_map(*peer, request, sequence, **task, parts);
+      }
+      auto commit = engine_.ledger().segments.commit_of(sequence);
+      read_later([this, routing, serial, request, sequence, parts, commit](const store::View& view,
+                                                                           std::uint64_t) -> Reader::Then {
+        auto task = std::make_shared<std::optional<StoredTask>>();
+        auto error = std::make_shared<std::optional<Error>>();
+        BodyFinder finder(view);
+        auto read = read_task(view, finder, sequence, true, commit);
+        if (!read)
+          *error = read.error();
+        else
+          *task = std::move(*read);
+        return [this, routing, serial, request, sequence, parts, task, error] {
+          auto* peer = peer_at(routing, serial);
+          if (peer == nullptr) return;
+          if (*error) return refuse(*peer, request, **error);
+          if (!*task || !(*task)->end)
+            return refuse(*peer, request,
+                          {Code::expired, "the task has ended and its record is past its retention",
+                           ids_.make(sequence).text(), 0});
+          answer_task_map(*peer, request, sequence, **task, parts);
+        };
+      });
+    };
+  });
+}
+
+void Broker::answer_task_map(Peer& peer, std::uint64_t request, Sequence sequence, const StoredTask& task,
+                             unsigned parts) {
+  if (!visible(peer, task.lane))
+    return refuse(peer, request, {Code::not_found, "no such task", ids_.make(sequence).text(), 0});
+  bool large =
+      task.payload.size() + (task.end ? task.end->result.size() : 0) + 65536 > limits::frame_bytes_max;
+  if (large && (parts & part_payload) != 0 && (parts & part_result) != 0)
+    parts = (parts & ~part_payload) | 256u;
+  write_task(answer(peer, request), sequence, task, parts);
+}
+
+void Broker::write_task(std::string& out, Sequence sequence, const StoredTask& task, unsigned parts) const {
+  const auto& ledger = engine_.ledger();
+  std::string body;
+  msgpack::Writer w(body);
+  std::size_t pairs = 0;
+  auto key = [&](std::string_view k) { w.str(k), ++pairs; };
+  auto state = State::ready;
+  const auto slot = ledger.lease_slots.find(sequence);
+  const auto* lease = slot == FlatMap::none ? nullptr : &ledger.leases[slot];
+  engine::Tries tries;
+  if (!task.attempts.empty()) tries = task.attempts.back().record.tries;
+  if (task.end) {
+    state = task.end->state;
+    if (task.end->attempted) tries = task.end->tries;
+  } else if (lease != nullptr) {
+    state = State::leased;
+    tries = lease->tries;
+  } else {
+    state = loaded_task(task, 0).state;
+  }
+  const auto& lane = ledger.lanes.at(task.lane);
+  key("id"), w.bin(ids_.make(sequence).raw());
+  key("state"), w.str(name_of(state));
+  key("queue"), w.str(ledger.queues[lane.queue].name);
+  key("tenant"), w.str(lane.tenant);
+  key("type"), w.str(ledger.classes.at(task.class_).type);
+  key("priority"), w.uint(task.priority);
+  key("submitted_at"), w.sint(task.submitted);
+  key("attempt"), w.uint(tries.attempts);
+  key("failures"), w.uint(tries.failures);
+  key("losses"), w.uint(tries.losses);
+  if (state == State::scheduled) key("not_before"), w.sint(loaded_task(task, 0).due);
+  if (lease != nullptr && !task.end) {
+    const auto& worker = ledger.workers.at(lease->worker);
+    key("worker"), w.str(worker.name);
+    auto session = engine_.sessions().find(lease->worker);
+    if (session != engine_.sessions().end() && lease->agent < session->second.spec.agents.size())
+      key("agent"), w.str(session->second.spec.agents[lease->agent].name);
+  }
+  if (state == State::suspended) key("suspended_on"), w.str(name_of(task.attempts.back().record.on));
+  if (!task.options.labels.empty()) {
+    key("labels"), w.map(task.options.labels.size());
+    for (const auto& [name, value] : task.options.labels) w.entry(name, value);
+  }
+  if (task.end) {
+    const auto& end = *task.end;
+    key("finished_at"), w.sint(end.at);
+    if ((parts & part_result) != 0 && (state == State::succeeded || !end.result.empty())) {
+      key("result"), w.bin(end.result);
+      if (!end.result_type.empty()) key("result_type"), w.str(end.result_type);
+    }
+    if (state != State::succeeded) {
+      auto code = end.error_code;
+      if (code.empty())
+        code = end.outcome == Outcome::lost        ? "lost"
+               : end.outcome == Outcome::timed_out ? "timed_out"
+                                                   : "failed";
+      if (end.outcome == Outcome::lost && end.attempted) code = "lost";
+      if (state == State::expired)
+        code = task.options.deadline != 0 && end.at >= task.options.deadline ? "deadline" : "ttl";
+      if (state == State::cancelled)
+        key("reason"), w.str(end.attempted ? end.error : end.reason);
+      else {
+        key("error"), w.map(2);
+        w.entry("code", code);
+        w.entry("message", end.attempted ? end.error : end.reason);
+      }
+    }
+  }
+  if ((parts & part_payload) != 0) key("payload"), w.bin(task.payload);
+  if ((parts & 256u) != 0) key("omitted"), w.array(1), w.str("payload");
+  if ((parts & part_options) != 0) key("options"), write_wire_options(w, task.options);
+  if ((parts & part_history) != 0) {
+    auto from = task.attempts.size() > history_shown ? task.attempts.size() - history_shown : 0;
+    bool ended = task.end && task.end->attempted;
+    key("history"), w.array(task.attempts.size() - from + (ended ? 1 : 0));
+    auto name_of_worker = [&](std::uint32_t number) {
+      auto at = ledger.workers.find(number);
+      return at == ledger.workers.end() ? std::string() : at->second.name;
+    };
+    for (auto i = from; i < task.attempts.size(); ++i) {
+      const auto& a = task.attempts[i].record;
+      bool error = !a.error.empty() || !a.error_code.empty();
+      w.map(error ? 6 : 5);
+      w.entry_uint("attempt", task.attempts[i].attempt);
+      w.entry("worker", name_of_worker(a.worker));
+      w.entry_sint("started_at", a.started);
+      w.entry_sint("ended_at", a.ended);
+      w.entry("outcome", outcome_word(a.outcome));
+      if (error) {
+        w.str("error"), w.map(2);
+        w.entry("code", a.error_code);
+        w.entry("message", a.error);
+      }
+    }
+    if (ended) {
+      w.map(4);
+      w.entry_uint("attempt", task.end->tries.attempts);
+      w.entry("worker", name_of_worker(task.end->worker));
+      w.entry_sint("ended_at", task.end->at);
+      w.entry("outcome", outcome_word(task.end->outcome));
+    }
+  }
+  msgpack::Writer(out).map(pairs);
+  out += body;
+}
+
+void Broker::get(Peer& peer, const Frame& frame) {
+  auto q = read_query(frame.body);
+  if (!q.sound || q.id.empty())
+    return refuse(peer, frame.header.request,
+                  {Code::bad_message, "get takes a map with an id of 16 bytes", "id", 0});
+  auto sequence = sequence_of(q.id);
+  if (!sequence)
+    return refuse(
+        peer, frame.header.request,
+        {Code::not_found, "no such task: mistyped, or of another broker", TaskId::from_raw(q.id)->text(), 0});
+  answer_get(peer.routing, peer.serial, frame.header.request, *sequence, q.parts);
+}
+
+void Broker::wait(Peer& peer, const Frame& frame) {
+  auto q = read_query(frame.body);
+  auto request = frame.header.request;
+  if (!q.sound || q.id.empty())
+    return refuse(peer, request, {Code::bad_message, "wait takes a map with an id of 16 bytes", "id", 0});
+  auto sequence = sequence_of(q.id);
+  if (!sequence)
+    return refuse(peer, request, {Code::not_found, "no such task: mistyped, or of another broker", {}, 0});
+  if (engine_.look(*sequence) == engine::Engine::Known::ended)
+    return answer_get(peer.routing, peer.serial, request, *sequence, q.parts);
+  auto limit = std::clamp<Millis>(q.timeout_ms, 0, wait_max_ms);
+  if (waits_.size() >= 16 * limits::sessions_max)
+    return refuse(peer, request, {Code::busy, "too many waits", {}, 1000});
+  auto end = wait_ends_.emplace(
+      engine_.now() + limit, WaitEnd{engine_.now() + limit, peer.routing, peer.serial, request, *sequence});
+  waits_.emplace(*sequence, [this, routing = peer.routing, serial = peer.serial, request,
+                             sequence = *sequence, parts = q.parts, at = end->first] {
+    // The answer, unless its time had run out before.
+    auto range = wait_ends_.equal_range(at);
+    for (auto w = range.first; w != range.second; ++w)
+      if (w->second.request == request && w->second.serial == serial) {
+        wait_ends_.erase(w);
+        return answer_get(routing, serial, request, sequence, parts);
+      }
+  });
+}
+
+// --- cancel: what is queued has to be found in the store first, and may move meanwhile ---
+
+struct Broker::CancelJob {
+  std::string routing;
+  std::uint64_t serial = 0;
+  std::uint64_t request = 0;
+  std::string reason;
+  Millis grace_ms = 0;
+  std::vector<Sequence> sequences;
+  std::vector<Code> codes;
+  std::size_t open = 0;
+};
+
+void Broker::cancel(Peer& peer, const Frame& frame) {
+  auto q = read_query(frame.body);
+  auto request = frame.header.request;
+  if (!q.sound)
+    return refuse(peer, request, {Code::bad_message, "cancel takes a map with ids of 16 bytes", "ids", 0});
+  if (q.ids.size() > limits::batch_items_max)
+    return refuse(peer, request, {Code::too_large, "at most 4096 ids", "ids", 0});
+  auto job = std::make_shared<CancelJob>();
+  job->routing = peer.routing;
+  job->serial = peer.serial;
+  job->request = request;
+  job->reason = q.reason.substr(0, limits::error_bytes_max);
+  job->grace_ms = q.grace_ms;
+  for (auto raw : q.ids) {
+    auto sequence = sequence_of(raw);
+    job->sequences.push_back(sequence.value_or(0));
+    job->codes.push_back(sequence ? Code::busy : Code::not_found);
+  }
+  job->open = 1;
+  for (std::size_t i = 0; i < job->sequences.size(); ++i) {
+    if (job->codes[i] != Code::busy) continue;
+    const auto* lease = engine_.look(job->sequences[i]) == engine::Engine::Known::leased
+                            ? &engine_.ledger().leases[engine_.ledger().lease_slots.find(job->sequences[i])]
+                            : nullptr;
+    if (lease != nullptr) {
+      job->codes[i] = visible(peer, lease->lane)
+                          ? engine_.cancel(job->sequences[i], job->reason, job->grace_ms, nullptr)
+                          : Code::not_found;
+      continue;
+    }
+    ++job->open;
+    cancel_queued(job, i, 0);
+  }
+  push_endings();
+  end_cancel(job);
+}
+
+void Broker::cancel_queued(std::shared_ptr<CancelJob> job, std::size_t i, std::size_t tries) {
+  look_up(job->sequences[i], [this, job, i, tries](const engine::LoadedTask& loaded) {
+    auto* peer = peer_at(job->routing, job->serial);
+    if (peer == nullptr) return;
+    if (loaded.found && !visible(*peer, loaded.place.lane)) {
+      job->codes[i] = Code::not_found;
+      return end_cancel(job);
+    }
+    job->codes[i] = engine_.cancel(job->sequences[i], job->reason, job->grace_ms, &loaded);
+    push_endings();
+    if (job->codes[i] == Code::busy && tries < lookups_again_max) return cancel_queued(job, i, tries + 1);
+    end_cancel(job);
+  });
+}
+
+void Broker::end_cancel(const std::shared_ptr<CancelJob>& job) {
+  if (--job->open != 0) return;
+  auto* peer = peer_at(job->routing, job->serial);
+  if (peer == nullptr) return;
+  msgpack::Writer w(answer(*peer, job->request));
+  w.array(job->codes.size());
+  for (auto code : job->codes) w.uint(static_cast<std::uint64_t>(code));
+}
+
+void Broker::answer_task(Peer& peer, const Frame& frame) {
+  auto q = read_query(frame.body);
+  auto request = frame.header.request;
+  if (!q.sound || q.id.empty() || q.value.size() > limits::payload_bytes_max)
+    return refuse(peer, request,
+                  {Code::bad_message, "answer takes a map with id and value (at most 1 MiB)", {}, 0});
+  auto sequence = sequence_of(q.id);
+  if (!sequence) return refuse(peer, request, {Code::not_found, "no such task", {}, 0});
+  answer_suspended(peer.routing, peer.serial, request, *sequence, std::string(q.value), 0);
+}
+
+void Broker::answer_suspended(const std::string& routing, std::uint64_t serial, std::uint64_t request,
+                              Sequence sequence, std::string value, std::size_t tries) {
+  look_up(sequence, [this, routing, serial, request, sequence, value = std::move(value),
+                     tries](const engine::LoadedTask& loaded) {
+    auto* peer = peer_at(routing, serial);
+    if (peer == nullptr) return;
+    if (!loaded.found || !visible(*peer, loaded.place.lane))
+      return refuse(*peer, request, {Code::not_found, "no such task", {}, 0});
+    auto code = engine_.answer(sequence, value, &loaded);
+    if (code == Code::busy && tries < lookups_again_max)
+      return answer_suspended(routing, serial, request, sequence, value, tries + 1);
+    if (code != Code::ok)
+      return refuse(*peer, request,
+                    {code, code == Code::invalid ? "the task waits for no answer" : "the task has ended",
+                     ids_.make(sequence).text(), 0});
+    msgpack::Writer(answer(*peer, request)).map(0);
+  });
+}
+
+void Broker::explain(Peer& peer, const Frame& frame) {
+  auto q = read_query(frame.body);
+  auto request = frame.header.request;
+  auto sequence = q.sound && !q.id.empty() ? sequence_of(q.id) : std::nullopt;
+  if (!sequence) return refuse(peer, request, {Code::not_found, "no such task", {}, 0});
+  read_later([this, routing = peer.routing, serial = peer.serial, request, sequence = *sequence](
+                 const store::View& view, std::uint64_t) -> Reader::Then {
+    auto task = std::make_shared<std::optional<StoredTask>>();
+    {
+      BodyFinder finder(view);
+      if (auto read = read_task(view, finder, sequence, false, 0)) *task = std::move(*read);
+    }
+    return [this, routing, serial, request, sequence, task] {
+      auto* peer = peer_at(routing, serial);
+      if (peer == nullptr) return;
+      if (!*task || !visible(*peer, (*task)->lane))
+        return refuse(*peer, request, {Code::not_found, "no such task", {}, 0});
+      write_explanation(*peer, request, sequence, **task);
+    };
+  });
+}
+
+void Broker::write_explanation(Peer& peer, std::uint64_t request, Sequence sequence, const StoredTask& task) {
+  const auto& ledger = engine_.ledger();
+  auto loaded = loaded_task(task, 0);
+  std::vector<std::string> reasons;
+  const engine::Lease* lease = nullptr;
+  auto state = loaded.state;
+  switch (engine_.look(sequence)) {
+    case engine::Engine::Known::ended:
+      reasons.emplace_back("it has ended; see task get");
+      break;
+    case engine::Engine::Known::leased:
+      lease = &ledger.leases[ledger.lease_slots.find(sequence)];
+      state = State::leased;
+      reasons.push_back("leased to worker " + ledger.workers.at(lease->worker).name);
+      break;
+    default:
+      reasons = why_not_running(loaded);
+  }
+  msgpack::Writer w(answer(peer, request));
+  w.map(3);
+  w.entry("state", engine_.look(sequence) == engine::Engine::Known::ended ? "ended" : name_of(state));
+  w.str("reasons");
+  w.array(reasons.size());
+  for (const auto& reason : reasons) w.str(reason);
+  w.str("awards");
+  w.array(lease != nullptr ? 1 : 0);
+  if (lease == nullptr) return;
+  w.map(6);
+  w.entry_uint("attempt", lease->tries.attempts);
+  w.entry("policy", "least_loaded");
+  w.entry("worker", ledger.workers.at(lease->worker).name);
+  w.entry_uint("load", lease->reasons.load);
+  w.entry_uint("candidates", lease->reasons.candidates);
+  w.entry_uint("runner_up", lease->reasons.runner_up);
+}
+
+std::vector<std::string> Broker::why_not_running(const engine::LoadedTask& task) const {
+  const auto& ledger = engine_.ledger();
+  const auto& lane = ledger.lanes.at(task.place.lane);
+  std::vector<std::string> reasons;
+  if (task.state == State::scheduled)
+    reasons.push_back("scheduled: due at " + std::to_string(task.due) + " ms");
+  if (task.state == State::suspended) reasons.emplace_back("suspended: it waits for an answer");
+  for (const auto& pause : ledger.pauses) {
+    const auto& type = ledger.classes.at(task.place.class_).type;
+    if ((pause.queue.empty() || pause.queue == ledger.queues[lane.queue].name) &&
+        (pause.type.empty() || pause.type == type) && (pause.tenant.empty() || pause.tenant == lane.tenant))
+      reasons.push_back("paused" + (pause.reason.empty() ? "" : ": " + pause.reason));
+  }
+  for (const auto& missing : engine_.dispatcher().missing(task.place.class_))
+    reasons.push_back("no connected worker has " + missing);
+  for (const auto& name : task.place.limit_keys) {
+    auto at = ledger.limit_keys.find({lane.queue, name});
+    if (at != ledger.limit_keys.end() && at->second->full())
+      reasons.push_back("limit " + name + " is full: " + std::to_string(at->second->running) + " running");
+  }
+  if (reasons.empty()) reasons.emplace_back("it is its turn as soon as a worker has a free slot");
+  return reasons;
+}
+
+}  // namespace hirehall::server

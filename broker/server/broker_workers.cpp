@@ -1,0 +1,419 @@
+// Workers' requests, and the awards, stops and losses that are pushed to them.
+#include <algorithm>
+
+#include "broker/server/broker.h"
+#include "common/log.h"
+#include "common/msgpack.h"
+
+namespace hirehall::server {
+namespace {
+
+void read_strings(msgpack::Reader& r, std::vector<std::string>& out) {
+  auto n = r.array();
+  for (std::size_t i = 0; i < n && r.ok(); ++i) out.emplace_back(r.str());
+}
+
+void read_map(msgpack::Reader& r, StringMap& out) {
+  auto n = r.map();
+  for (std::size_t i = 0; i < n && r.ok(); ++i) {
+    auto key = r.str();
+    out.insert_or_assign(std::string(key),
+                         r.peek() == msgpack::Kind::str ? std::string(r.str()) : std::to_string(r.sint()));
+  }
+}
+
+void read_agent(msgpack::Reader& r, scheduler::AgentSpec& agent) {
+  auto pairs = r.map();
+  for (std::size_t i = 0; i < pairs && r.ok(); ++i) {
+    auto key = r.str();
+    if (key == "name")
+      agent.name = r.str();
+    else if (key == "version")
+      agent.version = r.str();
+    else if (key == "digest")
+      agent.digest = r.str();
+    else if (key == "types")
+      read_strings(r, agent.types);
+    else if (key == "capabilities")
+      read_strings(r, agent.capabilities);
+    else if (key == "tools")
+      read_strings(r, agent.tools);
+    else if (key == "labels")
+      read_map(r, agent.labels);
+    else if (key == "tier")
+      agent.tier = r.sint();
+    else
+      r.skip();
+  }
+}
+
+Result<engine::Registration> read_registration(std::string_view body) {
+  engine::Registration out;
+  out.spec.slots = 0;
+  std::uint64_t credit = 0;
+  msgpack::Reader r(body);
+  auto pairs = r.map();
+  std::string_view key;
+  for (std::size_t i = 0; i < pairs && r.ok(); ++i) {
+    key = r.str();
+    if (key == "name")
+      out.name = r.str();
+    else if (key == "slots")
+      out.spec.slots = static_cast<std::uint32_t>(std::min<std::uint64_t>(r.uint(), limits::credit_max));
+    else if (key == "credit")
+      credit = r.uint();
+    else if (key == "agents") {
+      auto n = r.array();
+      for (std::size_t k = 0; k < n && r.ok(); ++k) read_agent(r, out.spec.agents.emplace_back());
+    } else if (key == "labels")
+      read_map(r, out.spec.labels);
+    else if (key == "resources")
+      read_map(r, out.spec.resources);
+    else if (key == "resume")
+      out.resume = r.skip_nil() ? std::string_view{} : r.bin();
+    else if (key == "last_award")
+      out.last_award = r.uint();
+    else if (key == "holding") {
+      auto n = r.array();
+      for (std::size_t k = 0; k < n && r.ok(); ++k) out.holding.push_back(r.uint());
+    } else
+      r.skip();
+  }
+  if (!r.finished()) return fail(Code::bad_message, "a registration cannot be decoded", std::string(key));
+  if (out.spec.slots == 0) return fail(Code::invalid, "a worker has at least one slot", "slots");
+  if (out.spec.agents.empty()) return fail(Code::invalid, "a worker has at least one agent", "agents");
+  out.credit = static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(credit == 0 ? out.spec.slots : credit, limits::credit_max));
+  return out;
+}
+
+SuspendedOn suspended_on(std::string_view name) {
+  for (auto on : {SuspendedOn::input, SuspendedOn::approval, SuspendedOn::signal})
+    if (name_of(on) == name) return on;
+  return SuspendedOn::none;
+}
+
+void read_finish_extras(msgpack::Reader& r, engine::FinishItem& item) {
+  auto pairs = r.map();
+  for (std::size_t i = 0; i < pairs && r.ok(); ++i) {
+    auto key = r.str();
+    if (key == "result_type")
+      item.result_type = r.str();
+    else if (key == "error_code")
+      item.error_code = r.str();
+    else if (key == "error")
+      item.error = r.str();
+    else if (key == "delay_ms")
+      item.delay_ms = r.sint();
+    else if (key == "on")
+      item.on = suspended_on(r.str());
+    else if (key == "checkpoint")
+      item.checkpoint = r.bin();
+    else if (key == "usage")
+      item.usage = r.raw();
+    else
+      r.skip();
+  }
+}
+
+}  // namespace
+
+void Broker::register_worker(Peer& peer, const Frame& frame) {
+  auto request = frame.header.request;
+  auto read = read_registration(frame.body);
+  if (!read) return refuse(peer, request, read.error());
+  for (const auto& agent : read->spec.agents)
+    for (const auto& type : agent.types)
+      if (auto may_do = allowed(*peer.principal, wire::Kind::register_worker, {{}, {}, type}); !may_do)
+        return refuse(peer, request, may_do.error());
+  read->principal = peer.principal->name;
+  read->token = token();
+  auto done = engine_.register_worker(*read);
+  push_endings();
+  if (!done) return refuse(peer, request, done.error());
+  if (auto other = routing_of_worker_.find(done->worker);
+      other != routing_of_worker_.end() && other->second != peer.routing) {
+    auto former = other->second;
+    routing_of_worker_.erase(other);  // the registration is this connection's now
+    drop_peer(former);
+  }
+  if (peer.worker != 0 && peer.worker != done->worker) {
+    engine_.disconnect_worker(peer.worker);
+    routing_of_worker_.erase(peer.worker);
+  }
+  peer.worker = done->worker;
+  routing_of_worker_[done->worker] = peer.routing;
+  log::info("worker registered", {{"worker", done->worker},
+                                  {"name", read->name},
+                                  {"resumed", done->resumed},
+                                  {"lost", done->lost.size()}});
+  msgpack::Writer w(answer(peer, request));
+  w.map(7);
+  w.entry_uint("worker", done->worker);
+  w.entry_bin("token", done->token);
+  w.entry_bool("resumed", done->resumed);
+  w.entry_uint("next_finish", done->next_finish);
+  w.entry_sint("lease_ms", limits::lease_ms);
+  w.entry_sint("heartbeat_ms", limits::heartbeat_ms);
+  w.str("lost");
+  w.array(done->lost.size());
+  for (auto token : done->lost) w.uint(token);
+}
+
+void Broker::finish(Peer& peer, const Frame& frame) {
+  auto request = frame.header.request;
+  auto bad = [&](const char* what) {
+    ++page_.malformed;
+    refuse(peer, request, {Code::bad_message, what, {}, 0});
+  };
+  msgpack::Reader r(frame.body);
+  auto elements = r.array();
+  if (elements < 4) return bad("a finish is an array of credit, items, number, acked");
+  auto credit = static_cast<std::uint32_t>(std::min<std::uint64_t>(r.uint(), limits::credit_max));
+  auto count = r.array();
+  if (!r.ok() || count > 4 * limits::batch_items_max) return bad("items are not an array of at most 16384");
+  finish_items_.resize(count);
+  for (auto& item : finish_items_) {
+    item = {};
+    auto fields = r.array();
+    if (fields < 2) return bad("an item is an array of token, outcome, …");
+    item.token = r.uint();
+    auto outcome = r.uint();
+    item.outcome = static_cast<Outcome>(std::min<std::uint64_t>(outcome, 255));
+    if (fields > 2 && !r.skip_nil()) item.result = r.bin();
+    if (fields > 3 && !r.skip_nil()) read_finish_extras(r, item);
+    for (std::size_t i = 4; i < fields && r.ok(); ++i) r.skip();
+    if (!r.ok()) return bad("an item has a field of the wrong type");
+  }
+  auto number = r.uint();
+  auto acked = r.uint();
+  for (std::size_t i = 4; i < elements && r.ok(); ++i) r.skip();
+  if (!r.finished()) return bad("a finish has malformed or trailing bytes");
+  auto done = engine_.finish(peer.worker, number, acked, credit, finish_items_);
+  push_endings();
+  if (!done) return refuse(peer, request, done.error());
+  answer(peer, request) += *done;
+}
+
+void Broker::worker_heartbeat(Peer& peer, const Frame& frame) {
+  msgpack::Reader r(frame.body);
+  auto elements = r.array();
+  auto held = r.uint();
+  auto hash = r.uint();
+  auto last_award = r.uint();
+  auto credit = static_cast<std::uint32_t>(std::min<std::uint64_t>(r.uint(), limits::credit_max));
+  if (elements < 4 || !r.ok()) {
+    ++page_.malformed;
+    return refuse(peer, frame.header.request,
+                  {Code::bad_message, "a heartbeat is [held, hash, last_award, credit]", {}, 0});
+  }
+  auto done = engine_.heartbeat(peer.worker, static_cast<std::uint32_t>(held), hash, last_award, credit);
+  if (!done.known)
+    return refuse(peer, frame.header.request, {Code::unknown_session, "register the worker first", {}, 0});
+  // At once: a sign of life must not wait for the disk.
+  std::string out;
+  wire::write_header(out, wire::Kind::ok, frame.header.request);
+  msgpack::Writer w(out);
+  w.array(2);
+  w.sint(engine_.now());
+  w.boolean(done.list);
+  send_now(std::string(peer.routing), out);
+}
+
+void Broker::holding(Peer& peer, const Frame& frame) {
+  msgpack::Reader r(frame.body);
+  auto elements = r.array();
+  auto last_award = r.uint();
+  std::vector<std::uint64_t> tokens;
+  auto n = elements > 1 ? r.array() : 0;
+  for (std::size_t i = 0; i < n && r.ok(); ++i) tokens.push_back(r.uint());
+  if (elements < 2 || !r.ok()) {
+    ++page_.malformed;
+    return refuse(peer, frame.header.request, {Code::bad_message, "holding is [last_award, tokens]", {}, 0});
+  }
+  auto lost = engine_.holding(peer.worker, last_award, tokens);
+  push_endings();
+  msgpack::Writer w(answer(peer, frame.header.request));
+  w.array(lost.size());
+  for (auto token : lost) w.uint(token);
+}
+
+void Broker::report(Peer& peer, const Frame& frame) {
+  msgpack::Reader r(frame.body);
+  auto n = r.array();
+  std::vector<std::pair<std::size_t, Code>> refused;
+  for (std::size_t i = 0; i < n && r.ok(); ++i) {
+    auto fields = r.array();
+    auto token = r.uint();
+    auto what = fields > 1 ? r.str() : std::string_view{};
+    auto code = Code::ok;
+    if (what == "checkpoint") {
+      auto value = r.bin();
+      if (!r.ok()) break;
+      code = value.size() > limits::payload_bytes_max ? Code::too_large
+                                                      : engine_.checkpoint(peer.worker, token, value);
+    } else {
+      if (fields > 2) r.skip();
+      const auto* lease = engine_.ledger().lease_by_token(token);
+      if (lease == nullptr || lease->worker != peer.worker) code = Code::stale;
+    }
+    for (std::size_t k = 3; k < fields && r.ok(); ++k) r.skip();
+    if (code != Code::ok) refused.emplace_back(i, code);
+  }
+  if (!r.finished()) {
+    ++page_.malformed;
+    return refuse(peer, frame.header.request,
+                  {Code::bad_message, "a report is an array of [token, what, value]", {}, 0});
+  }
+  msgpack::Writer w(answer(peer, frame.header.request));
+  w.array(refused.size());
+  for (auto [index, code] : refused) {
+    w.array(2);
+    w.uint(index);
+    w.uint(static_cast<std::uint64_t>(code));
+  }
+}
+
+void Broker::drain(Peer& peer, const Frame& frame) {
+  engine_.drain_worker(peer.worker);
+  msgpack::Writer(answer(peer, frame.header.request)).map(0);
+}
+
+// --- pushes ---
+
+namespace {
+
+// One award message being written.
+struct AwardFrame {
+  std::uint32_t worker = 0;
+  std::uint64_t award = 0;
+  std::string shapes, items;
+  std::uint32_t shape_count = 0, item_count = 0;
+  // The last shape: awards come in runs of the same.
+  std::uint32_t lane = 0, class_ = 0;
+  std::uint16_t agent = 0;
+  const void* options = nullptr;
+};
+
+void write_extras(msgpack::Writer& w, const engine::AwardOut& a) {
+  const auto& o = a.options->options;
+  bool checkpoint = a.extras && !a.extras->checkpoint.empty();
+  bool answered = a.extras && !a.extras->answer.empty();
+  std::size_t n = !o.context.empty() + !o.labels.empty() + checkpoint + answered + !o.description.empty() +
+                  (o.deadline != 0) + !o.trace.empty() + (o.effort_ms != 0) + !o.idempotency_key.empty();
+  w.map(n);
+  if (!o.context.empty()) w.str("context"), w.raw(o.context);
+  if (!o.labels.empty()) {
+    w.str("labels");
+    w.map(o.labels.size());
+    for (const auto& [key, value] : o.labels) w.entry(key, value);
+  }
+  if (checkpoint) w.entry_bin("checkpoint", a.extras->checkpoint);
+  if (answered) w.entry_bin("answer", a.extras->answer);
+  if (!o.description.empty()) w.entry("description", o.description);
+  if (o.deadline != 0) w.entry_sint("deadline", o.deadline);
+  if (!o.trace.empty()) w.entry("trace", o.trace);
+  if (o.effort_ms != 0) w.entry_sint("effort_ms", o.effort_ms);
+  if (!o.idempotency_key.empty()) w.entry("idempotency_key", o.idempotency_key);
+}
+
+bool has_extras(const engine::AwardOut& a) {
+  const auto& o = a.options->options;
+  return a.extras || !o.context.empty() || !o.labels.empty() || !o.description.empty() || o.deadline != 0 ||
+         !o.trace.empty() || o.effort_ms != 0 || !o.idempotency_key.empty();
+}
+
+std::string finish_award(AwardFrame& f) {
+  std::string frame;
+  frame.reserve(wire::header_bytes + 32 + f.shapes.size() + f.items.size());
+  wire::write_header(frame, wire::Kind::award, 0);
+  msgpack::Writer w(frame);
+  w.array(3);
+  w.uint(f.award);
+  w.array(f.shape_count);
+  w.raw(f.shapes);
+  w.array(f.item_count);
+  w.raw(f.items);
+  return frame;
+}
+
+}  // namespace
+
+void Broker::encode_outputs() {
+  push_endings();
+  auto& out = engine_.outputs();
+  std::vector<AwardFrame> frames;
+  const auto& ledger = engine_.ledger();
+  for (auto& a : out.awards) {
+    AwardFrame* frame = nullptr;
+    for (auto at = frames.rbegin(); at != frames.rend() && frame == nullptr; ++at)
+      if (at->worker == a.worker && at->award == a.award) frame = &*at;
+    if (frame == nullptr) {
+      frame = &frames.emplace_back();
+      frame->worker = a.worker;
+      frame->award = a.award;
+    }
+    if (frame->shape_count == 0 || frame->lane != a.lane || frame->class_ != a.class_ ||
+        frame->agent != a.agent || frame->options != a.options.get()) {
+      frame->lane = a.lane;
+      frame->class_ = a.class_;
+      frame->agent = a.agent;
+      frame->options = a.options.get();
+      ++frame->shape_count;
+      const auto& lane = ledger.lanes[a.lane];
+      const auto& queue = ledger.queues[lane.queue];
+      const auto& agents = engine_.sessions().at(a.worker).spec.agents;
+      msgpack::Writer w(frame->shapes);
+      w.array(6);
+      w.str(ledger.classes[a.class_].type);
+      w.str(a.agent < agents.size() ? std::string_view(agents[a.agent].name) : std::string_view{});
+      w.str(a.options->options.content_type);
+      w.str(queue.name);
+      w.str(lane.tenant);
+      w.sint(a.options->options.timeout_ms != 0 ? a.options->options.timeout_ms : queue.settings.timeout_ms);
+    }
+    ++frame->item_count;
+    msgpack::Writer w(frame->items);
+    bool extras = has_extras(a);
+    w.array(extras ? 6 : 5);
+    w.uint(a.token);
+    w.bin(ids_.make(a.sequence).raw());
+    w.uint(a.attempt);
+    w.uint(frame->shape_count - 1);
+    w.bin(a.chunk->body_at(a.offset).payload);
+    if (extras) write_extras(w, a);
+  }
+  out.awards.clear();
+  for (auto& frame : frames)
+    if (auto at = routing_of_worker_.find(frame.worker); at != routing_of_worker_.end())
+      send_later(at->second, finish_award(frame));
+  for (const auto& stop : out.stops) {
+    auto at = routing_of_worker_.find(stop.worker);
+    if (at == routing_of_worker_.end()) continue;
+    std::string frame;
+    wire::write_header(frame, wire::Kind::stop, 0);
+    msgpack::Writer w(frame);
+    w.array(1);
+    w.array(3);
+    w.uint(stop.token);
+    w.sint(stop.grace_ms);
+    w.str(stop.reason);
+    send_later(at->second, std::move(frame));
+  }
+  out.stops.clear();
+  std::map<std::uint32_t, std::vector<std::uint64_t>> lost;
+  for (const auto& l : out.lost) lost[l.worker].push_back(l.token);
+  for (const auto& [worker, tokens] : lost) {
+    auto at = routing_of_worker_.find(worker);
+    if (at == routing_of_worker_.end()) continue;
+    std::string frame;
+    wire::write_header(frame, wire::Kind::lost, 0);
+    msgpack::Writer w(frame);
+    w.array(tokens.size());
+    for (auto token : tokens) w.uint(token);
+    send_later(at->second, std::move(frame));
+  }
+  out.lost.clear();
+}
+
+}  // namespace hirehall::server

@@ -1,0 +1,255 @@
+// hirehall-broker: options → store → recovery → sockets → the loop.
+#include <signal.h>
+#include <zmq.h>
+
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+
+#include "broker/server/broker.h"
+#include "broker/server/endpoint.h"
+#include "broker/server/offline.h"
+#include "broker/server/recovery.h"
+#include "broker/server/zap.h"
+#include "broker/store/rocksdb_store.h"
+#include "common/log.h"
+#include "common/options.h"
+#include "common/version.h"
+
+namespace hirehall::server {
+namespace {
+
+// Documented in docs/operating.md; a service manager restarts on 3 only.
+enum Exit : int {
+  exit_ok = 0,
+  exit_failed = 1,
+  exit_store_failed = 3,
+  exit_usage = 64,
+  exit_store_refused = 65,
+  exit_bind = 69
+};
+
+OptionTable declare_options() {
+  OptionTable table("hirehall-broker", "The broker: keeps tasks durable and awards them to workers.");
+  table.text("data", "", "directory of the store (made when missing)", "DIR")
+      .texts(
+          "listen",
+          "endpoint for clients and workers: ipc://PATH or tcp://HOST:PORT (port * = any); may be repeated",
+          "ENDPOINT")
+      .text("metrics", "127.0.0.1:9420",
+            "address for /metrics, /healthz, /readyz; port 0 = any; empty = none", "HOST:PORT")
+      .text("ready-file", "", "write the endpoints as JSON to this file once serving", "FILE")
+      .text("principals", "", "who may do what, by CURVE key (docs/security.md)", "FILE")
+      .text("key-file", "", "the broker's CURVE secret key; TCP then asks for keys", "FILE")
+      .flag("insecure", "allow TCP without keys: every peer is an admin")
+      .bytes("free-space-min", 1ll << 30, {0, INT64_MAX}, "refuse submits when the disk has less free space")
+      .bytes("window-bytes", static_cast<std::int64_t>(limits::window_bytes), {1 << 20, INT64_MAX},
+             "memory for queued tasks, all lines together")
+      .duration("lease", limits::lease_ms, {1000, 3600000}, "how long a silent worker keeps its leases")
+      .choice("log-level", "info", {"debug", "info", "warn", "error", "off"},
+              "least important messages that are logged")
+      .flag("accept-loss", "open a store that has fewer commits than it acknowledged (after a disk failure)")
+      .epilogue(
+          "Subcommands: hirehall-broker inspect --data DIR, hirehall-broker verify --data DIR (broker "
+          "stopped).\n"
+          "Exit codes: 0 stopped, 1 failed, 3 a write to the store failed, 64 wrong options, 65 the store "
+          "cannot be opened, "
+          "69 an endpoint cannot be bound.");
+  return table;
+}
+
+int complain(int code, const Error& error) {
+  std::fprintf(stderr, "hirehall-broker: %s\n", describe(error).c_str());
+  return code;
+}
+
+Broker* running = nullptr;
+
+void on_signal(int number) {
+  if (running == nullptr) return;
+  if (number == SIGHUP)
+    running->reload();
+  else
+    running->stop();
+}
+
+void catch_signals() {
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  for (int number : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(number, &action, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+}
+
+Status write_ready_file(const std::string& path, const std::vector<std::string>& endpoints,
+                        const std::string& metrics) {
+  if (path.empty()) return {};
+  auto temporary = path + ".new";
+  {
+    std::ofstream out(temporary);
+    out << "{\"listen\": [";
+    for (std::size_t i = 0; i < endpoints.size(); ++i)
+      out << (i == 0 ? "" : ", ") << '"' << endpoints[i] << '"';
+    out << "], \"metrics\": \"" << metrics << "\"}\n";
+    if (!out.flush()) return fail(Code::io, "the ready file cannot be written", temporary);
+  }
+  if (std::rename(temporary.c_str(), path.c_str()) != 0)
+    return fail(Code::io, "the ready file cannot be put in place", path);
+  return {};
+}
+
+class Context {
+ public:
+  Context() : context_(zmq_ctx_new()) {}
+  ~Context() {
+    if (router_ != nullptr) zmq_close(router_);
+    zap_.reset();
+    zmq_ctx_term(context_);
+  }
+  void* router() {
+    if (router_ == nullptr) {
+      router_ = zmq_socket(context_, ZMQ_ROUTER);
+      set(ZMQ_ROUTER_MANDATORY, 1);
+      set(ZMQ_LINGER, 0);
+      set(ZMQ_SNDHWM, 10000);
+      set(ZMQ_RCVHWM, 10000);
+      set(ZMQ_BACKLOG, 4096);
+      set(ZMQ_HANDSHAKE_IVL, 5000);
+      set(ZMQ_HEARTBEAT_IVL, 10000);
+      set(ZMQ_HEARTBEAT_TIMEOUT, 30000);
+      std::int64_t frame = limits::frame_bytes_max;
+      zmq_setsockopt(router_, ZMQ_MAXMSGSIZE, &frame, sizeof frame);
+    }
+    return router_;
+  }
+  void* get() { return context_; }
+  std::unique_ptr<ZapHandler> zap_;
+
+ private:
+  void set(int option, int value) { zmq_setsockopt(router_, option, &value, sizeof value); }
+  void* context_;
+  void* router_ = nullptr;
+};
+
+int serve(const OptionValues& options) {
+  if (options.text("data").empty())
+    return complain(exit_usage, {Code::invalid, "--data DIR is needed: where the tasks are kept", "data", 0});
+  auto listen = options.texts("listen");
+  if (listen.empty())
+    return complain(exit_usage, {Code::invalid,
+                                 "--listen ENDPOINT is needed, for instance ipc:///run/hirehall/broker.ipc",
+                                 "listen", 0});
+  log::setup("hirehall-broker", *log::level_from_name(options.text("log-level")));
+
+  PrincipalBook book;
+  if (!options.text("principals").empty())
+    if (auto loaded = book.reload(options.text("principals")); !loaded)
+      return complain(exit_usage, loaded.error());
+  std::optional<CurveKeys> keys;
+  if (!options.text("key-file").empty()) {
+    auto loaded = load_curve_keys(options.text("key-file"));
+    if (!loaded) return complain(exit_usage, loaded.error());
+    keys = std::move(*loaded);
+  }
+  ListenPolicy policy{options.flag("insecure"), keys ? &*keys : nullptr};
+  std::vector<Endpoint> endpoints;
+  for (const auto& text : listen) {
+    auto endpoint = parse_endpoint(text);
+    if (!endpoint) return complain(exit_usage, endpoint.error());
+    if (auto fine = check_endpoint(*endpoint, policy); !fine) return complain(exit_usage, fine.error());
+    endpoints.push_back(std::move(*endpoint));
+  }
+
+  Notifier notifier;
+  notifier.status("opening the store");
+  store::RocksdbOptions store_options;
+  store_options.path = options.text("data");
+  store_options.accept_loss = options.flag("accept-loss");
+  store_options.space.free_bytes_min = static_cast<std::uint64_t>(options.number("free-space-min"));
+  auto store = store::open_rocksdb(store_options);
+  if (!store) return complain(exit_store_refused, store.error());
+
+  engine::Engine::Settings settings;
+  settings.lease_ms = options.number("lease");
+  settings.window_bytes = static_cast<std::uint64_t>(options.number("window-bytes"));
+  settings.seed = (*store)->last_commit() * 0x9e3779b97f4a7c15ull + 1;
+  auto recovered = recover(**store, settings, [&](const std::string& what) {
+    notifier.extend_timeout(30'000'000, what);
+    log::info("recovering", {{"progress", what}});
+  });
+  if (!recovered) return complain(exit_store_refused, recovered.error());
+  timespec wall{};
+  ::clock_gettime(CLOCK_REALTIME, &wall);
+  EngineClock clock(recovered->engine->ledger().now, MetricsServer::monotonic_ms(),
+                    wall.tv_sec * 1000 + wall.tv_nsec / 1000000);
+  recovered->engine->start(clock.now());
+  if (recovered->replayed != 0)
+    log::info("recovered", {{"snapshot", recovered->snapshot}, {"replayed", recovered->replayed}});
+
+  std::unique_ptr<MetricsServer> metrics;
+  if (!options.text("metrics").empty()) {
+    auto started = MetricsServer::start(options.text("metrics"));
+    if (!started) return complain(exit_bind, started.error());
+    metrics = std::move(*started);
+  }
+
+  Context context;
+  int status = exit_ok;
+  {
+    auto zap = ZapHandler::start(context.get(), book, [](const Error& error) {
+      log::error("authentication ended, and so does the broker", error);
+      if (running != nullptr) running->stop();
+    });
+    if (!zap) return complain(exit_failed, zap.error());
+    context.zap_ = std::move(*zap);
+    std::vector<std::string> bound;
+    for (const auto& endpoint : endpoints) {
+      auto at = bind_endpoint(context.router(), endpoint, policy);
+      if (!at) return complain(exit_bind, at.error());
+      bound.push_back(*at);
+    }
+    BrokerParts parts;
+    parts.store = store->get();
+    parts.engine = recovered->engine.get();
+    parts.principals = &book;
+    parts.metrics = metrics.get();
+    parts.notifier = &notifier;
+    parts.principals_path = options.text("principals");
+    parts.zap_counts = [&] {
+      auto counts = context.zap_->counts();
+      return std::pair{counts.accepted, counts.refused};
+    };
+    Broker broker(parts, context.router(), clock);
+    running = &broker;
+    catch_signals();
+    if (auto written = write_ready_file(options.text("ready-file"), bound, metrics ? metrics->address() : "");
+        !written)
+      return complain(exit_usage, written.error());
+    for (const auto& at : bound) log::info("serving", {{"endpoint", at}});
+    notifier.ready("serving");
+    if (auto ended = broker.run(); !ended) status = (*store)->failure() ? exit_store_failed : exit_failed;
+    running = nullptr;
+  }
+  for (const auto& endpoint : endpoints)
+    if (endpoint.transport == Transport::ipc) ::remove(endpoint.path.c_str());
+  return status;
+}
+
+int run(int argc, char** argv) {
+  if (argc > 1 && (std::string_view(argv[1]) == "inspect" || std::string_view(argv[1]) == "verify"))
+    return run_offline(argc - 1, argv + 1);
+  auto table = declare_options();
+  auto options = table.parse(argc, argv);
+  if (!options) return complain(exit_usage, options.error());
+  if (options->answer()) {
+    std::cout << *options->answer();
+    return exit_ok;
+  }
+  return serve(*options);
+}
+
+}  // namespace
+}  // namespace hirehall::server
+
+int main(int argc, char** argv) {
+  return hirehall::server::run(argc, argv);
+}

@@ -1,0 +1,275 @@
+#include "broker/server/task_reading.h"
+
+#include "common/pack.h"
+
+namespace hirehall::server {
+
+using engine::FactKind;
+using store::Family;
+
+namespace {
+
+std::string range_end(std::string key) {  // the first key behind all that begin with `key`
+  while (!key.empty()) {
+    auto& last = reinterpret_cast<unsigned char&>(key.back());
+    if (++last != 0) return key;
+    key.pop_back();
+  }
+  return key;
+}
+
+StoredEnd end_of(const engine::EndedItem& item, Millis at) {
+  StoredEnd end;
+  end.state = item.next;
+  end.outcome = item.outcome;
+  end.at = at;
+  end.worker = item.worker;
+  end.lane = item.lane;
+  end.tries = item.tries;
+  end.result = item.result;
+  end.result_type = item.result_type;
+  end.error_code = item.error_code;
+  end.error = item.error;
+  end.usage = item.usage;
+  return end;
+}
+
+}  // namespace
+
+Result<engine::BodyRecord> BodyFinder::record(Sequence sequence) {
+  auto item = view_.floor(Family::bodies, store::number_key(sequence));
+  if (!item) return tl::unexpected<Error>(item.error());
+  if (!*item) return fail(Code::corrupt, "no body record", std::to_string(sequence));
+  return engine::decode_body_record((*item)->value);
+}
+
+Result<std::optional<BodyFinder::Found>> BodyFinder::find(Sequence sequence) {
+  auto holds = [&] {
+    return last_ && sequence >= last_->first && sequence < last_->first + last_->offsets.size();
+  };
+  if (!holds()) {
+    auto item = view_.floor(Family::bodies, store::number_key(sequence));
+    if (!item) return tl::unexpected<Error>(item.error());
+    if (!*item) return std::optional<Found>{};
+    auto decoded = engine::decode_body_record((*item)->value);
+    if (!decoded) return tl::unexpected<Error>(decoded.error());
+    last_ = std::move(*decoded);
+    if (!holds()) return std::optional<Found>{};
+  }
+  return std::optional<Found>{Found{last_->chunk, last_->offsets[sequence - last_->first], last_->time}};
+}
+
+Result<engine::FoundBody> read_body(const store::View& view, BodyFinder& finder, Sequence sequence) {
+  auto found = finder.find(sequence);
+  if (!found) return tl::unexpected<Error>(found.error());
+  if (!*found)
+    return fail(Code::corrupt, "the body of an unfinished task is missing", std::to_string(sequence));
+  engine::FoundBody body{sequence, (*found)->chunk, (*found)->offset, nullptr};
+  auto checkpoint = view.get(Family::records, engine::checkpoint_key(sequence));
+  if (!checkpoint) return tl::unexpected<Error>(checkpoint.error());
+  auto answer = view.get(Family::records, engine::answer_key(sequence));
+  if (!answer) return tl::unexpected<Error>(answer.error());
+  if (*checkpoint || *answer) {
+    auto extras = std::make_shared<engine::Extras>();
+    if (*checkpoint) extras->checkpoint = **checkpoint;
+    if (*answer) {
+      Unpacker u(**answer);
+      u.uint();
+      extras->answer = std::string(u.position(), u.remaining());
+    }
+    body.extras = std::move(extras);
+  }
+  return body;
+}
+
+Result<std::vector<engine::PageEntry>> read_page(const store::View& view, std::uint64_t line,
+                                                 std::uint64_t page) {
+  auto value = view.get(Family::pages, engine::page_key(line, page));
+  if (!value) return tl::unexpected<Error>(value.error());
+  if (!*value) return fail(Code::corrupt, "a page of the ready order is missing", std::to_string(line));
+  auto entries = engine::decode_page(**value);
+  if (!entries) return entries;
+  BodyFinder finder(view);
+  for (auto& e : *entries) {
+    if (e.chunk || !e.item.tries.fresh()) continue;
+    auto found = finder.find(e.item.sequence);
+    if (!found) return tl::unexpected<Error>(found.error());
+    if (!*found) continue;  // cancelled meanwhile and reclaimed
+    e.chunk = (*found)->chunk;
+    e.offset = (*found)->offset;
+  }
+  return entries;
+}
+
+engine::Place StoredTask::place() const {
+  return {lane, class_, priority, options.deadline, options.limit_keys};
+}
+
+namespace {
+
+// The fact that ended `sequence` in a part of a commit.
+bool find_end(std::string_view part, Sequence sequence, StoredEnd& end) {
+  Unpacker u(part);
+  u.u8();
+  Millis now = u.sint();
+  while (u.ok() && !u.at_end()) {
+    auto kind = static_cast<FactKind>(u.u8());
+    auto body = u.bytes();
+    if (kind == FactKind::time) {
+      engine::TimeFact fact;
+      if (engine::read_fact(body, fact)) now = fact.now;
+    } else if (kind == FactKind::ended) {
+      engine::Ended fact;
+      if (!engine::read_fact(body, fact)) continue;
+      for (const auto& item : fact.items)
+        if (item.sequence == sequence && terminal(item.next)) {
+          end = end_of(item, now);
+          return true;
+        }
+    } else if (kind == FactKind::dropped) {
+      engine::Dropped fact;
+      if (!engine::read_fact(body, fact) || fact.sequence != sequence) continue;
+      end.state = fact.to;
+      end.attempted = false;
+      end.at = now;
+      end.reason = fact.reason;
+      end.lane = fact.place.lane;
+      return true;
+    }
+  }
+  return false;
+}
+
+Result<std::uint64_t> commit_of_end(const store::View& view, Sequence sequence) {
+  auto segment = engine::segment_of(sequence);
+  std::uint64_t commit = 0;
+  auto from = engine::result_table_key(segment, 0);
+  auto to = engine::result_table_key(segment + 1, 0);
+  auto done = view.scan(Family::records, from, to, [&](std::string_view, std::string_view value) {
+    commit = engine::Segments::commit_in(std::string(value), sequence % engine::segment_size);
+    return commit == 0;
+  });
+  if (!done) return tl::unexpected<Error>(done.error());
+  return commit;
+}
+
+Status read_end(const store::View& view, Sequence sequence, std::uint64_t ended_in, StoredTask& task) {
+  if (ended_in == 0) {
+    auto commit = commit_of_end(view, sequence);
+    if (!commit) return tl::unexpected<Error>(commit.error());
+    ended_in = *commit;
+  }
+  if (ended_in == 0) return {};
+  return view.scan(Family::facts, store::number_key(ended_in), store::number_key(ended_in + 1),
+                   [&](std::string_view, std::string_view part) {
+                     StoredEnd end;
+                     if (!find_end(part, sequence, end)) return true;
+                     task.end = std::move(end);
+                     return false;
+                   });
+}
+
+}  // namespace
+
+Result<std::optional<StoredTask>> read_task(const store::View& view, BodyFinder& finder, Sequence sequence,
+                                            bool ended, std::uint64_t ended_in) {
+  auto found = finder.find(sequence);
+  if (!found) return tl::unexpected<Error>(found.error());
+  if (!*found) return std::optional<StoredTask>{};
+  StoredTask task;
+  const auto& chunk = *(*found)->chunk;
+  auto body = chunk.body_at((*found)->offset);
+  task.options = chunk.options_of(body);
+  task.payload = body.payload;
+  task.lane = body.lane;
+  task.class_ = body.class_;
+  task.priority = body.priority;
+  task.submitted = (*found)->submitted;
+  auto from = engine::attempt_key(sequence, 0);
+  auto done = view.scan(Family::records, from, range_end(from.substr(0, 9)),
+                        [&](std::string_view key, std::string_view value) {
+                          StoredAttempt attempt;
+                          if (key.size() == 13 && engine::decode_record(value, attempt.record)) {
+                            attempt.attempt = attempt.record.tries.attempts;
+                            task.attempts.push_back(std::move(attempt));
+                          }
+                          return true;
+                        });
+  if (!done) return tl::unexpected<Error>(done.error());
+  if (ended) {
+    if (auto read = read_end(view, sequence, ended_in, task); !read)
+      return tl::unexpected<Error>(read.error());
+    if (task.end && task.end->state == State::failed) {
+      auto end_lane = task.end->attempted ? task.end->lane : task.lane;
+      (void)end_lane;
+    }
+    return std::optional<StoredTask>{std::move(task)};
+  }
+  auto due = task.attempts.empty() ? task.options.not_before : task.attempts.back().record.due;
+  if (due != 0) {
+    auto timer = view.get(Family::timers, engine::timer_key(due, engine::TimerKind::start, sequence));
+    if (!timer) return tl::unexpected<Error>(timer.error());
+    task.scheduled = timer->has_value();
+  }
+  if (!task.attempts.empty() && task.attempts.back().record.next == State::suspended) {
+    auto answer = view.get(Family::records, engine::answer_key(sequence));
+    if (!answer) return tl::unexpected<Error>(answer.error());
+    if (*answer) {
+      Unpacker u(**answer);
+      task.answered = u.uint() == task.attempts.back().attempt;
+    }
+  }
+  return std::optional<StoredTask>{std::move(task)};
+}
+
+engine::LoadedTask loaded_task(const StoredTask& task, std::uint64_t view_commit) {
+  engine::LoadedTask loaded;
+  loaded.found = true;
+  loaded.view_commit = view_commit;
+  loaded.place = task.place();
+  loaded.producer = task.options.producer;
+  loaded.state = State::ready;
+  if (task.scheduled) loaded.state = State::scheduled;
+  if (!task.attempts.empty()) {
+    const auto& last = task.attempts.back().record;
+    loaded.tries = last.tries;
+    loaded.due = last.due;
+    if (last.next == State::suspended && !task.answered) loaded.state = State::suspended;
+  } else {
+    loaded.due = task.options.not_before;
+  }
+  return loaded;
+}
+
+Status each_ending(const store::View& view, std::uint64_t commit,
+                   const std::function<void(Sequence, std::uint64_t, const StoredEnd&)>& visit) {
+  return view.scan(Family::facts, store::number_key(commit), store::number_key(commit + 1),
+                   [&](std::string_view, std::string_view part) {
+                     Unpacker u(part);
+                     u.u8();
+                     Millis now = u.sint();
+                     while (u.ok() && !u.at_end()) {
+                       auto kind = static_cast<FactKind>(u.u8());
+                       auto body = u.bytes();
+                       if (kind == FactKind::ended) {
+                         engine::Ended fact;
+                         if (!engine::read_fact(body, fact)) continue;
+                         for (const auto& item : fact.items)
+                           if (terminal(item.next)) visit(item.sequence, item.producer, end_of(item, now));
+                       } else if (kind == FactKind::dropped) {
+                         engine::Dropped fact;
+                         if (!engine::read_fact(body, fact)) continue;
+                         StoredEnd end;
+                         end.state = fact.to;
+                         end.attempted = false;
+                         end.at = now;
+                         end.reason = fact.reason;
+                         end.lane = fact.place.lane;
+                         visit(fact.sequence, fact.producer, end);
+                       }
+                     }
+                     return true;
+                   });
+}
+
+}  // namespace hirehall::server

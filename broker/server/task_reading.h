@@ -1,0 +1,80 @@
+// Reading what the store has of tasks: bodies, pages, attempts, results. Runs on the reader thread, on a
+// view.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "broker/engine/engine.h"
+#include "broker/store/store.h"
+
+namespace hirehall::server {
+
+// A body record found once serves the neighbours that are asked for next.
+class BodyFinder {
+ public:
+  explicit BodyFinder(const store::View& view) : view_(view) {}
+
+  struct Found {
+    engine::ChunkRef chunk;
+    std::uint32_t offset = 0;
+    Millis submitted = 0;
+  };
+  // Nothing when the task is not stored (any more).
+  Result<std::optional<Found>> find(Sequence sequence);
+  Result<engine::BodyRecord> record(Sequence sequence);  // that holds it; corrupt when there is none
+
+ private:
+  const store::View& view_;
+  std::optional<engine::BodyRecord> last_;
+};
+
+// With checkpoint and answer when the entry is to be awarded again.
+Result<engine::FoundBody> read_body(const store::View& view, BodyFinder& finder, Sequence sequence);
+Result<std::vector<engine::PageEntry>> read_page(const store::View& view, std::uint64_t line,
+                                                 std::uint64_t page);
+
+struct StoredAttempt {
+  std::uint32_t attempt = 0;
+  engine::AttemptRecord record;
+};
+
+// The end of a task as its fact tells it.
+struct StoredEnd {
+  State state = State::succeeded;
+  Outcome outcome = Outcome::succeeded;
+  bool attempted = true;  // false: dropped from a queue
+  Millis at = 0;
+  std::uint32_t worker = 0;
+  std::uint32_t lane = 0;
+  engine::Tries tries;
+  std::string result, result_type, error_code, error, usage, reason;
+};
+
+struct StoredTask {
+  TaskOptions options;
+  std::string payload;
+  std::uint32_t lane = 0;
+  std::uint32_t class_ = 0;
+  std::uint8_t priority = 0;
+  Millis submitted = 0;
+  std::vector<StoredAttempt> attempts;
+  bool scheduled = false;
+  bool answered = false;
+  bool dead = false;
+  std::optional<StoredEnd> end;
+
+  engine::Place place() const;
+};
+
+// `ended_in`: the commit when it is known to the caller; 0 = look in the result tables, if `ended`.
+Result<std::optional<StoredTask>> read_task(const store::View& view, BodyFinder& finder, Sequence sequence,
+                                            bool ended, std::uint64_t ended_in);
+engine::LoadedTask loaded_task(const StoredTask& task, std::uint64_t view_commit);
+
+// Calls visit for the endings in the facts of `commit`, in order; false when it stopped early.
+Status each_ending(const store::View& view, std::uint64_t commit,
+                   const std::function<void(Sequence, std::uint64_t producer, const StoredEnd&)>& visit);
+
+}  // namespace hirehall::server
