@@ -29,6 +29,7 @@ STATES = {5: "succeeded", 6: "failed", 7: "cancelled", 8: "expired"}
 
 WINDOW = 64            # batches a producer may have unanswered
 PING_SECONDS = 0.4     # heartbeats go out this often, sooner than asked for: they find a restarted broker
+CONNECT_SECONDS = 1    # a new socket waits this long for its connection; later ones come by themselves
 PATIENCE = 20.0        # seconds a call may take unless it says otherwise
 
 
@@ -110,6 +111,7 @@ class Peer:
             self.socket.curve_serverkey, self.socket.curve_publickey, self.socket.curve_secretkey = (
                 key.encode() for key in self.keys)
         self.socket.connect(self.endpoint)
+        self.socket.poll(CONNECT_SECONDS * 1000, zmq.POLLOUT)
 
     def close(self):
         if self.socket is not None:

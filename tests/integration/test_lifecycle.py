@@ -127,7 +127,7 @@ class Lifecycle(FleetTest):
         other = self.client.submit_one("echo")
         worker.finish(worker.award())
         self.assertEqual(self.client.wait(other)["state"], "succeeded")
-        self.refused("invalid", self.client.call, wire.ANSWER, {"id": other, "value": b"?"})
+        self.refused("terminal", self.client.call, wire.ANSWER, {"id": other, "value": b"?"})
         self.fleet.crash()
         self.client.call(wire.ANSWER, {"id": id_, "value": b"yes"}, limit=LIMIT)
         award = worker.award()

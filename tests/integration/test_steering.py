@@ -206,7 +206,7 @@ class Steering(FleetTest):
         self.done(3)
         page = self.http("/metrics")
         self.assertIn("hirehall_", page)
-        self.assertEqual([line for line in page.splitlines() if line and not line.startswith(("#", "hirehall_"))], [])
+        self.assertEqual([line for line in page.splitlines() if line and not line.startswith(("#", "hirehall_", "process_"))], [])
         self.http("/healthz")
         self.http("/readyz")
 

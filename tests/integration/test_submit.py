@@ -79,8 +79,15 @@ class Submitting(FleetTest):
         self.assertEqual(error.action, "retry")
         client.call(wire.SUBMIT, [1, 0, [{"type": "echo"}], [[0, b"first"]]])
         client.call(wire.SUBMIT, [2, 0, [{"type": "echo"}], [[0, b"second"]]])
-        self.refused("out_of_order", client.call, wire.SUBMIT, [1, 1, [{"type": "echo"}], [[0, b"first"]]])
         self.assertEqual(client.stats()["accepted"], 2)
+
+    def test_a_batch_whose_answer_was_acknowledged_is_out_of_order(self):
+        client = self.fleet.client()
+        for number in (1, 2, 3):
+            client.call(wire.SUBMIT, [number, number - 1, [{"type": "echo"}], [[0, b""]]])
+        self.refused("out_of_order", client.call, wire.SUBMIT, [1, 0, [{"type": "echo"}], [[0, b""]]])
+        self.refused("out_of_order", client.call, wire.SUBMIT, [2, 1, [{"type": "echo"}], [[0, b""]]])
+        self.assertEqual(client.stats()["accepted"], 3)
 
     def test_an_acknowledgement_of_what_was_not_answered_is_a_bad_message(self):
         client = self.fleet.client()
