@@ -68,13 +68,17 @@ class Kill9(unittest.TestCase):
         until = time.monotonic() + SECONDS
         while time.monotonic() < until if not KILLS else self.kills["broker"] < KILLS:
             moment(self.random.uniform(0.05, 1.2))
+            self.fleet.lives()
             self.kill_something()
             for n, client in self.clients.items():
                 self.assertTrue(client.running(), f"client {n} gave up: {client.text()[-2000:]}")
         for client in self.clients.values():
             client.signal(15)
+        until = time.monotonic() + 60 * fleet.SLOWDOWN
         for client in self.clients.values():
-            client.event("done", limit=60 * fleet.SLOWDOWN)
+            while not client.said("done"):
+                self.fleet.lives()
+                self.assertLess(time.monotonic(), until, f"{client.command[2:5]} still misses answers or ends of tasks")
         reader = self.fleet.client()
         eventually(lambda: not self.unfinished(reader), 60, "all tasks to end")
         tasks, repeated = history.dump(reader)

@@ -31,6 +31,7 @@ class Starvation(FleetTest):
             self.client.submit_later([[0, b"x"]] * min(BATCH, left), [options], limit=60)
             left -= min(BATCH, left)
         self.client.settle(120)
+        self.assertEqual(self.client.stats()["accepted"], MANY)
         print(f"{MANY} tasks submitted in {time.monotonic() - began:.1f} s", flush=True)
 
     def ten_start_within_the_bound(self, worker, type_):

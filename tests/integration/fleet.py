@@ -161,8 +161,17 @@ class Script(Process):
         self.events = []
 
     def event(self, name, limit=LIMIT):
-        """The next event of that name; others are kept in `events`."""
+        """The next event of that name."""
         until = time.monotonic() + limit
+        while True:
+            found = self.said(name)
+            if found:
+                return found
+            if time.monotonic() >= until:
+                raise AssertionError(f"{self.command[1]} did not say {name!r} within {limit} s\n{self.text()[-2000:]}")
+
+    def said(self, name, patience=0.2):
+        """The next event of that name if it comes very soon; others are kept in `events`."""
         with selectors.DefaultSelector() as selector:
             selector.register(self.child.stdout, selectors.EVENT_READ)
             while True:
@@ -171,13 +180,12 @@ class Script(Process):
                     self.events.append(json.loads(line))
                     if self.events[-1]["event"] == name:
                         return self.events[-1]
-                if time.monotonic() >= until:
-                    raise AssertionError(f"{self.command[1]} did not say {name!r} within {limit} s\n{self.text()[-2000:]}")
-                if selector.select(0.2):
-                    data = os.read(self.child.stdout.fileno(), 65536)
-                    if not data:
-                        raise AssertionError(f"{self.command[1]} ended before {name!r}\n{self.text()[-2000:]}")
-                    self.buffer += data
+                if not selector.select(patience):
+                    return None
+                data = os.read(self.child.stdout.fileno(), 65536)
+                if not data:
+                    raise AssertionError(f"{self.command[1]} ended before {name!r}\n{self.text()[-2000:]}")
+                self.buffer += data
 
     def end(self):
         super().end()
@@ -206,8 +214,14 @@ class Fleet:
 
     def crash(self):
         """kill -9 of the broker and a new one on the same store and endpoint."""
+        self.lives()
         self.broker.kill()
         return self.start()
+
+    def lives(self):
+        """AssertionError with its last words if the broker ended by itself."""
+        if not self.broker.running():
+            raise AssertionError(f"the broker ended by itself with {self.broker.child.returncode}:\n{self.broker.text()[-3000:]}")
 
     def client(self, name=None, start=True, **options):
         self.count += 1
@@ -242,6 +256,9 @@ class Fleet:
     def close(self, keep=False):
         for peer in self.peers:
             peer.close()
+        dead = self.broker and not self.broker.running() and self.broker.child.returncode
+        if dead and dead != -signal.SIGKILL:
+            print(f"the broker ended with {dead}:\n{self.broker.text()[-3000:]}", flush=True)
         for process in reversed(self.processes):
             process.signal(signal.SIGCONT)
             process.end()
