@@ -15,6 +15,7 @@ import os
 import random
 import signal
 import sys
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -31,6 +32,7 @@ class Load:
             self.history.write("\n")
         self.client = Client(options.endpoint, name=options.name)
         self.stopping = False
+        self.next_send = time.monotonic()
         self.subscribed_on = None
         signal.signal(signal.SIGTERM, lambda *_: setattr(self, "stopping", True))
 
@@ -88,18 +90,25 @@ class Load:
         number = len(self.sent) * 1000
         while not self.stopping or self.flying or self.open_ids:
             try:
-                if not self.stopping and len(self.flying) < self.options.window and len(self.open_ids) < self.options.open:
+                if self.may_send():
                     payloads = [f"{self.options.name}:{self.client.next_batch}:{number + i}"
                                 for i in range(self.random.randrange(1, self.options.batch))]
                     number += len(payloads)
                     self.write("send", self.client.next_batch, payloads)
                     self.flying.append(self.client.submit_later([[0, p.encode()] for p in payloads], [self.template()]))
-                self.client.turn(0.04)
+                self.client.turn(0.02)
             except NoAnswer:
                 pass
             self.collect()
             self.follow()
         print(json.dumps({"event": "done"}), flush=True)
+
+    def may_send(self):
+        now = time.monotonic()
+        if self.stopping or now < self.next_send or len(self.flying) >= self.options.window or len(self.open_ids) >= self.options.open:
+            return False
+        self.next_send = max(self.next_send, now - 1) + 1 / self.options.rate
+        return True
 
     def collect(self):
         for batch in [b for b in self.flying if b.answer is not None]:
@@ -143,6 +152,7 @@ def main():
     parser.add_argument("--type", default="echo")
     parser.add_argument("--batch", type=int, default=12)
     parser.add_argument("--window", type=int, default=4)
+    parser.add_argument("--rate", type=float, default=40, help="batches a second")
     parser.add_argument("--open", type=int, default=400, help="most acknowledged tasks whose end was not seen")
     Load(parser.parse_args()).run()
 

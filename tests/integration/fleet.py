@@ -236,12 +236,22 @@ class Fleet:
         self.peers.append(worker)
         return worker.start(LIMIT) if start else worker
 
-    def worker_program(self, name, slots=4, agents=None, extra=()):
-        """A real hirehall-worker with the sample agents."""
+    def agents(self, *names):
+        """A directory with these sample agents only."""
+        directory = self.directory / ("agents-" + "-".join(names))
+        if not directory.exists():
+            directory.mkdir()
+            for name in names:
+                shutil.copy(SOURCE / "configs" / "agents" / f"{name}.md", directory)
+        return directory
+
+    def worker_program(self, name, slots=4, agents=("echo",), extra=()):
+        """A real hirehall-worker with sample agents."""
         self.count += 1
         ready_file = self.directory / f"{name}-{self.count}.ready"
+        agents = self.agents(*agents)
         process = self.adopt(Process([BIN / "hirehall-worker", "--broker", self.broker.endpoint, "--name", name,
-                                      "--agents", agents or SOURCE / "configs" / "agents", "--slots", slots,
+                                      "--agents", agents, "--slots", slots,
                                       "--ready-file", ready_file, *extra], self.directory / f"{name}.log"))
         process.ready_file = ready_file
         return process
