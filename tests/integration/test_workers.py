@@ -235,6 +235,16 @@ class Leases(FleetTest):
             task = self.client.wait(award.id)
             self.assertEqual((task["result"], task["attempt"]), (award.payload, 1))
 
+    def test_a_worker_that_never_comes_back_after_a_restart_loses_its_leases(self):
+        gone = self.fleet.worker("echo")
+        ids = self.client.submit([[0, b""]] * 4, [{"type": "echo"}])
+        gone.awards(4)
+        gone.close()
+        self.fleet.crash()
+        worker = self.fleet.worker("echo")
+        self.assertEqual({award.id for award in worker.awards(4)}, set(ids))
+        self.assertEqual(self.client.get(ids[0])["losses"], 1)
+
     def test_what_a_reconnected_worker_does_not_list_is_lost_at_once(self):
         worker = self.fleet.worker("echo")
         self.client.submit([[0, b""]] * 2, [{"type": "echo"}])
