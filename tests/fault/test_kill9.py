@@ -49,7 +49,8 @@ class Kill9(unittest.TestCase):
         self.lives += 1
         if n >= HANDS and (fleet.BIN / "hirehall-worker").exists():
             return self.fleet.worker_program(f"worker-{n}-{self.lives}")
-        return self.fleet.script(HAND, self.fleet.broker.endpoint, "--name", f"hand-{n}-{self.lives}", name=f"hand-{n}")
+        return self.fleet.script(HAND, self.fleet.broker.endpoint, "--name", f"hand-{n}-{self.lives}", "--quiet",
+                                 name=f"hand-{n}")
 
     def kill_something(self):
         victim = self.random.choices(["broker", "worker", "client"], [5, 3, 2])[0]

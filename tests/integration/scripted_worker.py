@@ -1,7 +1,7 @@
 """A worker that does what a test tells it, on the wire of docs/protocol.md (section 7).
 
 As a program it is a worker of its own process, to be stopped and killed:
-    scripted_worker.py ENDPOINT --type T [--name N] [--slots N] [--hold]
+    scripted_worker.py ENDPOINT --type T [--name N] [--slots N] [--hold] [--quiet]
 It echoes payloads (with --hold it keeps them) and prints one JSON object per event.
 """
 
@@ -230,11 +230,13 @@ def main():
     parser.add_argument("--name", default="scripted")
     parser.add_argument("--slots", type=int, default=4)
     parser.add_argument("--hold", action="store_true")
+    parser.add_argument("--quiet", action="store_true", help="no events: nobody reads them, and a full pipe would stop the worker")
     options = parser.parse_args()
     worker = Worker(options.endpoint, types=[options.type], slots=options.slots, name=options.name).start()
 
     def say(event, **fields):
-        print(json.dumps(dict(fields, event=event)), flush=True)
+        if not options.quiet:
+            print(json.dumps(dict(fields, event=event)), flush=True)
 
     say("registered", worker=worker.number)
     known_losts = 0
