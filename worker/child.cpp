@@ -25,6 +25,20 @@ extern "C" {  // glibc 2.36 forgets to say so
 namespace hirehall::worker {
 namespace {
 
+// A sanitizer maps terabytes of address space at the start: under a limit no child of such a build would
+// begin.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool address_space_can_be_limited = false;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+constexpr bool address_space_can_be_limited = false;
+#else
+constexpr bool address_space_can_be_limited = true;
+#endif
+#else
+constexpr bool address_space_can_be_limited = true;
+#endif
+
 constexpr int socket_fd = 3;  // where a child finds its socket
 constexpr int report_fd = 4;  // where exec's failure is told; closed by its success
 
@@ -94,7 +108,7 @@ void limit(__rlimit_resource resource, std::int64_t value) {
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   ::signal(SIGPIPE, SIG_DFL);
-  limit(RLIMIT_AS, spec.limits.memory_bytes);
+  if (address_space_can_be_limited) limit(RLIMIT_AS, spec.limits.memory_bytes);
   limit(RLIMIT_CPU, spec.limits.cpu_seconds);
   limit(RLIMIT_NOFILE, spec.limits.files);
   rlimit no_core{0, 0};

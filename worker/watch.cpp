@@ -46,7 +46,12 @@ Stage Watch::stage(Micros now) {
   if (why_ != Why::lost && board_.anything_revoked()) {
     auto r = board_.revoked(token_);
     bool stronger = why_ == Why::none || r.why == Revocation::Why::lost;
-    if (stronger && r.why == Revocation::Why::stop) revoke(Why::stop, r.since, r.grace_us, r.reason);
+    // The broker's clock began at the award, ours when the attempt did: both mean the same timeout.
+    bool overdue = r.why == Revocation::Why::stop && r.reason == stop_for_timeout;
+    if (stronger && overdue)
+      revoke(Why::timeout, r.since, overdue_grace_us, "it ran longer than its timeout");
+    if (stronger && r.why == Revocation::Why::stop && !overdue)
+      revoke(Why::stop, r.since, r.grace_us, r.reason);
     if (stronger && r.why == Revocation::Why::lost) revoke(Why::lost, r.since, r.grace_us, r.reason);
     if (stronger && r.why == Revocation::Why::interrupt)
       revoke(Why::interrupt, r.since, r.grace_us, r.reason);
@@ -75,7 +80,7 @@ Outcome Watch::outcome() const {
     case Why::timeout:
       return Outcome::timed_out;
     case Why::stop:
-      return reason_ == stop_for_timeout ? Outcome::timed_out : Outcome::cancelled;
+      return Outcome::cancelled;
     case Why::interrupt:
     case Why::lost:
       return Outcome::interrupted;
