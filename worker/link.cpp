@@ -1,5 +1,7 @@
 #include "worker/link.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -42,6 +44,10 @@ Result<LinkKeys> read_keys(const std::string& server_key_file, const std::string
   if (!server) return tl::unexpected(server.error());
   auto secret = read_key(key_file, "the worker's secret key");
   if (!secret) return tl::unexpected(secret.error());
+  struct stat file {};
+  if (::stat(key_file.c_str(), &file) != 0 || (file.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+    return fail(Code::denied, "group or others may read this secret key: chmod 600, and make a new one",
+                key_file);
   std::array<char, key_characters + 1> own{};
   if (zmq_curve_public(own.data(), secret->c_str()) != 0)
     return fail(Code::invalid, "not a CURVE secret key", key_file);
