@@ -28,9 +28,9 @@ struct Figures {
   std::string configuration;
 };
 
-// From the first results to the last: the start of the flow is latency, not rate.
-double drain_rate(const Receipts::Figures& f) {
-  return static_cast<double>(f.results - f.first_batch) / (static_cast<double>(f.last_ns - f.first_ns) / 1e9);
+// From the word to go on to the last result, for the short queue as for the long one.
+double drain_rate(const Receipts::Figures& f, std::int64_t resumed_ns) {
+  return static_cast<double>(f.results) / (static_cast<double>(f.last_ns - resumed_ns) / 1e9);
 }
 
 class Backlog {
@@ -41,7 +41,7 @@ class Backlog {
   Result<Figures> measure() {
     std::vector<double> rates;
     if (auto done = short_queues(rates); !done) return tl::unexpected(done.error());
-    if (auto done = fleet_.worker().stop(); !done) return tl::unexpected(done.error());
+    if (auto done = fleet_.stop_worker(); !done) return tl::unexpected(done.error());
     if (auto done = fill(); !done) return tl::unexpected(done.error());
     if (auto done = drain(); !done) return tl::unexpected(done.error());
     if (auto done = short_queues(rates); !done) return tl::unexpected(done.error());
@@ -57,10 +57,10 @@ class Backlog {
       if (auto done = load_.pause(); !done) return done;
       if (auto done = load_.fill(short_tasks); !done) return done;
       load_.receipts().mark();
+      auto resumed_ns = now_ns();
       if (auto done = load_.resume(); !done) return done;
       if (auto done = load_.wait_for_results(); !done) return done;
-      auto came = load_.receipts().figures();
-      if (round >= warm_up_rounds && came.results > came.first_batch) rates.push_back(drain_rate(came));
+      if (round >= warm_up_rounds) rates.push_back(drain_rate(load_.receipts().figures(), resumed_ns));
     }
     return {};
   }
@@ -85,9 +85,10 @@ class Backlog {
     if (auto up = fleet_.wait_for_worker(); !up) return up;
     load_.receipts().mark();
     auto broker_us = fleet_.broker().cpu_us(), worker_us = fleet_.worker().cpu_us(), client_us = own_cpu_us();
+    auto resumed_ns = now_ns();
     if (auto done = load_.resume(); !done) return done;
     if (auto done = load_.wait_for_results(); !done) return done;
-    figures_.drain_per_s = drain_rate(load_.receipts().figures());
+    figures_.drain_per_s = drain_rate(load_.receipts().figures(), resumed_ns);
     figures_.drain_cpu = {per_task(fleet_.broker().cpu_us() - broker_us),
                           per_task(fleet_.worker().cpu_us() - worker_us), per_task(own_cpu_us() - client_us)};
     figures_.peak_rss_mb = fleet_.broker().peak_rss_mb();

@@ -49,7 +49,7 @@ Result<Figures> measure(const Settings& settings, Fleet& fleet, Load& load) {
   auto came = load.receipts().figures();
   figures.first_award_s = static_cast<double>(came.first_start_ns - fleet.broker_started_ns()) / 1e9;
   figures.drain_per_s =
-      static_cast<double>(came.results) / (static_cast<double>(came.last_ns - came.first_ns) / 1e9);
+      static_cast<double>(came.results) / (static_cast<double>(came.last_ns - came.first_start_ns) / 1e9);
   if (auto right = load.verdict(true); !right) return tl::unexpected(right.error());
   figures.configuration = fleet.configuration();
   return figures;

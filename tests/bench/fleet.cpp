@@ -147,6 +147,12 @@ Status Fleet::check() {
   return {};
 }
 
+Status Fleet::stop_worker() {
+  auto stopped = worker_->stop();
+  worker_.reset();
+  return stopped;
+}
+
 Status Fleet::stop() {
   for (auto* child : {&worker_, &broker_}) {
     if (!*child) continue;

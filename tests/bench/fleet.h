@@ -21,8 +21,9 @@ class Fleet {
  public:
   static Result<Fleet> make(const Settings& settings, Agent agent, double sync_delay_ms);
 
-  Status start_broker();     // returns once it serves; on the same data and endpoint as before
-  Status start_worker();     // returns once it has started; it may come before the broker
+  Status start_broker();  // returns once it serves; on the same data and endpoint as before
+  Status start_worker();  // returns once it has started; it may come before the broker
+  Status stop_worker();
   Status wait_for_worker();  // until the broker knows it
   Status stop();             // both, politely: an error when one does not end well
 

@@ -11,7 +11,9 @@ namespace {
 
 constexpr auto look_every = std::chrono::milliseconds(250);
 constexpr auto stall_limit = std::chrono::seconds(60);
-constexpr std::size_t pending_max = 512;
+// What filling leaves unanswered: enough to keep the broker busy, not the memory of this machine.
+constexpr std::uint64_t unanswered_bytes = 32u << 20;
+constexpr std::uint64_t unanswered_tasks_max = 64u << 10;
 
 Error known_as(const client::Error& error) {
   return {static_cast<Code>(error.code), error.message, error.context, error.retry_after_ms};
@@ -36,6 +38,9 @@ client::Options options_of(const Settings& settings, const std::string& endpoint
   options.name = "bench";
   options.connect_timeout_ms = 30'000;
   options.batch_items = settings.batched;
+  // The load bounds what is unanswered by itself: a call that waits inside the library would not see that a
+  // program died.
+  options.buffer_bytes = SIZE_MAX / 2;
   // The count alone ends a batch, up to what the protocol allows.
   options.batch_bytes = limits::batch_bytes_max - settings.payload_bytes - 4096;
   return options;
@@ -89,6 +94,7 @@ void Load::submit_group(std::uint64_t count) {
     items_.push_back(item);
   }
   next_ += count;
+  pending_tasks_ += count;
   if (lanes_.size() == 1)
     pending_.push_back(client.submit_many(lanes_[0], items_));
   else
@@ -103,19 +109,25 @@ void Load::submit_spread(client::Client& client, std::uint64_t count) {
   }
 }
 
-// Forgets answered submissions from the front until at most that many are left.
-Status Load::settle(std::size_t left_max) {
+std::uint64_t Load::unanswered_max() const {
+  return std::clamp<std::uint64_t>(unanswered_bytes / payloads_.bytes(), 2 * group_, unanswered_tasks_max);
+}
+
+// Forgets answered submissions from the front, and waits until at most that many tasks are left.
+Status Load::settle(std::uint64_t left_max) {
   auto deadline = Clock::now() + stall_limit;
   while (!pending_.empty()) {
     const auto& oldest = pending_.front();
-    if (!oldest.wait(pending_.size() > left_max ? look_every.count() : 0)) {
-      if (pending_.size() <= left_max) return {};
+    bool too_many = pending_tasks_ > left_max;
+    if (!oldest.wait(too_many ? look_every.count() : 0)) {
+      if (!too_many) return {};
       if (auto well = setup_.check(); !well) return well;
       if (Clock::now() > deadline)
         return fail(Code::timeout, "the broker acknowledged nothing for a minute", setup_.endpoint);
       continue;
     }
     if (!oldest.refusals().empty()) return tl::unexpected(known_as(oldest.refusals().front().error));
+    pending_tasks_ -= oldest.size();
     pending_.pop_front();
     deadline = Clock::now() + stall_limit;
   }
@@ -130,7 +142,7 @@ Status Load::run(std::uint64_t count) {
     if (next_ - receipts_.seen() + group_ > settings_.window)
       if (auto came = wait_until(free_at); !came) return came;
     submit_group(std::min(group_, end - next_));
-    if (auto answered = settle(pending_max + settings_.window); !answered) return answered;
+    if (auto answered = settle(settings_.window); !answered) return answered;
   }
   return wait_for_results();
 }
@@ -140,7 +152,7 @@ Status Load::fill(std::uint64_t count) {
   auto shown = now_ns();
   while (next_ < end) {
     submit_group(std::min(group_, end - next_));
-    if (auto answered = settle(pending_max); !answered) return answered;
+    if (auto answered = settle(unanswered_max()); !answered) return answered;
     if (seconds_since(shown) < 5) continue;
     shown = now_ns();
     note("filled %.1f M of %.1f M", static_cast<double>(next_) / 1e6, static_cast<double>(end) / 1e6);

@@ -56,7 +56,8 @@ class Load {
   Load(const Settings& settings, Setup setup);
   void submit_group(std::uint64_t count);
   void submit_spread(client::Client& client, std::uint64_t count);
-  Status settle(std::size_t pending_max);
+  Status settle(std::uint64_t left_max);
+  std::uint64_t unanswered_max() const;
   Status wait_until(std::uint64_t seen);
 
   const Settings settings_;
@@ -68,8 +69,9 @@ class Load {
   std::string bytes_;  // payloads of a group
   std::vector<client::Item> items_;
   std::deque<client::Submission> pending_;  // not known to be answered yet
-  std::uint64_t next_ = 0;                  // number of the next task
-  std::size_t turn_ = 0;                    // which client submits
+  std::uint64_t pending_tasks_ = 0;
+  std::uint64_t next_ = 0;  // number of the next task
+  std::size_t turn_ = 0;    // which client submits
   std::uint64_t random_;
   std::vector<client::Client> clients_;  // last: their threads use the above
 };

@@ -32,10 +32,6 @@ void Receipts::take(const client::ResultBatch& batch) {
   if (batch.results.empty()) return;
   auto now = now_ns();
   std::lock_guard lock(mutex_);
-  if (figures_.results == 0) {
-    figures_.first_ns = now;
-    figures_.first_batch = batch.results.size();
-  }
   figures_.last_ns = now;
   if (batch.gap) first_wrong_ = "the stream of results has a gap", ++wrong_;
   for (const auto& result : batch.results) take_one(result, now);

@@ -26,8 +26,7 @@ class Receipts {
   // What came since the last mark().
   struct Figures {
     std::uint64_t results = 0;
-    std::int64_t first_ns = 0, last_ns = 0;
-    std::uint64_t first_batch = 0;    // results that came with the first
+    std::int64_t last_ns = 0;         // when the last came
     std::int64_t first_start_ns = 0;  // of an agent, when results are stamped
     Histogram told;                   // submit to result
     Samples started;                  // submit to the agent's start

@@ -41,6 +41,7 @@ std::string json_text(std::string_view text) {
 Report::Report(std::string_view bench) {
   for (const char* key : keys) values_.emplace_back(key, "null");
   set("bench", bench);
+  cpu({});
 }
 
 Report& Report::set(std::string_view key, double value) {
