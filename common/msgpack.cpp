@@ -128,7 +128,55 @@ double Reader::real() {
   return static_cast<double>(sint());
 }
 
+namespace {
+
+bool ascii(std::string_view text) {
+  std::size_t i = 0;
+  for (; i + 8 <= text.size(); i += 8) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, text.data() + i, 8);
+    if ((word & 0x8080808080808080ull) != 0) return false;
+  }
+  for (; i < text.size(); ++i)
+    if (static_cast<std::uint8_t>(text[i]) >= 0x80) return false;
+  return true;
+}
+
+// Shortest forms only, no surrogates, nothing above U+10FFFF.
+bool utf8(std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    auto lead = static_cast<std::uint8_t>(text[i]);
+    std::size_t more = lead < 0x80   ? 0
+                       : lead < 0xc2 ? 9
+                       : lead < 0xe0 ? 1
+                       : lead < 0xf0 ? 2
+                       : lead < 0xf5 ? 3
+                                     : 9;
+    if (i + more >= text.size()) return false;
+    std::uint32_t point = more == 0 ? lead : lead & (0x3fu >> more);
+    for (std::size_t k = 1; k <= more; ++k) {
+      auto b = static_cast<std::uint8_t>(text[i + k]);
+      if ((b & 0xc0u) != 0x80) return false;
+      point = (point << 6) | (b & 0x3fu);
+    }
+    if ((more == 2 && (point < 0x800 || (point >= 0xd800 && point < 0xe000))) ||
+        (more == 3 && (point < 0x10000 || point > 0x10ffff)))
+      return false;
+    i += more + 1;
+  }
+  return true;
+}
+
+}  // namespace
+
 std::string_view Reader::str() {
+  auto text = str_bytes();
+  if (ascii(text) || utf8(text)) return text;
+  fail();
+  return {};
+}
+
+std::string_view Reader::str_bytes() {
   if (at_ != end_) {
     auto b = static_cast<std::uint8_t>(*at_);
     if (b >= 0xa0 && b < 0xc0) {
@@ -152,7 +200,7 @@ std::string_view Reader::bin() {
       return bytes(big_endian(std::size_t{1} << (b - 0xc4)));
     }
   }
-  return str();
+  return str_bytes();
 }
 
 std::size_t Reader::container(std::uint8_t fix, std::uint8_t tag16, std::size_t bytes_each) {

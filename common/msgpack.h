@@ -144,15 +144,16 @@ class Reader {
     return uint_slow();
   }
   std::int64_t sint();
-  double real();  // accepts integers
-  std::string_view str();
-  std::string_view bin();  // accepts str as well: a payload may be sent as text
+  double real();           // accepts integers
+  std::string_view str();  // fails on text that is not UTF-8
+  std::string_view bin();  // accepts str as well: a payload may be sent as text, in any encoding
   std::size_t array() { return container(0x90, 0xdc, 1); }
   std::size_t map() { return container(0x80, 0xde, 2); }  // number of pairs
   void skip() { skip_at(0); }                             // one whole value of any kind
   std::string_view raw();                                 // the encoded bytes of one whole value
 
  private:
+  std::string_view str_bytes();
   std::uint64_t uint_slow();
   std::uint64_t big_endian(std::size_t width) {
     if (remaining() < width) {
