@@ -20,6 +20,8 @@ inline constexpr std::size_t key_bytes_max = 512;   // invalid: idempotency, uni
 inline constexpr std::size_t description_bytes_max = 10000;  // invalid
 inline constexpr std::size_t labels_max = 64;                // invalid: labels of a task
 inline constexpr std::size_t limit_keys_max = 8;             // invalid: limit keys of one task
+inline constexpr std::size_t award_overhead_bytes = 128u
+                                                    << 10;   // of an award beside payload, checkpoint, answer
 inline constexpr std::size_t options_bytes_max = 64u << 10;  // too_large: encoded options of one task
 inline constexpr std::size_t error_bytes_max = 4096;         // longer error texts of attempts are cut
 

@@ -16,7 +16,7 @@ std::uint8_t flags_of(const TaskOptions& o) {
   if (o.deadline != 0) flags |= body_timed | body_urgent;
   if (o.ttl_ms != 0) flags |= body_timed;
   if (!o.limit_keys.empty()) flags |= body_limited;
-  if (!o.idempotency_key.empty()) flags |= body_keyed;
+  if (!o.idempotency_key.empty() || !o.unique_key.empty()) flags |= body_keyed;
   return flags;
 }
 

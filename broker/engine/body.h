@@ -23,7 +23,7 @@ enum BodyFlag : std::uint8_t {
   body_delayed = 2,  // not before a time
   body_timed = 4,    // a deadline or a time to live
   body_limited = 8,  // limit keys
-  body_keyed = 16,   // an idempotency key
+  body_keyed = 16,   // an idempotency or unique key
   body_urgent = 32,  // a deadline: ordered by it
 };
 
@@ -31,6 +31,7 @@ enum BodyFlag : std::uint8_t {
 struct Template {
   TaskOptions options;
   std::string encoded;
+  std::string fault;  // what was wrong with it as sent: each task that names it is refused
   std::uint8_t flags = 0;
   mutable std::uint32_t lane = no_number;    // of options.queue and options.tenant, once resolved
   mutable std::uint32_t class_ = no_number;  // of options.type and requirements, once resolved

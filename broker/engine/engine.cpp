@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::uint8_t part_version = 1;
 constexpr Millis stall_ms = 1000;
+constexpr std::uint64_t key_commits_kept = 16;  // a look at the store may be that old
+constexpr std::size_t moves_kept = 65536;       // a look at the store that is older than these is made again
 
 }  // namespace
 
@@ -117,6 +119,16 @@ void Engine::note_endings() {
 
 void Engine::durable(std::uint64_t commit) {
   durable_ = commit;
+  while (!recent_key_order_.empty() && recent_key_order_.front().first + key_commits_kept <= commit) {
+    keys_forgotten_ = recent_key_order_.front().first;
+    auto at = recent_keys_.find(recent_key_order_.front().second);
+    if (at != recent_keys_.end() && at->second.commit == keys_forgotten_) recent_keys_.erase(at);
+    recent_key_order_.pop_front();
+  }
+  while (moves_.size() > moves_kept && moves_.front().first <= commit) {
+    moves_forgotten_ = moves_.front().first;
+    moves_.pop_front();
+  }
   if (!timers_asked_)
     while (!timer_changes_.empty() && timer_changes_.front().commit <= commit) timer_changes_.pop_front();
 }
@@ -264,6 +276,7 @@ void Engine::load_options(const FoundBody& found) {
   auto* lease = ledger_.lease_of(found.sequence);
   if (lease == nullptr) return;
   auto body = found.chunk->body_at(found.offset);
+  lease->payload_bytes = static_cast<std::uint32_t>(body.payload.size());
   lease->options = body.own.empty() ? found.chunk->templates[body.template_]
                                     : make_template(found.chunk->options_of(body));
 }
@@ -281,10 +294,12 @@ void Engine::start(Millis now) {
   for (const auto& [number, worker] : ledger_.workers) {
     worker_tokens_.emplace(worker.token, number);
     sessions_[number].last_seen = now_;  // a full limit to come back
+    dispatcher_.set_held(number, worker.held);
   }
+  granted_ = now_;
   for (const auto& lease : ledger_.leases)
-    if (lease.token != 0 && lease.options && lease.options->options.timeout_ms != 0)
-      timeouts_.emplace(lease.started + lease.options->options.timeout_ms, lease.token);
+    if (auto timeout = lease.token != 0 ? timeout_of(lease) : 0; timeout != 0)
+      timeouts_.emplace(lease.started + timeout, lease.token);
   if (ledger_.queues.empty()) set_queue("default", {});
   for (auto& shelf : ledger_.shelves) {
     shelf->touched = false;
@@ -292,11 +307,24 @@ void Engine::start(Millis now) {
   }
 }
 
-void Engine::begin_turn(Millis now) {
-  now_ = std::max({now, now_, ledger_.now});
-  if (now_ - last_turn_ > stall_ms)
-    for (auto& [number, session] : sessions_) session.last_seen = now_;
+void Engine::begin_turn(const Moment& moment) {
+  now_ = std::max({moment.now, now_, ledger_.now});
+  ahead_ = moment.calendar == 0 ? 0 : now_ - moment.calendar;
+  if (now_ - last_turn_ > stall_ms || moment.jumped_ms != 0) grant_anew(moment.jumped_ms);
   last_turn_ = now_;
+  if (held_ && !moment.held) read_timers_again();
+  held_ = moment.held;
+  texts_.clear();
+}
+
+// Nobody could be heard meanwhile, or the time between was none: silence up to now is no sign of death.
+void Engine::grant_anew(Millis jumped) {
+  granted_ = now_;
+  for (auto& [number, session] : sessions_) session.last_seen = now_;
+  if (jumped == 0) return;
+  std::set<std::pair<Millis, std::uint64_t>> later;
+  for (const auto& [at, token] : timeouts_) later.emplace(at + jumped, token);
+  timeouts_.swap(later);
 }
 
 void Engine::end_turn() {

@@ -32,6 +32,7 @@ struct SubmitItem {
   std::int64_t priority = 0;             // 0: as the template
   std::string_view tenant, queue, type;  // empty: as the template
   std::string_view options;              // an encoded wire map, or empty
+  const char* fault = nullptr;           // why it cannot be read: it is refused
 };
 
 // Idempotency records that the owner found in the store for keyed items; by encoded key. Absent: there is
@@ -82,6 +83,14 @@ struct Registration {
   std::string token;   // to be given to a new worker
   std::uint64_t last_award = 0;
   std::vector<std::uint64_t> holding;  // tokens
+};
+
+// What the clocks say at the beginning of a turn.
+struct Moment {
+  Millis now = 0;        // engine time
+  Millis calendar = 0;   // the wall clock; 0: as engine time
+  Millis jumped_ms = 0;  // engine time went forward by this much at once
+  bool held = false;     // the wall clock is in doubt: nothing expires and nothing is forgotten
 };
 
 struct Registered {
@@ -217,11 +226,17 @@ class Engine {
   // --- inputs ---
   // Call first in each turn of the owner's loop. A gap in the calls is a stall of the loop: it grants every
   // lease anew.
-  void begin_turn(Millis now);
+  void begin_turn(const Moment& moment);
+  void begin_turn(Millis now) { begin_turn(Moment{now}); }
+  // A point of wall time that a peer named, in engine time, and back.
+  Millis from_wall(Millis wall) const { return wall + ahead_; }
+  Millis to_wall(Millis engine) const { return engine - ahead_; }
   Result<SubmitAnswer> submit(const SubmitRequest& request);
   // The encoded idempotency keys of a request, to be looked up before it is submitted; empty when it has
   // none.
   std::vector<std::string> keys_of(const SubmitRequest& request);
+  // What was found in a picture older than this has to be looked up again.
+  std::uint64_t keys_forgotten() const { return keys_forgotten_; }
   std::uint64_t open_producer(std::string token, std::string principal);
   // Forgets the producer that was unused for longest and whose record may go; false when there is none.
   bool close_idle_producer();
@@ -308,6 +323,7 @@ class Engine {
     bool draining = false;
     Millis last_seen = 0;
     std::uint32_t credit = 0;
+    std::uint64_t confirmed = 0;  // awards up to this number have arrived
     scheduler::WorkerSpec spec;
   };
   const std::map<std::uint32_t, Session>& sessions() const { return sessions_; }
@@ -324,34 +340,55 @@ class Engine {
     std::uint8_t priority = 0, flags = 0;
     std::uint32_t code = 0;
     Sequence existing = 0;
-    std::string message, own, key, digest;
+    std::string message, own, key, unique, digest;
   };
   Code resolve(const SubmitRequest& request, const SubmitItem& item, Resolved& out);
+  Code check_cap(std::uint32_t queue, Resolved& out);
   Code resolve_names(const TaskOptions& options, Resolved& out);
   Code lane_of(std::string_view queue, std::string_view tenant, std::uint32_t& lane, std::string& message);
   Code class_of(const TaskOptions& options, std::uint32_t& class_, std::string& message);
-  void check_key(const SubmitRequest& request, const TaskOptions& options, std::string_view payload,
-                 Resolved& out);
+  void check_keys(const SubmitRequest& request, const TaskOptions& options, std::string_view payload,
+                  Resolved& out);
+  const KeyRecord* known_key(const SubmitRequest& request, const std::string& key) const;
+  void note_key(const std::string& key, const KeyRecord& record);
   void append(const Resolved& task, const TemplateRef& base, std::string_view payload);
   void close_chunk();
 
   void decide_end(Lease& lease, const FinishItem& item, EndedItem& out);
-  void end_by_broker(Lease& lease, Outcome outcome, std::string_view code, std::string_view error);
-  void lose(std::uint32_t worker, const std::vector<std::uint64_t>& tokens, bool tell);
+  Code check_finish(const Lease& lease, const FinishItem& item) const;
+  bool checkpoint_fits(const Lease& lease, std::string_view checkpoint) const;
+  Millis timeout_of(const Lease& lease) const;
+  void end_leases(std::uint32_t worker, const std::vector<std::uint64_t>& tokens, const FinishItem& how,
+                  bool tell);
+  void expire_lease(Lease& lease);
+  void take_back_unconfirmed();
+  void repeat_stops(const Worker& worker);
+  template <typename Visit>
+  void each_lease(const Worker& worker, Visit&& visit) {
+    for (auto slot = worker.first; slot != no_number; slot = ledger_.leases[slot].next)
+      visit(ledger_.leases[slot]);
+  }
   void note_endings();
   void note_index_writes(std::size_t from);
   void move(Sequence sequence) { moves_.emplace_back(ledger_.commit, sequence); }
   bool moved_since(Sequence sequence, std::uint64_t commit) const;
 
   void fire_timers();
+  void fire_expiry(const Timer& timer, const std::string& key);
+  void fire_unique(const Timer& timer, const std::string& value);
   void want_timers();
+  void read_timers_again();
+  void erase_timer(const std::string& key);
+  void park(Sequence sequence, const std::string& key);
+  void unpark(Sequence sequence);
+  void grant_anew(Millis jumped);
   void expire_leases();
   void close_idle_workers();
   void refresh_shelves();
   void refresh(Shelf& shelf);
   void place_limited(Line& line);
   void place_limited_shelf(Shelf& shelf);
-  std::uint64_t current_award(std::uint32_t worker, std::uint64_t last);
+  std::uint64_t award_number(std::uint32_t worker, const Entry& next);
   Line* best_line(Shelf& shelf);
   bool tend(Line& line);  // true when its front can be awarded
   std::uint32_t effective(const Line& line, Millis ready_at) const;
@@ -370,13 +407,19 @@ class Engine {
   std::vector<std::uint32_t> told_weights_;
   std::vector<Times> times_;
   void note_times(std::uint32_t lane, Millis waited, bool run);
-  std::map<std::uint32_t, std::uint64_t> turn_awards_;  // award number of each worker in this turn
+  struct AwardMessage {
+    std::uint64_t number = 0;
+    std::size_t bytes = 0;
+  };
+  std::map<std::uint32_t, AwardMessage> turn_awards_;  // being filled in this turn, by worker
   std::size_t page_low_water_ = 2048;
   bool more_to_award_ = false;
   Outputs outputs_;
   EngineCounts counts_;
   Millis now_ = 0;
   Millis last_turn_ = 0;
+  Millis ahead_ = 0;  // engine time - wall clock
+  bool held_ = false;
   Millis told_time_ = -1;  // the time that the draft has recorded
   std::uint64_t random_state_ = 0;
 
@@ -394,6 +437,7 @@ class Engine {
   std::uint32_t open_count_ = 0;
   std::vector<std::uint32_t> replay_offsets_;
   std::vector<Resolved> resolved_;
+  std::map<std::uint32_t, std::uint64_t> coming_;  // tasks of the batch at hand, by queue that has a cap
   std::string scratch_;
 
   // Soft knowledge.
@@ -409,19 +453,31 @@ class Engine {
     bool erase;
     std::string key, value;
   };
-  std::deque<TimerChange> timer_changes_;           // not yet durable, or while a read is under way
-  std::set<std::string> expiring_;                  // timers that wait for a lookup
-  std::map<Sequence, std::string> expiring_timer_;  // by task
-  std::deque<std::pair<std::uint64_t, Sequence>> moves_;
-  std::unordered_map<std::string, KeyRecord> recent_keys_;
+  std::deque<TimerChange> timer_changes_;  // not yet durable, or while a read is under way
+  bool timers_stale_ = false;              // what is being read was asked for before a fresh start
+  // Fired, but still in the store: until the task is looked up, comes back from its lease, or is answered.
+  std::set<std::string> parked_;
+  std::map<Sequence, std::set<std::string>> parked_by_task_;
+  std::map<Sequence, std::string> stop_reasons_;  // of leases that were asked to end
+  std::deque<std::string> texts_;                 // that this turn's endings point to
+  Millis granted_ = 0;                            // since then leases count anew
+  Millis looked_for_unconfirmed_ = 0;
+  std::deque<std::pair<std::uint64_t, Sequence>> moves_;  // (commit, task that came to be queued elsewhere)
+  std::uint64_t moves_forgotten_ = 0;
+  struct RecentKey {
+    std::uint64_t commit = 0;
+    KeyRecord record;
+  };
+  std::unordered_map<std::string, RecentKey> recent_keys_;  // of the last commits; never iterated
   std::deque<std::pair<std::uint64_t, std::string>> recent_key_order_;
+  std::uint64_t keys_forgotten_ = 0;  // recent keys of commits up to this are in the store only
   std::uint64_t durable_ = 0;
   std::set<std::pair<Millis, std::uint64_t>> timeouts_;  // (when, token) of attempts with a timeout
   std::uint64_t bytes_since_snapshot_ = 0;
   std::uint64_t snapshot_size_ = 0;
   std::uint64_t snapshot_commit_ = 0;
   std::size_t hand_ = 0;  // of the clock that chooses the next line to spill
-  std::unordered_map<Sequence, std::shared_ptr<const Extras>> extras_;
+  std::unordered_map<Sequence, std::shared_ptr<const Extras>> extras_;  // never iterated
 };
 
 }  // namespace hirehall::engine

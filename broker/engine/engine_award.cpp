@@ -8,6 +8,7 @@ namespace hirehall::engine {
 namespace {
 
 constexpr std::uint32_t awards_per_turn = 8192;
+constexpr std::size_t item_overhead_bytes = 96;  // token, id, attempt, shape and lengths
 constexpr std::uint32_t priority_levels = limits::priority_max;
 
 }  // namespace
@@ -130,13 +131,12 @@ std::uint32_t Engine::award_run(const scheduler::Pick& pick, std::vector<AwardRu
   auto& shelf = *shelf_by_number_[pick.shelf];
   auto most = std::min(pick.run, left);
   std::uint32_t taken = 0;
-  auto& session_award = ledger_.workers.at(pick.worker).last_award;
-  auto award = current_award(pick.worker, session_award);
   while (taken < most) {
     auto* line = best_line(shelf);
     if (line == nullptr || (line->limits != nullptr && line->limits->full())) break;
+    auto award = award_number(pick.worker, *line->front(ledger_.segments));
     bool continues = !runs.empty() && runs.back().line == line->id && runs.back().worker == pick.worker &&
-                     runs.back().agent == pick.agent;
+                     runs.back().agent == pick.agent && runs.back().award == award;
     if (!continues) {
       auto& run = runs.emplace_back();
       run.worker = pick.worker;
@@ -185,10 +185,22 @@ void Engine::place_limited_shelf(Shelf& shelf) {
   for (auto* line : shelf.limited_lines) place_limited(*line);
 }
 
-std::uint64_t Engine::current_award(std::uint32_t worker, std::uint64_t last) {
-  auto& award = turn_awards_[worker];
-  if (award == 0) award = last + 1;
-  return award;
+// The award message that takes the next task to the worker: a new one when the frame would grow too large. Each message
+// has a number of its own, so that the worker can say which have arrived.
+std::uint64_t Engine::award_number(std::uint32_t worker, const Entry& next) {
+  auto body = next.chunk->body_at(next.offset);
+  auto size = body.payload.size() + next.chunk->templates[body.template_]->encoded.size() + body.own.size() +
+              item_overhead_bytes;
+  if (auto at = extras_.find(next.sequence); at != extras_.end())
+    size += at->second->checkpoint.size() + at->second->answer.size();
+  auto& message = turn_awards_[worker];
+  if (message.number == 0) message.number = ledger_.workers.at(worker).last_award + 1;
+  if (message.bytes != 0 && message.bytes + size > limits::batch_bytes_max) {
+    ++message.number;
+    message.bytes = 0;
+  }
+  message.bytes += size;
+  return message.number;
 }
 
 void Engine::award_all() {

@@ -66,19 +66,42 @@ Code Engine::resolve_names(const TaskOptions& options, Resolved& out) {
   return class_of(options, out.class_, out.message);
 }
 
-void Engine::check_key(const SubmitRequest& request, const TaskOptions& options, std::string_view payload,
-                       Resolved& out) {
-  out.key = idempotency_key(options.tenant, options.idempotency_key);
+const KeyRecord* Engine::known_key(const SubmitRequest& request, const std::string& key) const {
+  if (auto at = recent_keys_.find(key); at != recent_keys_.end()) return &at->second.record;
+  if (request.found == nullptr) return nullptr;
+  auto at = request.found->find(key);
+  return at == request.found->end() ? nullptr : &at->second;
+}
+
+// A record counts as long as it is there: its timer takes it away, and the next submission makes a new one.
+void Engine::check_keys(const SubmitRequest& request, const TaskOptions& options, std::string_view payload,
+                        Resolved& out) {
   out.digest = digest_of(options.type, payload);
-  const KeyRecord* known = nullptr;
-  if (auto at = recent_keys_.find(out.key); at != recent_keys_.end()) known = &at->second;
-  if (known == nullptr && request.found != nullptr)
-    if (auto at = request.found->find(out.key); at != request.found->end()) known = &at->second;
-  if (known == nullptr || known->expires <= now_) return;
-  out.existing = known->sequence;
-  if (known->digest == out.digest) return;
-  out.code = static_cast<std::uint32_t>(Code::conflict);
-  out.message = "the idempotency key was used for another payload";
+  auto stands_for = [&](const KeyRecord* known, const char* which) {
+    if (known == nullptr) return;
+    out.existing = known->sequence;
+    if (known->digest == out.digest) return;
+    out.code = static_cast<std::uint32_t>(Code::conflict);
+    out.message = std::string("the ") + which + " key was used for another payload";
+  };
+  if (!options.idempotency_key.empty()) {
+    out.key = idempotency_key(options.tenant, options.idempotency_key);
+    stands_for(known_key(request, out.key), "idempotency");
+  }
+  if (out.existing != 0 || options.unique_key.empty()) return;
+  const auto& lane = ledger_.lanes[out.lane];
+  out.unique = unique_key(lane.queue, lane.tenant, options.unique_key);
+  const auto* known = known_key(request, out.unique);
+  if (known == nullptr) return;
+  // A task of this very batch is not in the ledger yet.
+  bool over = known->sequence < ledger_.next_sequence && look(known->sequence) == Known::ended;
+  if (!over) stands_for(known, "unique");
+}
+
+void Engine::note_key(const std::string& key, const KeyRecord& record) {
+  if (key.empty()) return;
+  recent_keys_.insert_or_assign(key, RecentKey{ledger_.commit, record});
+  recent_key_order_.emplace_back(ledger_.commit, key);
 }
 
 // Fills `out`; its code is 0 for a task to append or an existing one.
@@ -91,9 +114,11 @@ Code Engine::resolve(const SubmitRequest& request, const SubmitItem& item, Resol
     if (!message.empty()) out.message = std::move(message);
     return code;
   };
+  if (item.fault != nullptr) return refuse(Code::invalid, item.fault);
   if (item.template_ >= request.templates.size())
     return refuse(Code::invalid, "there is no template " + std::to_string(item.template_));
   const auto& base = *request.templates[item.template_];
+  if (!base.fault.empty()) return refuse(Code::invalid, base.fault);
   if (item.payload.size() > limits::payload_bytes_max)
     return refuse(Code::too_large,
                   "a payload has at most 1 MiB, this has " + std::to_string(item.payload.size()) + " bytes");
@@ -103,6 +128,8 @@ Code Engine::resolve(const SubmitRequest& request, const SubmitItem& item, Resol
   auto priority = item.priority != 0 ? item.priority : base.options.priority;
   out.priority = static_cast<std::uint8_t>(priority != 0 ? priority : limits::priority_default);
   bool own = !item.options.empty() || !item.type.empty() || !item.queue.empty() || base.options.delay_ms != 0;
+  if (base.options.deadline != 0 && item.options.empty() && base.options.deadline <= now_)
+    return refuse(Code::invalid, "deadline is in the past");
   if (base.class_ == no_number && !own && validate(base.options))
     if (auto code = class_of(base.options, base.class_, out.message); code != Code::ok)
       return refuse(code, {});
@@ -113,21 +140,28 @@ Code Engine::resolve(const SubmitRequest& request, const SubmitItem& item, Resol
     out.class_ = base.class_;
     if (item.tenant.size() > limits::name_bytes_max)
       return refuse(Code::invalid, "tenant is longer than 255 bytes");
-    if (auto code = lane_of(base.options.queue, item.tenant, out.lane, out.message); code != Code::ok)
+    const auto& tenant = item.tenant.empty() ? std::string_view(base.options.tenant) : item.tenant;
+    if (auto code = lane_of(base.options.queue, tenant, out.lane, out.message); code != Code::ok)
       return refuse(code, {});
+    if (item.tenant.empty()) base.lane = out.lane;
   } else {
     TaskOptions options = base.options;
     if (!item.options.empty()) {
       msgpack::Reader reader(item.options);
       if (auto read = read_wire_options(reader, options); !read)
-        return refuse(Code::invalid, describe(read.error()));
+        return refuse(Code::invalid, read.error().context + ": " + read.error().message);
+      if (options.deadline != base.options.deadline) options.deadline = from_wall(options.deadline);
+      if (options.not_before != base.options.not_before) options.not_before = from_wall(options.not_before);
     }
-    if (options.delay_ms != 0) options.not_before = now_ + std::exchange(options.delay_ms, 0);
     if (!item.type.empty()) options.type = item.type;
     if (!item.queue.empty()) options.queue = item.queue;
     if (!item.tenant.empty()) options.tenant = item.tenant;
     if (item.priority != 0) options.priority = item.priority;
-    if (auto valid = validate(options); !valid) return refuse(valid.error().code, describe(valid.error()));
+    if (auto valid = validate(options); !valid) return refuse(valid.error().code, valid.error().message);
+    if (options.deadline != 0 && options.deadline <= now_)
+      return refuse(Code::invalid, "deadline is in the past");
+    if (options.delay_ms != 0)
+      options.not_before = std::max(options.not_before, now_ + std::exchange(options.delay_ms, 0));
     if (item.priority == 0 && options.priority != 0)
       out.priority = static_cast<std::uint8_t>(options.priority);
     out.flags = flags_of(options);
@@ -144,11 +178,23 @@ Code Engine::resolve(const SubmitRequest& request, const SubmitItem& item, Resol
       base.lane = out.lane;
       base.class_ = out.class_;
     }
-    if ((out.flags & body_keyed) != 0) check_key(request, options, item.payload, out);
+    if ((out.flags & body_keyed) != 0) check_keys(request, options, item.payload, out);
     if (out.code != 0 || out.existing != 0) return static_cast<Code>(out.code);
   }
-  const auto& queue = ledger_.queues[ledger_.lanes[out.lane].queue];
-  if (queue.settings.cap != 0 && queue.open() + queue.dead >= queue.settings.cap) {
+  return check_cap(ledger_.lanes[out.lane].queue, out);
+}
+
+// The cap counts what is not terminal, the dead letters, and what this very batch has added so far.
+Code Engine::check_cap(std::uint32_t number, Resolved& out) {
+  const auto& queue = ledger_.queues[number];
+  if (queue.settings.cap == 0) return Code::ok;
+  auto refuse = [&](Code code, std::string message) {
+    out.code = static_cast<std::uint32_t>(code);
+    out.message = std::move(message);
+    return code;
+  };
+  auto& coming = coming_[number];
+  if (queue.open() + queue.dead + coming >= queue.settings.cap) {
     if (queue.dead >= queue.settings.cap)
       return refuse(Code::dead_letters_full, "dead letters fill queue " + queue.name + " (cap " +
                                                  std::to_string(queue.settings.cap) +
@@ -156,6 +202,7 @@ Code Engine::resolve(const SubmitRequest& request, const SubmitItem& item, Resol
     return refuse(Code::queue_full,
                   "queue " + queue.name + " holds its cap of " + std::to_string(queue.settings.cap));
   }
+  ++coming;
   return Code::ok;
 }
 
@@ -173,6 +220,11 @@ std::vector<std::string> Engine::keys_of(const SubmitRequest& request) {
     if (!item.tenant.empty()) options.tenant = item.tenant;
     if (!options.idempotency_key.empty())
       keys.push_back(idempotency_key(options.tenant, options.idempotency_key));
+    if (options.unique_key.empty()) continue;
+    std::string_view name = !item.queue.empty() ? item.queue : options.queue;
+    auto queue = ledger_.queue_by_name.find(name.empty() ? "default" : name);
+    if (queue != ledger_.queue_by_name.end())
+      keys.push_back(unique_key(queue->second, options.tenant, options.unique_key));
   }
   return keys;
 }
@@ -240,15 +292,18 @@ Result<SubmitAnswer> Engine::submit(const SubmitRequest& request) {
   Sequence next = fact.first;
   bool all = true;
   std::vector<std::string> new_keys;
+  coming_.clear();
   for (std::uint32_t i = 0; i < fact.count; ++i) {
     auto& r = resolved_[i];
     if (!r.key.empty()) r.key.clear();
+    if (!r.unique.empty()) r.unique.clear();
     all &= resolve(request, request.items[i], r) == Code::ok;
     if (r.code != 0 || r.existing != 0) continue;
-    if (!r.key.empty()) {
-      recent_keys_.insert_or_assign(r.key, KeyRecord{next, r.digest, now_ + limits::idempotency_window_ms});
-      recent_key_order_.emplace_back(ledger_.commit, r.key);
-      if (request.atomic) new_keys.push_back(r.key);
+    if (!r.key.empty() || !r.unique.empty()) {
+      KeyRecord record{next, r.digest, now_ + limits::idempotency_window_ms};
+      note_key(r.key, record);
+      note_key(r.unique, record);
+      if (request.atomic) new_keys.insert(new_keys.end(), {r.key, r.unique});
     }
     ++next;
   }

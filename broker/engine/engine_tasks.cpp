@@ -11,6 +11,7 @@ Engine::Known Engine::look(Sequence sequence) const {
 }
 
 bool Engine::moved_since(Sequence sequence, std::uint64_t commit) const {
+  if (commit < moves_forgotten_) return true;
   for (auto at = moves_.rbegin(); at != moves_.rend() && at->first > commit; ++at)
     if (at->second == sequence) return true;
   return false;
@@ -27,6 +28,7 @@ Code Engine::cancel(Sequence sequence, std::string_view reason, Millis grace_ms,
       if (lease->stop_to == State::leased) {
         StopAsked fact{sequence, State::cancelled, std::string(reason)};
         record(fact);
+        stop_reasons_.insert_or_assign(sequence, std::string(reason));
       }
       outputs_.stops.push_back({lease->worker, lease->token, grace_ms, std::string(reason)});
       return Code::ok;
@@ -35,9 +37,9 @@ Code Engine::cancel(Sequence sequence, std::string_view reason, Millis grace_ms,
       break;
   }
   if (loaded == nullptr || !loaded->found || moved_since(sequence, loaded->view_commit)) return Code::busy;
-  Dropped fact{sequence,      loaded->state,    State::cancelled,
-               loaded->place, loaded->producer, std::string(reason)};
+  Dropped fact{sequence, loaded->state, State::cancelled, loaded->place, loaded->producer, reason};
   record(fact);
+  unpark(sequence);
   return Code::ok;
 }
 
@@ -64,6 +66,7 @@ Code Engine::answer(Sequence sequence, std::string_view value, const LoadedTask*
   Answered fact{sequence, loaded->place, tries};
   move(sequence);
   record(fact);
+  unpark(sequence);
   return Code::ok;
 }
 

@@ -41,6 +41,7 @@ void Engine::want_timers() {
 void Engine::timers_read(std::uint64_t view_commit, std::vector<std::pair<std::string, std::string>> timers,
                          bool all) {
   timers_asked_ = false;
+  if (std::exchange(timers_stale_, false)) return durable(durable_);
   timers_complete_ = all;
   if (!timers.empty()) timers_until_ = timers.back().first;
   for (auto& [key, value] : timers) timers_.insert_or_assign(std::move(key), std::move(value));
@@ -52,13 +53,27 @@ void Engine::timers_read(std::uint64_t view_commit, std::vector<std::pair<std::s
     else if (all || change.key <= timers_until_)
       timers_.insert_or_assign(change.key, change.value);
   }
-  for (const auto& key : expiring_) timers_.erase(key);
+  for (const auto& key : parked_) timers_.erase(key);
   durable(durable_);
 }
 
+// From the first stored timer on: some were passed over.
+void Engine::read_timers_again() {
+  timers_.clear();
+  timers_until_.clear();
+  timers_complete_ = false;
+  timers_stale_ = timers_asked_;
+}
+
+void Engine::erase_timer(const std::string& key) {
+  auto from = index_.size();
+  index_.push_back({Shelving::timers, true, key, {}});
+  note_index_writes(from);
+}
+
+// While the clock is in doubt what expires is passed over; all is read again from the store afterwards.
 void Engine::fire_timers() {
   BecameDue due;
-  auto index_from = index_.size();
   for (std::size_t fired = 0; fired < timers_per_turn && !timers_.empty(); ++fired) {
     auto at = timers_.begin();
     auto timer = read_timer_key(at->first);
@@ -67,60 +82,109 @@ void Engine::fire_timers() {
     auto key = at->first;
     auto value = std::move(at->second);
     timers_.erase(at);
-    if (timer->kind == TimerKind::expire && look(timer->number) == Known::queued) {
-      // Where it is queued has to be looked up; the timer stays in the store until then.
-      expiring_.insert(key);
-      expiring_timer_.emplace(timer->number, key);
-      outputs_.lookups.push_back({timer->number, timer->kind});
-      continue;
-    }
-    index_.push_back({Shelving::timers, true, key, {}});
-    if (timer->kind == TimerKind::start && look(timer->number) == Known::queued) {
-      DueItem item;
-      HH_CHECK(decode_record(value, item), "start timers hold where the task goes");
-      move(item.sequence);
-      due.items.push_back(std::move(item));
-    } else if (timer->kind == TimerKind::expire) {
-      if (auto* lease = ledger_.lease_of(timer->number); lease != nullptr && lease->deadline != 0) {
-        StopAsked fact{timer->number, State::expired, "deadline"};
-        record(fact);
-        outputs_.stops.push_back({lease->worker, lease->token, 0, "deadline"});
-      }
-    } else if (timer->kind == TimerKind::key) {
-      auto recent = recent_keys_.find(value);
-      bool reused = recent != recent_keys_.end() && recent->second.sequence != timer->number;
-      if (!reused) {
+    switch (timer->kind) {
+      case TimerKind::start:
+        erase_timer(key);
+        if (look(timer->number) == Known::queued) {
+          DueItem item;
+          HH_CHECK(decode_record(value, item), "start timers hold where the task goes");
+          move(item.sequence);
+          due.items.push_back(std::move(item));
+        }
+        break;
+      case TimerKind::expire:
+        if (!held_) fire_expiry(*timer, key);
+        break;
+      case TimerKind::key:
+        if (held_) break;
+        erase_timer(key);
         recent_keys_.erase(value);
         index_.push_back({Shelving::records, true, value, {}});
-      }
+        break;
+      case TimerKind::unique:
+        erase_timer(key);
+        fire_unique(*timer, value);
+        break;
+      case TimerKind::producer:
+        erase_timer(key);
+        break;
     }
   }
   if (!due.items.empty()) record(due);
-  if (index_.size() != index_from) note_index_writes(index_from);
+}
+
+void Engine::fire_expiry(const Timer& timer, const std::string& key) {
+  switch (look(timer.number)) {
+    case Known::never:
+    case Known::ended:
+      return erase_timer(key);
+    case Known::queued:
+      // Where it is queued has to be looked up.
+      if (!parked_by_task_.contains(timer.number))
+        outputs_.lookups.push_back({timer.number, TimerKind::expire});
+      return park(timer.number, key);
+    case Known::leased:
+      auto& lease = *ledger_.lease_of(timer.number);
+      if (lease.deadline != timer.due) return park(timer.number, key);  // runs: no time to live counts now
+      erase_timer(key);
+      return expire_lease(lease);
+  }
+}
+
+// The lease of a task past its deadline is over at once: its worker is told so, and its finish will be stale.
+void Engine::expire_lease(Lease& lease) {
+  StopAsked fact{lease.sequence, State::expired, "deadline"};
+  record(fact);
+  stop_reasons_.insert_or_assign(lease.sequence, "deadline");
+  FinishItem how;
+  how.outcome = Outcome::cancelled;
+  how.error_code = "deadline";
+  end_leases(lease.worker, {lease.token}, how, true);
+}
+
+// The record of a unique key goes some time after its task has ended.
+void Engine::fire_unique(const Timer& timer, const std::string& value) {
+  auto from = index_.size();
+  if (look(timer.number) == Known::ended)
+    index_.push_back({Shelving::records, true, value, {}});
+  else
+    index_.push_back(
+        {Shelving::timers, false, timer_key(now_ + unique_look_ms, TimerKind::unique, timer.number), value});
+  note_index_writes(from);
+}
+
+void Engine::park(Sequence sequence, const std::string& key) {
+  parked_.insert(key);
+  parked_by_task_[sequence].insert(key);
+}
+
+// Its parked timers fire again, wherever it is now.
+void Engine::unpark(Sequence sequence) {
+  auto at = parked_by_task_.find(sequence);
+  if (at == parked_by_task_.end()) return;
+  for (const auto& key : at->second) {
+    parked_.erase(key);
+    timers_.emplace(key, std::string());
+  }
+  parked_by_task_.erase(at);
 }
 
 void Engine::looked_up(Sequence sequence, const LoadedTask& loaded) {
-  auto at = expiring_timer_.find(sequence);
-  if (at == expiring_timer_.end()) return;
-  auto key = at->second;
-  if (look(sequence) == Known::queued && loaded.found) {
-    if (moved_since(sequence, loaded.view_commit)) {
-      outputs_.lookups.push_back({sequence, TimerKind::expire});
-      return;
-    }
-    Dropped fact{sequence,     loaded.state,    State::expired,
-                 loaded.place, loaded.producer, "expired before it was started"};
-    record(fact);
-  } else if (auto* lease = ledger_.lease_of(sequence); lease != nullptr && lease->deadline != 0) {
-    StopAsked fact{sequence, State::expired, "deadline"};
-    record(fact);
-    outputs_.stops.push_back({lease->worker, lease->token, 0, "deadline"});
+  auto at = parked_by_task_.find(sequence);
+  if (at == parked_by_task_.end()) return;  // it moved, and its timers fired again
+  if (look(sequence) != Known::queued || !loaded.found || held_) return unpark(sequence);
+  if (moved_since(sequence, loaded.view_commit)) {
+    outputs_.lookups.push_back({sequence, TimerKind::expire});
+    return;
   }
-  expiring_timer_.erase(at);
-  expiring_.erase(key);
-  auto from = index_.size();
-  index_.push_back({Shelving::timers, true, key, {}});
-  note_index_writes(from);
+  bool deadline = false;
+  for (const auto& key : at->second) deadline |= read_timer_key(key)->due == loaded.place.deadline;
+  // Who waits for an answer is not queued: its time to live goes on counting when the answer is there.
+  if (loaded.state == State::suspended && !deadline) return;
+  Dropped fact{sequence,     loaded.state,    State::expired,
+               loaded.place, loaded.producer, deadline ? "deadline" : "ttl"};
+  record(fact);
+  unpark(sequence);
 }
 
 }  // namespace hirehall::engine

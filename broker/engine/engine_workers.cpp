@@ -5,12 +5,30 @@
 #include "broker/engine/engine_impl.h"
 #include "broker/engine/lifecycle.h"
 #include "common/hash.h"
+#include "common/text.h"
 
 namespace hirehall::engine {
 namespace {
 
 constexpr Millis worker_kept_ms = 24ll * 3600 * 1000;
 constexpr Millis timeout_grace_ms = 10000;
+constexpr Millis unconfirmed_look_ms = 500;
+
+FinishItem worker_lost() {
+  FinishItem how;
+  how.outcome = Outcome::lost;
+  how.error_code = "lost";
+  how.error = "the worker went away with the task";
+  return how;
+}
+
+FinishItem award_lost() {
+  FinishItem how;
+  how.outcome = Outcome::interrupted;
+  how.error_code = "award_lost";
+  how.error = "the award did not reach its worker";
+  return how;
+}
 
 Status check_spec(const Registration& registration) {
   if (registration.name.empty() || registration.name.size() > limits::name_bytes_max)
@@ -59,16 +77,36 @@ Result<Registered> Engine::register_worker(const Registration& registration) {
   session.connected = true;
   session.draining = false;
   session.last_seen = now_;
+  session.confirmed = registration.last_award;
   session.credit = std::min(registration.credit, limits::credit_max);
   session.spec = registration.spec;
   dispatcher_.connect(out.worker, registration.spec, session.credit);
   dispatcher_.set_draining(out.worker, false);
   dispatcher_.set_held(out.worker, worker.held);
-  if (out.resumed)
-    out.lost = holding(out.worker, registration.last_award, registration.holding);
-  else
+  if (!out.resumed) {
     out.lost = registration.holding;
+    return out;
+  }
+  out.lost = holding(out.worker, registration.last_award, registration.holding);
+  // What it does not list of the later awards never arrived.
+  std::vector<std::uint64_t> never;
+  std::set<std::uint64_t> held(registration.holding.begin(), registration.holding.end());
+  each_lease(worker, [&](Lease& lease) {
+    if (!held.contains(lease.token)) never.push_back(lease.token);
+  });
+  end_leases(out.worker, never, award_lost(), false);
+  repeat_stops(worker);
   return out;
+}
+
+// A stop may have been lost with the former connection.
+void Engine::repeat_stops(const Worker& worker) {
+  each_lease(worker, [&](Lease& lease) {
+    if (lease.stop_to != State::leased)
+      outputs_.stops.push_back({lease.worker, lease.token, timeout_grace_ms, "cancelled"});
+    else if (auto limit = timeout_of(lease); limit != 0 && lease.started + limit <= now_)
+      outputs_.stops.push_back({lease.worker, lease.token, timeout_grace_ms, "timeout"});
+  });
 }
 
 void Engine::disconnect_worker(std::uint32_t worker) {
@@ -86,12 +124,12 @@ Engine::HeartbeatAnswer Engine::heartbeat(std::uint32_t number, std::uint32_t he
     return {false, false};
   session->second.last_seen = now_;
   session->second.credit = std::min(credit, limits::credit_max);
+  session->second.confirmed = std::max(session->second.confirmed, last_award);
   dispatcher_.set_credit(number, session->second.credit);
   // Compared only when nothing is under way to the worker: then it must hold exactly what is leased to it.
   if (last_award != at->second.last_award) return {true, false};
   std::uint64_t ours = 0;
-  for (auto slot = at->second.first; slot != no_number; slot = ledger_.leases[slot].next)
-    ours ^= mix(ledger_.leases[slot].token);
+  each_lease(at->second, [&](Lease& lease) { ours ^= mix(lease.token); });
   return {true, held != at->second.held || ours != hash};
 }
 
@@ -109,12 +147,14 @@ std::vector<std::uint64_t> Engine::holding(std::uint32_t number, std::uint64_t l
   auto at = ledger_.workers.find(number);
   if (at == ledger_.workers.end()) return gone;
   std::vector<std::uint64_t> missing;
-  for (auto slot = at->second.first; slot != no_number; slot = ledger_.leases[slot].next) {
-    const auto& lease = ledger_.leases[slot];
+  each_lease(at->second, [&](Lease& lease) {
     if (lease.award <= last_award && !held.contains(lease.token)) missing.push_back(lease.token);
+  });
+  end_leases(number, missing, worker_lost(), false);
+  if (auto session = sessions_.find(number); session != sessions_.end()) {
+    session->second.last_seen = now_;
+    session->second.confirmed = std::max(session->second.confirmed, last_award);
   }
-  lose(number, missing, false);
-  if (auto session = sessions_.find(number); session != sessions_.end()) session->second.last_seen = now_;
   return gone;
 }
 
@@ -137,7 +177,7 @@ void Engine::decide_end(Lease& lease, const FinishItem& item, EndedItem& out) {
   out.result = item.result;
   out.result_type = item.result_type;
   out.error_code = item.error_code;
-  out.error = item.error.substr(0, limits::error_bytes_max);
+  out.error = clip(item.error, limits::error_bytes_max);
   out.checkpoint = item.checkpoint;
   out.usage = item.usage;
   HH_CHECK(lease.options, "a lease knows its task's options");
@@ -148,6 +188,8 @@ void Engine::decide_end(Lease& lease, const FinishItem& item, EndedItem& out) {
     event = Event::succeed;
   } else if (lease.stop_to != State::leased) {
     event = lease.stop_to == State::expired ? Event::expire : Event::cancel;
+    if (auto reason = stop_reasons_.find(lease.sequence); reason != stop_reasons_.end())
+      out.error = texts_.emplace_back(std::move(reason->second));
   } else {
     switch (item.outcome) {
       case Outcome::failed:
@@ -162,7 +204,6 @@ void Engine::decide_end(Lease& lease, const FinishItem& item, EndedItem& out) {
       case Outcome::lost:
         ++out.tries.losses;
         event = out.tries.losses >= options.retry.max_losses ? Event::fail_final : Event::give_back;
-        if (out.error.empty()) out.error = "the worker went away with the task";
         break;
       case Outcome::interrupted:
         event = Event::give_back;
@@ -199,8 +240,35 @@ void Engine::decide_end(Lease& lease, const FinishItem& item, EndedItem& out) {
     out.on = item.on == SuspendedOn::none ? SuspendedOn::input : item.on;
   }
   if (!out.checkpoint.empty()) out.tries.checkpoint = true;
-  out.tries.answer = false;
+  if (event == Event::suspend) out.tries.answer = false;  // what it is given next answers another question
   if (!terminal(out.next)) move(out.sequence);
+  if (!stop_reasons_.empty()) stop_reasons_.erase(lease.sequence);
+  if (!parked_by_task_.empty()) unpark(lease.sequence);
+  if (!timeouts_.empty()) timeouts_.erase({lease.started + timeout_of(lease), lease.token});
+}
+
+Millis Engine::timeout_of(const Lease& lease) const {
+  auto own = lease.options ? lease.options->options.timeout_ms : 0;
+  return own != 0 ? own : ledger_.queues[ledger_.lanes[lease.lane].queue].settings.timeout_ms;
+}
+
+// What keeps an item of a finish from being recorded; the lease stays as it was.
+Code Engine::check_finish(const Lease& lease, const FinishItem& item) const {
+  if (item.result.size() > limits::payload_bytes_max) return Code::too_large;
+  if (!checkpoint_fits(lease, item.checkpoint)) return Code::too_large;
+  if (static_cast<std::uint8_t>(item.outcome) > static_cast<std::uint8_t>(Outcome::suspended))
+    return Code::invalid;
+  if (item.outcome == Outcome::cancelled && lease.stop_to == State::leased) return Code::invalid;
+  if (item.outcome == Outcome::suspended && item.on == SuspendedOn::none) return Code::invalid;
+  return Code::ok;
+}
+
+// The next award carries it beside the payload and the answer, in one frame.
+bool Engine::checkpoint_fits(const Lease& lease, std::string_view checkpoint) const {
+  std::size_t beside = lease.payload_bytes + limits::award_overhead_bytes;
+  if (lease.tries.answer) beside += limits::payload_bytes_max;
+  return checkpoint.size() <= limits::payload_bytes_max &&
+         (checkpoint.empty() || checkpoint.size() + beside <= limits::frame_bytes_max);
 }
 
 Result<std::string> Engine::finish(std::uint32_t number, std::uint64_t message, std::uint64_t acked,
@@ -229,26 +297,31 @@ Result<std::string> Engine::finish(std::uint32_t number, std::uint64_t message, 
   fact.number = message;
   fact.acked = acked;
   fact.items.reserve(items.size());
-  std::vector<std::uint32_t> stale;
+  std::vector<std::pair<std::uint32_t, Code>> refused;
   auto index_from = index_.size();
   for (std::uint32_t i = 0; i < items.size(); ++i) {
     auto* lease = ledger_.lease_by_token(items[i].token);
     if (lease == nullptr || lease->worker != number) {
-      stale.push_back(i);
+      refused.emplace_back(i, Code::stale);
+      ++counts_.stale;
       continue;
     }
+    if (auto code = check_finish(*lease, items[i]); code != Code::ok) {
+      refused.emplace_back(i, code);
+      continue;
+    }
+    session.confirmed = std::max(session.confirmed, lease->award);
     auto& out = fact.items.emplace_back();
     decide_end(*lease, items[i], out);
     note_times(lease->lane, now_ - lease->started, true);
     ledger_.end(fact, out);
   }
-  counts_.stale += stale.size();
   msgpack::Writer w(fact.refused);
-  w.array(stale.size());
-  for (auto i : stale) {
+  w.array(refused.size());
+  for (auto [i, code] : refused) {
     w.array(2);
     w.uint(i);
-    w.uint(static_cast<std::uint64_t>(Code::stale));
+    w.uint(static_cast<std::uint64_t>(code));
   }
   write(fact);
   ledger_.note_finish(fact);
@@ -265,31 +338,30 @@ Code Engine::checkpoint(std::uint32_t worker, std::uint64_t token, std::string_v
     ++counts_.stale;
     return Code::stale;
   }
+  if (!checkpoint_fits(*lease, value)) return Code::too_large;
   Checkpointed fact{lease->sequence, value};
   record(fact);
   return Code::ok;
 }
 
 // The broker itself ends attempts: their worker is gone, or does not know of them.
-void Engine::lose(std::uint32_t number, const std::vector<std::uint64_t>& tokens, bool tell) {
+void Engine::end_leases(std::uint32_t number, const std::vector<std::uint64_t>& tokens, const FinishItem& how,
+                        bool tell) {
   if (tokens.empty()) return;
   open_part();
   Ended fact;
   fact.worker = number;
   auto index_from = index_.size();
-  FinishItem lost;
-  lost.outcome = Outcome::lost;
-  lost.error_code = "worker_lost";
   for (auto token : tokens) {
     auto* lease = ledger_.lease_by_token(token);
     HH_CHECK(lease != nullptr && lease->worker == number, "only its own leases are lost with a worker");
     if (tell) outputs_.lost.push_back({number, token});
     auto& out = fact.items.emplace_back();
-    decide_end(*lease, lost, out);
+    decide_end(*lease, how, out);
+    if (!terminal(out.next)) ++counts_.redelivered;
     ledger_.end(fact, out);
   }
-  counts_.lease_expirations += tokens.size();
-  counts_.redelivered += tokens.size();
+  if (how.outcome == Outcome::lost) counts_.lease_expirations += tokens.size();
   write(fact);
   if (index_.size() != index_from) note_index_writes(index_from);
   if (!endings_.empty()) note_endings();
@@ -303,10 +375,10 @@ void Engine::expire_leases() {
     auto at = ledger_.workers.find(number);
     if (at == ledger_.workers.end() || at->second.held == 0) continue;
     std::vector<std::uint64_t> tokens;
-    for (auto slot = at->second.first; slot != no_number; slot = ledger_.leases[slot].next)
-      tokens.push_back(ledger_.leases[slot].token);
-    lose(number, tokens, true);
+    each_lease(at->second, [&](Lease& lease) { tokens.push_back(lease.token); });
+    end_leases(number, tokens, worker_lost(), true);
   }
+  take_back_unconfirmed();
   while (!timeouts_.empty() && timeouts_.begin()->first <= now_) {
     auto token = timeouts_.begin()->second;
     timeouts_.erase(timeouts_.begin());
@@ -314,6 +386,23 @@ void Engine::expire_leases() {
       outputs_.stops.push_back({lease->worker, token, timeout_grace_ms, "timeout"});
   }
   close_idle_workers();
+}
+
+// An award that no sign of its worker has reached in a lease time was lost on the way.
+void Engine::take_back_unconfirmed() {
+  if (now_ - looked_for_unconfirmed_ < unconfirmed_look_ms) return;
+  looked_for_unconfirmed_ = now_;
+  for (const auto& [number, session] : sessions_) {
+    auto at = ledger_.workers.find(number);
+    if (!session.connected || at == ledger_.workers.end() || at->second.last_award <= session.confirmed)
+      continue;
+    std::vector<std::uint64_t> tokens;
+    each_lease(at->second, [&](Lease& lease) {
+      if (lease.award > session.confirmed && now_ - std::max(lease.started, granted_) > settings_.lease_ms)
+        tokens.push_back(lease.token);
+    });
+    end_leases(number, tokens, award_lost(), true);
+  }
 }
 
 // A worker that is gone for a day has nothing to resume.

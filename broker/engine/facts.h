@@ -349,7 +349,7 @@ struct Dropped {
   State to = State::cancelled;
   Place place;
   std::uint64_t producer = 0;
-  std::string reason;
+  std::string_view reason;
   template <typename A>
   void archive(A& a) {
     a(sequence, from, to, place, producer, reason);

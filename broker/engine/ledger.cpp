@@ -294,14 +294,23 @@ void Ledger::apply_task(Sequence sequence, const ChunkRef& chunk, std::uint32_t 
   if (index != nullptr) {
     if ((body.flags & body_keyed) != 0) {
       KeyRecord record{sequence, digest_of(options.type, body.payload), now + limits::idempotency_window_ms};
-      auto key = idempotency_key(lanes[body.lane].tenant, options.idempotency_key);
-      index->push_back({Shelving::timers, false, timer_key(record.expires, TimerKind::key, sequence), key});
-      index->push_back({Shelving::records, false, std::move(key), encode_record(record)});
+      auto write = [&](Millis due, TimerKind kind, std::string key) {
+        index->push_back({Shelving::timers, false, timer_key(due, kind, sequence), key});
+        index->push_back({Shelving::records, false, std::move(key), encode_record(record)});
+      };
+      const auto& lane = lanes[body.lane];
+      if (!options.idempotency_key.empty())
+        write(record.expires, TimerKind::key, idempotency_key(lane.tenant, options.idempotency_key));
+      if (!options.unique_key.empty())
+        write(now + unique_look_ms, TimerKind::unique,
+              unique_record_key(unique_key(lane.queue, lane.tenant, options.unique_key), sequence));
     }
     if ((body.flags & body_timed) != 0) {
-      Millis at = options.deadline;
-      if (options.ttl_ms != 0 && (at == 0 || now + options.ttl_ms < at)) at = now + options.ttl_ms;
-      index->push_back({Shelving::timers, false, timer_key(at, TimerKind::expire, sequence), {}});
+      auto expire = [&](Millis at) {
+        index->push_back({Shelving::timers, false, timer_key(at, TimerKind::expire, sequence), {}});
+      };
+      if (options.deadline != 0) expire(options.deadline);
+      if (options.ttl_ms != 0) expire(std::max(now, options.not_before) + options.ttl_ms);
     }
   }
   auto state = options.not_before > now ? State::scheduled : State::ready;
@@ -363,7 +372,14 @@ void Ledger::apply(Dropped& fact) {
     finish_task(fact.sequence, fact.place.lane, fact.from, fact.to);
   }
   if (endings != nullptr)
-    endings->push_back({fact.sequence, fact.to, fact.producer, fact.place.lane, {}, {}, {}, fact.reason});
+    endings->push_back({fact.sequence,
+                        fact.to,
+                        fact.producer,
+                        fact.place.lane,
+                        {},
+                        {},
+                        fact.to == State::expired ? fact.reason : std::string_view{},
+                        fact.reason});
 }
 
 void Ledger::apply(Replayed& fact) {
@@ -449,6 +465,7 @@ Lease& Ledger::award(Line& line, std::uint32_t worker_no, std::uint64_t award, s
   ++lease.tries.attempts;
   if (taken.chunk) {
     auto body = taken.chunk->body_at(taken.offset);
+    lease.payload_bytes = static_cast<std::uint32_t>(body.payload.size());
     lease.options = body.own.empty() ? taken.chunk->templates[body.template_]
                                      : make_template(taken.chunk->options_of(body));
   }
@@ -561,7 +578,8 @@ void Ledger::end(Ended&, EndedItem& item) {
                          item.tries,
                          place,
                          std::string(item.error_code),
-                         std::string(item.error)};
+                         std::string(item.error),
+                         lease->reasons};
     index->push_back(
         {Shelving::records, false, attempt_key(item.sequence, item.tries.attempts), encode_record(record)});
     if (!item.checkpoint.empty())

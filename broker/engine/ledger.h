@@ -61,6 +61,7 @@ struct Lease {
   State stop_to = State::leased;  // cancelled or expired: it was asked to end
   std::uint32_t lane = 0;
   std::uint32_t class_ = 0;
+  std::uint32_t payload_bytes = 0;  // not durable
   LimitSet* limits = nullptr;
   Tries tries;
   std::uint64_t award = 0;
@@ -196,9 +197,9 @@ class Ledger {
   std::vector<Queue> queues;
   std::map<std::string, std::uint32_t, std::less<>> queue_by_name;
   std::vector<Lane> lanes;
-  std::unordered_map<std::string, std::uint32_t> lane_by_key;  // looked up only
+  std::unordered_map<std::string, std::uint32_t> lane_by_key;  // never iterated
   std::vector<TaskClass> classes;
-  std::unordered_map<std::string, std::uint32_t> class_by_key;  // looked up only
+  std::unordered_map<std::string, std::uint32_t> class_by_key;  // never iterated
   std::vector<std::unique_ptr<Shelf>> shelves;
   std::vector<std::unique_ptr<Line>> lines;
   std::vector<std::uint32_t> free_lines;
@@ -215,7 +216,7 @@ class Ledger {
   std::uint64_t next_producer = 1;
   std::vector<Pause> pauses;
   Segments segments;
-  std::unordered_map<Sequence, Tries> tries;  // of resident ready tasks that were tried; looked up only
+  std::unordered_map<Sequence, Tries> tries;  // of resident ready tasks that were tried; never iterated
   Sequence reclaimed_sequence = 0;            // bodies below are gone or going
   std::uint64_t reclaimed_commit = 0;         // facts below too
   std::uint64_t entries = 0;                  // resident ones

@@ -40,7 +40,7 @@ std::string timer_key(Millis due, TimerKind kind, std::uint64_t number) {
 std::optional<Timer> read_timer_key(std::string_view key) {
   if (key.size() != 17) return std::nullopt;
   auto kind = static_cast<std::uint8_t>(key[8]);
-  if (kind < 1 || kind > 4) return std::nullopt;
+  if (kind < 1 || kind > 5) return std::nullopt;
   return Timer{static_cast<Millis>(get_be(key.substr(0, 8))), static_cast<TimerKind>(kind),
                get_be(key.substr(9))};
 }
@@ -82,6 +82,19 @@ std::string idempotency_key(std::string_view tenant, std::string_view name) {
   Packer p(key);
   p.bytes(tenant);
   p.raw(name);
+  return key;
+}
+
+std::string unique_key(std::uint32_t queue, std::string_view tenant, std::string_view name) {
+  std::string key = "u";
+  put_be(key, queue, 4);
+  Packer p(key);
+  p.bytes(tenant);
+  p.bytes(name);
+  return key;
+}
+std::string unique_record_key(std::string key, Sequence sequence) {
+  put_be(key, sequence, 8);
   return key;
 }
 

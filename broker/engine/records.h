@@ -24,7 +24,8 @@ struct IndexWrite {
 };
 using IndexWrites = std::vector<IndexWrite>;
 
-enum class TimerKind : std::uint8_t { start = 1, expire = 2, key = 3, producer = 4 };
+enum class TimerKind : std::uint8_t { start = 1, expire = 2, key = 3, producer = 4, unique = 5 };
+inline constexpr Millis unique_look_ms = 3600 * 1000;  // between looks whether a unique key can be forgotten
 
 std::string timer_key(Millis due, TimerKind kind, std::uint64_t number);
 struct Timer {
@@ -42,6 +43,12 @@ std::string dead_key(std::uint32_t queue, Sequence sequence);
 std::string replay_key(Sequence sequence);  // value: the sequence of the task that it was submitted again as
 std::string result_table_key(std::uint64_t segment, std::uint64_t commit);
 std::string idempotency_key(std::string_view tenant, std::string_view key);
+// A task is found by the greatest record that begins with the key: unique_record_key(key, its sequence).
+std::string unique_key(std::uint32_t queue, std::string_view tenant, std::string_view key);
+inline bool is_unique_key(std::string_view key) {
+  return key.starts_with('u');
+}
+std::string unique_record_key(std::string key, Sequence sequence);
 
 // The first submission under an idempotency key.
 struct KeyRecord {
@@ -68,9 +75,10 @@ struct AttemptRecord {
   Place place;
   std::string error_code;
   std::string error;
+  Reasons reasons;
   template <typename A>
   void archive(A& a) {
-    a(worker, agent, started, ended, outcome, next, due, on, tries, place, error_code, error);
+    a(worker, agent, started, ended, outcome, next, due, on, tries, place, error_code, error, reasons);
   }
 };
 

@@ -80,7 +80,9 @@ Status Broker::run() {
     bool busy = turn(wait);
     if (failure_) return tl::unexpected<Error>(*failure_);
     if (stopping && !engine_.has_facts() && committer_->idle()) return {};
-    wait = busy ? 0 : std::clamp<Millis>(engine_.next_deadline() - engine_.now(), 1, 1000);
+    auto next = engine_.next_deadline();
+    if (!wait_ends_.empty()) next = std::min(next, wait_ends_.begin()->first);
+    wait = busy ? 0 : std::clamp<Millis>(next - engine_.now(), 1, 1000);
   }
 }
 
@@ -97,7 +99,11 @@ bool Broker::turn(Millis wait_ms) {
   if (tick.stepped)
     log::warn("the wall clock stepped; time to live, deadlines and retention are held",
               {{"step_ms", tick.step_ms}});
-  engine_.begin_turn(tick.engine);
+  if (tick.jumped_ms != 0) {
+    log::warn("the wall clock's step is believed", {{"step_ms", tick.jumped_ms}});
+    for (auto& [routing, peer] : peers_) peer->last_heard += tick.jumped_ms;
+  }
+  engine_.begin_turn({tick.engine, tick.calendar, tick.jumped_ms, tick.held});
   if (reload_.exchange(false)) reload_principals();
 
   if (auto done = after_commits(); !done) {
@@ -107,6 +113,7 @@ bool Broker::turn(Millis wait_ms) {
   for (auto& then : reader_->take_done()) then();
   if (failure_) return false;
   if (!stop_.load()) drain_socket();
+  time_out_waits();
   engine_.end_turn();
   encode_outputs();
   read_wanted();
@@ -120,13 +127,6 @@ bool Broker::turn(Millis wait_ms) {
   if (engine_.now() >= next_chore_) {
     next_chore_ = engine_.now() + 1000;
     forget_silent_peers();
-  }
-  while (!wait_ends_.empty() && wait_ends_.begin()->first <= engine_.now()) {
-    auto end = wait_ends_.begin()->second;
-    wait_ends_.erase(wait_ends_.begin());
-    if (peer_at(end.routing, end.serial) != nullptr)
-      refuse(end.routing, end.request,
-             {Code::timeout, "the task has not ended in that time", ids_.make(end.sequence).text(), 0});
   }
   return drained_full_ || engine_.more_to_award();
 }
@@ -173,7 +173,7 @@ void Broker::receive(std::string_view routing_view, std::string_view bytes, cons
   if (!frame) {
     ++page_.malformed;
     std::uint64_t request = 0;
-    if (frame.error().code == Code::version_mismatch)
+    if (frame.error().code == Code::version_mismatch || (!whole && wire::read_frame(bytes)))
       for (std::size_t i = 0; i < 8; ++i)
         request |= static_cast<std::uint64_t>(static_cast<std::uint8_t>(bytes[8 + i])) << (8 * i);
     return refuse(routing, request, frame.error());
@@ -198,6 +198,9 @@ void Broker::dispatch(Peer& peer, const Frame& frame, std::string_view bytes) {
   auto kind = static_cast<Kind>(frame.header.kind);
   if (kind == Kind::submit && !peer.is_worker && may(*peer.principal, kind))
     return submit(peer, frame, bytes);
+  if (!is_request(kind))
+    return refuse(peer, frame.header.request,
+                  {Code::unsupported, "no request has the kind " + std::to_string(frame.header.kind), {}, 0});
   bool for_workers = frame.header.kind >= 48 && frame.header.kind <= 56;
   if (for_workers != peer.is_worker && kind != Kind::heartbeat && (for_workers || kind == Kind::submit))
     return refuse(peer, frame.header.request,
@@ -214,12 +217,8 @@ void Broker::dispatch(Peer& peer, const Frame& frame, std::string_view bytes) {
   if (for_workers && peer.worker == 0 && kind != Kind::register_worker)
     return refuse(peer, frame.header.request, {Code::unknown_session, "register the worker first", {}, 0});
   switch (kind) {
-    case Kind::heartbeat: {
-      msgpack::Writer w(answer(peer, frame.header.request));
-      w.map(1);
-      w.entry_sint("server_time", engine_.now());
-      return;
-    }
+    case Kind::heartbeat:
+      return heartbeat(peer, frame);
     case Kind::get:
       return get(peer, frame);
     case Kind::wait:
@@ -269,9 +268,19 @@ void Broker::dispatch(Peer& peer, const Frame& frame, std::string_view bytes) {
     case Kind::drain:
       return drain(peer, frame);
     default:
-      refuse(peer, frame.header.request,
-             {Code::unsupported, "unknown message kind " + std::to_string(frame.header.kind), {}, 0});
+      HH_CHECK(false, "every kind of request is dispatched");
   }
+}
+
+void Broker::heartbeat(Peer& peer, const Frame& frame) {
+  msgpack::Reader r(frame.body);
+  auto pairs = r.map();
+  for (std::size_t i = 0; i < 2 * pairs && r.ok(); ++i) r.skip();
+  if (!r.finished())
+    return refuse(peer, frame.header.request, {Code::bad_message, "a heartbeat's body is a map", {}, 0});
+  msgpack::Writer w(answer(peer, frame.header.request));
+  w.map(1);
+  w.entry_sint("server_time", engine_.to_wall(engine_.now()));
 }
 
 // --- sending ---

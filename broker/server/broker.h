@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -90,6 +91,7 @@ class Broker {
   void refuse(Peer& peer, std::uint64_t request, const Error& error);
 
   // --- requests ---
+  void heartbeat(Peer& peer, const Frame& frame);
   void hello(const std::string& routing, const char* user, const Frame& frame);
   void submit(Peer& peer, const Frame& frame, std::string_view bytes);
   void submit_found(Peer& peer, std::string_view bytes, const engine::FoundKeys* found);
@@ -126,6 +128,13 @@ class Broker {
   // --- tasks ---
   std::optional<Sequence> sequence_of(std::string_view raw_id) const;  // nothing: not genuine, or never given
   bool visible(const Peer& peer, std::uint32_t lane) const;
+  bool past_retention(const StoredTask& task) const;
+  void refuse_expired(Peer& peer, std::uint64_t request, Sequence sequence);
+  using TaskThen = std::function<void(Result<std::optional<StoredTask>>)>;
+  void load_task(Sequence sequence, TaskThen then, bool ended = false, std::uint64_t ended_in = 0);
+  void end_waits(Sequence sequence);
+  void time_out_waits();
+  void wait_for(Peer& peer, std::uint64_t request, Sequence sequence, Millis limit, unsigned parts);
   void answer_get(const std::string& routing, std::uint64_t serial, std::uint64_t request, Sequence sequence,
                   unsigned parts);
   void write_task(std::string& out, Sequence sequence, const StoredTask& task, unsigned parts) const;
@@ -196,15 +205,18 @@ class Broker {
   std::uint64_t last_producer_ = 0;  // endings come in runs of one producer
   std::uint64_t last_serial_ = 0;
   Peer* last_peer_ = nullptr;
-  std::multimap<Sequence, std::function<void()>> waits_;  // ended: run after the commit
-  struct WaitEnd {
-    Millis at;
+  struct Wait {
+    Millis at;  // its time is over then
     std::string routing;
     std::uint64_t serial;
     std::uint64_t request;
     Sequence sequence;
+    unsigned parts;
   };
-  std::multimap<Millis, WaitEnd> wait_ends_;
+  std::map<std::uint64_t, Wait> waits_;
+  std::set<std::pair<Millis, std::uint64_t>> wait_ends_;
+  std::multimap<Sequence, std::uint64_t> waiting_for_;
+  std::uint64_t next_wait_ = 1;
   std::vector<engine::SubmitItem> items_;
   std::vector<engine::FinishItem> finish_items_;
 

@@ -204,7 +204,7 @@ void Broker::end_list(const ListJob& job) {
                      ? State::succeeded  // ended since: shown by the next call
                      : loaded_task(*row.task, 0).state;
     if (job.state && *job.state != state) continue;
-    if (row.ended && !row.task->end) continue;
+    if (row.ended && (!row.task->end || past_retention(*row.task))) continue;
     if (tasks.size() > limits::batch_bytes_max) break;
     write_task(tasks, row.sequence, *row.task, 0);
     ++count;

@@ -4,6 +4,7 @@
 #include "broker/server/broker.h"
 #include "common/log.h"
 #include "common/msgpack.h"
+#include "common/text.h"
 
 namespace hirehall::server {
 namespace {
@@ -26,7 +27,7 @@ Result<Named> read_named(std::string_view body) {
     else if (key == "tenant")
       named.tenant = r.str();
     else if (key == "reason")
-      named.reason = r.str().substr(0, limits::error_bytes_max);
+      named.reason = clip(r.str(), limits::error_bytes_max);
     else
       r.skip();
   }

@@ -41,11 +41,7 @@ void Broker::push_endings() {
   auto& endings = engine_.outputs().endings;
   if (endings.empty()) return;
   for (const auto& ending : endings) {
-    if (!waits_.empty()) {
-      auto range = waits_.equal_range(ending.sequence);
-      for (auto at = range.first; at != range.second; ++at) after_commit(std::move(at->second));
-      waits_.erase(range.first, range.second);
-    }
+    if (!waits_.empty()) end_waits(ending.sequence);
     if (ending.producer != 0 && subscribed_) {
       if (ending.producer != last_producer_ || last_serial_ != next_serial_) {
         last_producer_ = ending.producer;
@@ -115,10 +111,13 @@ void Broker::seen(Peer& peer, const Frame& frame) {
   auto n = r.array();
   auto number = r.uint();
   std::pair<std::uint64_t, std::uint64_t> position{r.uint(), r.uint()};
-  if (n < 3 || !r.ok()) {
+  for (std::size_t i = 3; i < n && r.ok(); ++i) r.skip();
+  if (n < 3 || !r.finished()) {
     ++page_.malformed;
-    return;
+    return refuse(peer, frame.header.request,
+                  {Code::bad_message, "seen is [subscription, commit, index]", {}, 0});
   }
+  if (frame.header.request != 0) msgpack::Writer(answer(peer, frame.header.request)).map(0);
   auto at = peer.subscriptions.find(number);
   if (at == peer.subscriptions.end()) return;
   auto& s = at->second;
@@ -133,6 +132,10 @@ void Broker::seen(Peer& peer, const Frame& frame) {
 void Broker::catch_up(Peer& peer, Subscription& s) {
   if (s.reading) return;
   s.reading = true;
+  if (auto oldest = engine_.ledger().reclaimed_commit; s.position.first < oldest) {
+    s.position = {oldest, 0};
+    s.gap = true;
+  }
   auto until = engine_.has_facts() ? engine_.commit() : engine_.commit() - 1;
   auto from = s.position;
   auto room = std::max<std::uint64_t>(s.window - std::min(s.window, s.unseen), 1);

@@ -4,6 +4,7 @@
 #include "broker/server/broker.h"
 #include "common/log.h"
 #include "common/msgpack.h"
+#include "common/text.h"
 #include "common/version.h"
 
 namespace hirehall::server {
@@ -30,9 +31,9 @@ Result<Hello> read_hello(std::string_view body) {
     else if (key == "role")
       hello.role = r.str();
     else if (key == "name")
-      hello.name = r.str().substr(0, limits::name_bytes_max);
+      hello.name = clip(r.str(), limits::name_bytes_max);
     else if (key == "software")
-      hello.software = r.str().substr(0, limits::name_bytes_max);
+      hello.software = clip(r.str(), limits::name_bytes_max);
     else if (key == "session")
       hello.session = r.skip_nil() ? std::string_view{} : r.bin();
     else
@@ -119,7 +120,7 @@ void Broker::hello(const std::string& routing, const char* user, const Frame& fr
   w.entry("tenant", principal->tenant);
   w.entry_sint("heartbeat_ms", limits::heartbeat_ms);
   w.entry_sint("lease_ms", limits::lease_ms);
-  w.entry_sint("server_time", engine_.now());
+  w.entry_sint("server_time", engine_.to_wall(engine_.now()));
   w.entry_uint("credit_batches", limits::batches_in_flight_max);
   w.entry_uint("credit_bytes", credit_bytes);
   w.str("limits");

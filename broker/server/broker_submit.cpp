@@ -5,30 +5,46 @@
 #include "common/msgpack.h"
 
 namespace hirehall::server {
+namespace {
+
+// Of the tasks that had the unique key, the one submitted last.
+Result<std::optional<std::string>> newest_of(const store::View& view, const std::string& key) {
+  auto item = view.floor(store::Family::records, engine::unique_record_key(key, ~Sequence{0}));
+  if (!item) return tl::unexpected<Error>(item.error());
+  if (!*item || !(*item)->key.starts_with(key)) return std::optional<std::string>{};
+  return std::optional<std::string>{std::move((*item)->value)};
+}
+
+}  // namespace
+
 Status Broker::read_templates(Peer& peer, std::string_view encoded) {
   if (encoded == peer.template_bytes && !peer.templates.empty()) return {};
   peer.template_bytes.clear();
   peer.templates.clear();
   msgpack::Reader r(encoded);
   auto count = r.array();
+  bool timed = false;
   for (std::size_t i = 0; i < count && r.ok(); ++i) {
     TaskOptions options;
-    if (auto read = read_wire_options(r, options); !read) {
+    msgpack::Reader one(r.raw());
+    if (!r.ok()) break;
+    if (auto read = read_wire_options(one, options); !read) {
       // An item that names it is refused; the others are not harmed.
-      msgpack::Reader again(encoded);
-      again.array();
-      for (std::size_t skipped = 0; skipped <= i; ++skipped) again.skip();
-      if (!again.ok()) return read;
-      r = again;
-      options = {};
+      auto faulty = std::make_shared<engine::Template>();
+      faulty->fault = read.error().context + ": " + read.error().message;
+      peer.templates.push_back(std::move(faulty));
+      continue;
     }
+    if (options.deadline != 0) options.deadline = engine_.from_wall(options.deadline);
+    if (options.not_before != 0) options.not_before = engine_.from_wall(options.not_before);
+    timed |= options.deadline != 0 || options.not_before != 0;
     if (options.tenant.empty()) options.tenant = peer.principal->tenant;
     options.submitter = peer.principal->name;
     options.producer = peer.producer;
     peer.templates.push_back(engine::make_template(std::move(options)));
   }
   if (!r.finished()) return fail(Code::bad_message, "templates are not an array of maps");
-  peer.template_bytes = encoded;
+  if (!timed) peer.template_bytes = encoded;  // a time of the wall clock is read anew each time
   return {};
 }
 
@@ -66,6 +82,9 @@ void Broker::submit_found(Peer& peer, std::string_view bytes, const engine::Foun
   if (!r.ok()) return bad("batch, acked or templates have the wrong type");
   if (input.batch == 0 || input.acked >= input.batch)
     return bad("acked is below batch, batches count from 1");
+  if (input.batch - input.acked > limits::batches_in_flight_max)
+    return refuse(peer, request,
+                  {Code::busy, "more than 64 batches are unanswered: acknowledge what was answered", {}, 10});
   if (auto read = read_templates(peer, templates); !read) return bad(read.error().message);
   auto count = r.array();
   if (count > limits::batch_items_max)
@@ -77,8 +96,9 @@ void Broker::submit_found(Peer& peer, std::string_view bytes, const engine::Foun
   bool named = false;
   for (auto& item : items_) {
     item = {};
+    const auto begin = r;
     auto fields = r.array();
-    if (fields < 2) return bad("an item is an array of template, payload, …");
+    if (!r.ok() || fields < 2) return bad("an item is an array of template, payload, …");
     item.template_ = static_cast<std::uint32_t>(std::min<std::uint64_t>(r.uint(), 0xffffffff));
     item.payload = r.bin();
     if (fields > 2 && !r.skip_nil()) item.priority = r.sint();
@@ -87,7 +107,15 @@ void Broker::submit_found(Peer& peer, std::string_view bytes, const engine::Foun
     if (fields > 5 && !r.skip_nil()) item.type = r.str(), named = true;
     if (fields > 6 && !r.skip_nil()) item.options = r.raw(), named = true;
     for (std::size_t i = 7; i < fields && r.ok(); ++i) r.skip();
-    if (!r.ok()) return bad("an item has a field of the wrong type");
+    if (r.ok()) continue;
+    // Wrong in itself, or the end of what can be read? The former harms this item only.
+    r = begin;
+    r.skip();
+    if (!r.ok()) break;
+    item = {};
+    item.fault =
+        "an element of the item has the wrong type; it is [template, payload, priority, tenant, queue, "
+        "type, options]";
   }
   if (elements > 4) input.atomic = r.boolean();
   for (std::size_t i = 5; i < elements && r.ok(); ++i) r.skip();
@@ -136,21 +164,22 @@ void Broker::find_keys(Peer& peer, std::string_view bytes, std::vector<std::stri
   peer.submit_waits = true;
   auto found = std::make_shared<engine::FoundKeys>();
   auto error = std::make_shared<std::optional<Error>>();
-  read_later([this, keys = std::move(keys), found, error, routing = peer.routing, serial = peer.serial,
-              held = std::string(bytes)](const store::View& view, std::uint64_t) -> Reader::Then {
+  read_later([this, keys, found, error, routing = peer.routing, serial = peer.serial,
+              held = std::string(bytes)](const store::View& view, std::uint64_t commit) -> Reader::Then {
     for (const auto& key : keys) {
-      auto value = view.get(store::Family::records, key);
-      if (!value) {
-        *error = value.error();
+      auto record = engine::is_unique_key(key) ? newest_of(view, key) : view.get(store::Family::records, key);
+      if (!record) {
+        *error = record.error();
         break;
       }
-      engine::KeyRecord record;
-      if (*value && engine::decode_record(**value, record)) found->emplace(key, std::move(record));
+      engine::KeyRecord known;
+      if (*record && engine::decode_record(**record, known)) found->emplace(key, std::move(known));
     }
-    return [this, found, error, routing, serial, held] {
+    return [this, found, error, routing, serial, held, commit, keys] {
       if (*error) return failed(**error);
       auto* peer = peer_at(routing, serial);
       if (peer == nullptr) return;
+      if (commit < engine_.keys_forgotten()) return find_keys(*peer, held, keys);
       submit_found(*peer, held, found.get());
       resume_submits(routing, serial);
     };

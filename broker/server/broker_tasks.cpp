@@ -3,6 +3,7 @@
 
 #include "broker/server/broker.h"
 #include "common/msgpack.h"
+#include "common/text.h"
 
 namespace hirehall::server {
 namespace {
@@ -13,6 +14,7 @@ constexpr std::size_t history_shown = 100;
 constexpr Millis wait_default_ms = 60000;
 constexpr Millis wait_max_ms = 3600 * 1000;
 constexpr std::size_t lookups_again_max = 100;
+constexpr std::size_t waits_max = 16 * limits::sessions_max;
 
 struct TaskQuery {
   std::string_view id, value, reason;
@@ -75,56 +77,54 @@ bool Broker::visible(const Peer& peer, std::uint32_t lane) const {
          peer.principal->tenants.contains(engine_.ledger().lanes[lane].tenant);
 }
 
-// Reads the task behind the batch that is being built and answers with its map.
-void Broker::answer_get(const std::string& routing, std::uint64_t serial, std::uint64_t request,
-                        Sequence sequence, unsigned parts) {
-  read_later([this, routing, serial, request, sequence, parts](const store::View& view,
-                                                               std::uint64_t) -> Reader::Then {
-    auto task = std::make_shared<std::optional<StoredTask>>();
-    auto error = std::make_shared<std::optional<Error>>();
-    {
-      BodyFinder finder(view);
-      // Asked as ended: the result tables tell; a table that is not stored yet is known to the engine
-      // (below).
-      auto read = read_task(view, finder, sequence, false, 0);
-      if (!read)
-        *error = read.error();
-      else
-        *task = std::move(*read);
-    }
-    return [this, routing, serial, request, sequence, parts, task, error] {
-      auto* peer = peer_at(routing, serial);
-      if (peer == nullptr) return;
-      if (*error) return refuse(*peer, request, **error);
-      if (engine_.look(sequence) != engine::Engine::Known::ended) {
-        if (!*task)
-          return refuse(*peer, request, {Code::not_found, "no such task", ids_.make(sequence).text(), 0});
-        return answer_task_map(*peer, request, sequence, **task, parts);
-      }
-      auto commit = engine_.ledger().segments.commit_of(sequence);
-      read_later([this, routing, serial, request, sequence, parts, commit](const store::View& view,
-                                                                           std::uint64_t) -> Reader::Then {
-        auto task = std::make_shared<std::optional<StoredTask>>();
-        auto error = std::make_shared<std::optional<Error>>();
-        BodyFinder finder(view);
-        auto read = read_task(view, finder, sequence, true, commit);
-        if (!read)
-          *error = read.error();
-        else
-          *task = std::move(*read);
-        return [this, routing, serial, request, sequence, parts, task, error] {
-          auto* peer = peer_at(routing, serial);
-          if (peer == nullptr) return;
-          if (*error) return refuse(*peer, request, **error);
-          if (!*task || !(*task)->end)
-            return refuse(*peer, request,
-                          {Code::expired, "the task has ended and its record is past its retention",
-                           ids_.make(sequence).text(), 0});
-          answer_task_map(*peer, request, sequence, **task, parts);
-        };
-      });
+// Reads the task behind the batch that is being built. Where a task ended is in the result tables; of a table
+// that is not stored yet the engine knows it, so an ended one takes two readings.
+void Broker::load_task(Sequence sequence, TaskThen then, bool ended, std::uint64_t ended_in) {
+  read_later([this, sequence, ended, ended_in, then = std::move(then)](const store::View& view,
+                                                                       std::uint64_t) -> Reader::Then {
+    BodyFinder finder(view);
+    auto task = std::make_shared<Result<std::optional<StoredTask>>>(
+        read_task(view, finder, sequence, ended, ended_in));
+    return [this, sequence, ended, task, then] {
+      if (*task && !ended && engine_.look(sequence) == engine::Engine::Known::ended)
+        return load_task(sequence, then, true, engine_.ledger().segments.commit_of(sequence));
+      then(std::move(*task));
     };
   });
+}
+
+void Broker::answer_get(const std::string& routing, std::uint64_t serial, std::uint64_t request,
+                        Sequence sequence, unsigned parts) {
+  load_task(
+      sequence, [this, routing, serial, request, sequence, parts](Result<std::optional<StoredTask>> task) {
+        auto* peer = peer_at(routing, serial);
+        if (peer == nullptr) return;
+        if (!task) return refuse(*peer, request, task.error());
+        bool ended = engine_.look(sequence) == engine::Engine::Known::ended;
+        if (*task && !visible(*peer, (*task)->lane))
+          return refuse(*peer, request, {Code::not_found, "no such task", ids_.make(sequence).text(), 0});
+        if (ended && (!*task || !(*task)->end || past_retention(**task)))
+          return refuse_expired(*peer, request, sequence);
+        if (!*task)
+          return refuse(*peer, request, {Code::not_found, "no such task", ids_.make(sequence).text(), 0});
+        answer_task_map(*peer, request, sequence, **task, parts);
+      });
+}
+
+void Broker::refuse_expired(Peer& peer, std::uint64_t request, Sequence sequence) {
+  refuse(peer, request,
+         {Code::expired, "the task has ended and its record is past its retention",
+          ids_.make(sequence).text(), 0});
+}
+
+// Records go in large pieces, later than they may; until then they are not shown any more. What failed lies
+// in the dead letters and stays.
+bool Broker::past_retention(const StoredTask& task) const {
+  if (!task.end || task.end->state == State::failed || clock_.held()) return false;
+  const auto& ledger = engine_.ledger();
+  auto kept = task.options.retention_ms;
+  if (kept == 0) kept = ledger.queues[ledger.lanes.at(task.lane).queue].settings.retention_ms;
+  return task.end->at + kept < engine_.now();
 }
 
 void Broker::answer_task_map(Peer& peer, std::uint64_t request, Sequence sequence, const StoredTask& task,
@@ -169,7 +169,7 @@ void Broker::write_task(std::string& out, Sequence sequence, const StoredTask& t
   key("attempt"), w.uint(tries.attempts);
   key("failures"), w.uint(tries.failures);
   key("losses"), w.uint(tries.losses);
-  if (state == State::scheduled) key("not_before"), w.sint(loaded_task(task, 0).due);
+  if (state == State::scheduled) key("not_before"), w.sint(engine_.to_wall(loaded_task(task, 0).due));
   if (lease != nullptr && !task.end) {
     const auto& worker = ledger.workers.at(lease->worker);
     key("worker"), w.str(worker.name);
@@ -196,8 +196,6 @@ void Broker::write_task(std::string& out, Sequence sequence, const StoredTask& t
                : end.outcome == Outcome::timed_out ? "timed_out"
                                                    : "failed";
       if (end.outcome == Outcome::lost && end.attempted) code = "lost";
-      if (state == State::expired)
-        code = task.options.deadline != 0 && end.at >= task.options.deadline ? "deadline" : "ttl";
       if (state == State::cancelled)
         key("reason"), w.str(end.attempted ? end.error : end.reason);
       else {
@@ -209,7 +207,16 @@ void Broker::write_task(std::string& out, Sequence sequence, const StoredTask& t
   }
   if ((parts & part_payload) != 0) key("payload"), w.bin(task.payload);
   if ((parts & 256u) != 0) key("omitted"), w.array(1), w.str("payload");
-  if ((parts & part_options) != 0) key("options"), write_wire_options(w, task.options);
+  if ((parts & part_options) != 0) {
+    // As they hold now: defaults filled in, times as the wall clock shows them.
+    auto options = task.options;
+    options.queue = ledger.queues[lane.queue].name;
+    options.tenant = lane.tenant;
+    options.priority = task.priority;
+    if (options.deadline != 0) options.deadline = engine_.to_wall(options.deadline);
+    if (options.not_before != 0) options.not_before = engine_.to_wall(options.not_before);
+    key("options"), write_wire_options(w, options);
+  }
   if ((parts & part_history) != 0) {
     auto from = task.attempts.size() > history_shown ? task.attempts.size() - history_shown : 0;
     bool ended = task.end && task.end->attempted;
@@ -266,23 +273,60 @@ void Broker::wait(Peer& peer, const Frame& frame) {
   auto sequence = sequence_of(q.id);
   if (!sequence)
     return refuse(peer, request, {Code::not_found, "no such task: mistyped, or of another broker", {}, 0});
-  if (engine_.look(*sequence) == engine::Engine::Known::ended)
-    return answer_get(peer.routing, peer.serial, request, *sequence, q.parts);
-  auto limit = std::clamp<Millis>(q.timeout_ms, 0, wait_max_ms);
-  if (waits_.size() >= 16 * limits::sessions_max)
-    return refuse(peer, request, {Code::busy, "too many waits", {}, 1000});
-  auto end = wait_ends_.emplace(
-      engine_.now() + limit, WaitEnd{engine_.now() + limit, peer.routing, peer.serial, request, *sequence});
-  waits_.emplace(*sequence, [this, routing = peer.routing, serial = peer.serial, request,
-                             sequence = *sequence, parts = q.parts, at = end->first] {
-    // The answer, unless its time had run out before.
-    auto range = wait_ends_.equal_range(at);
-    for (auto w = range.first; w != range.second; ++w)
-      if (w->second.request == request && w->second.serial == serial) {
-        wait_ends_.erase(w);
-        return answer_get(routing, serial, request, sequence, parts);
-      }
+  if (q.timeout_ms < 0 || q.timeout_ms > wait_max_ms)
+    return refuse(
+        peer, request,
+        {Code::invalid, "timeout_ms is " + std::to_string(q.timeout_ms) + "; accepted: 0 to 3600000",
+         "timeout_ms", 0});
+  if (peer.principal->tenants.all) return wait_for(peer, request, *sequence, q.timeout_ms, q.parts);
+  // Of another tenant's task not even the state may be told.
+  look_up(*sequence, [this, routing = peer.routing, serial = peer.serial, request, sequence = *sequence,
+                      timeout_ms = q.timeout_ms, parts = q.parts](const engine::LoadedTask& loaded) {
+    auto* peer = peer_at(routing, serial);
+    if (peer == nullptr) return;
+    if (loaded.found && !visible(*peer, loaded.place.lane))
+      return refuse(*peer, request, {Code::not_found, "no such task", ids_.make(sequence).text(), 0});
+    wait_for(*peer, request, sequence, timeout_ms, parts);
   });
+}
+
+void Broker::wait_for(Peer& peer, std::uint64_t request, Sequence sequence, Millis limit, unsigned parts) {
+  if (engine_.look(sequence) == engine::Engine::Known::ended)
+    return answer_get(peer.routing, peer.serial, request, sequence, parts);
+  if (waits_.size() >= waits_max) return refuse(peer, request, {Code::busy, "too many waits", {}, 1000});
+  auto number = next_wait_++;
+  auto at = engine_.now() + limit;
+  waits_.emplace(number, Wait{at, peer.routing, peer.serial, request, sequence, parts});
+  wait_ends_.emplace(at, number);
+  waiting_for_.emplace(sequence, number);
+}
+
+// The task has ended: its waits are answered once that is durable.
+void Broker::end_waits(Sequence sequence) {
+  auto [from, to] = waiting_for_.equal_range(sequence);
+  for (auto it = from; it != to; ++it) {
+    auto found = waits_.find(it->second);
+    wait_ends_.erase({found->second.at, found->first});
+    after_commit([this, wait = std::move(found->second)] {
+      answer_get(wait.routing, wait.serial, wait.request, wait.sequence, wait.parts);
+    });
+    waits_.erase(found);
+  }
+  waiting_for_.erase(from, to);
+}
+
+void Broker::time_out_waits() {
+  while (!wait_ends_.empty() && wait_ends_.begin()->first <= engine_.now()) {
+    auto number = wait_ends_.begin()->second;
+    wait_ends_.erase(wait_ends_.begin());
+    auto wait = std::move(waits_.at(number));
+    waits_.erase(number);
+    auto [from, to] = waiting_for_.equal_range(wait.sequence);
+    waiting_for_.erase(std::find_if(from, to, [&](const auto& w) { return w.second == number; }));
+    if (peer_at(wait.routing, wait.serial) != nullptr)
+      refuse(wait.routing, wait.request,
+             {Code::timeout, "the task has not ended in that time", ids_.make(wait.sequence).text(), 0});
+  }
 }
 
 // --- cancel: what is queued has to be found in the store first, and may move meanwhile ---
@@ -309,7 +353,7 @@ void Broker::cancel(Peer& peer, const Frame& frame) {
   job->routing = peer.routing;
   job->serial = peer.serial;
   job->request = request;
-  job->reason = q.reason.substr(0, limits::error_bytes_max);
+  job->reason = clip(q.reason, limits::error_bytes_max);
   job->grace_ms = q.grace_ms;
   for (auto raw : q.ids) {
     auto sequence = sequence_of(raw);
@@ -367,6 +411,7 @@ void Broker::answer_task(Peer& peer, const Frame& frame) {
                   {Code::bad_message, "answer takes a map with id and value (at most 1 MiB)", {}, 0});
   auto sequence = sequence_of(q.id);
   if (!sequence) return refuse(peer, request, {Code::not_found, "no such task", {}, 0});
+  if (*sequence < engine_.ledger().reclaimed_sequence) return refuse_expired(peer, request, *sequence);
   answer_suspended(peer.routing, peer.serial, request, *sequence, std::string(q.value), 0);
 }
 
@@ -392,22 +437,20 @@ void Broker::answer_suspended(const std::string& routing, std::uint64_t serial, 
 void Broker::explain(Peer& peer, const Frame& frame) {
   auto q = read_query(frame.body);
   auto request = frame.header.request;
-  auto sequence = q.sound && !q.id.empty() ? sequence_of(q.id) : std::nullopt;
+  if (!q.sound || q.id.empty())
+    return refuse(peer, request, {Code::bad_message, "explain takes a map with an id of 16 bytes", "id", 0});
+  auto sequence = sequence_of(q.id);
   if (!sequence) return refuse(peer, request, {Code::not_found, "no such task", {}, 0});
-  read_later([this, routing = peer.routing, serial = peer.serial, request, sequence = *sequence](
-                 const store::View& view, std::uint64_t) -> Reader::Then {
-    auto task = std::make_shared<std::optional<StoredTask>>();
-    {
-      BodyFinder finder(view);
-      if (auto read = read_task(view, finder, sequence, false, 0)) *task = std::move(*read);
-    }
-    return [this, routing, serial, request, sequence, task] {
-      auto* peer = peer_at(routing, serial);
-      if (peer == nullptr) return;
-      if (!*task || !visible(*peer, (*task)->lane))
-        return refuse(*peer, request, {Code::not_found, "no such task", {}, 0});
-      write_explanation(*peer, request, sequence, **task);
-    };
+  load_task(*sequence, [this, routing = peer.routing, serial = peer.serial, request,
+                        sequence = *sequence](Result<std::optional<StoredTask>> task) {
+    auto* peer = peer_at(routing, serial);
+    if (peer == nullptr) return;
+    if (!task) return refuse(*peer, request, task.error());
+    if (!*task && sequence < engine_.ledger().reclaimed_sequence)
+      return refuse_expired(*peer, request, sequence);
+    if (!*task || !visible(*peer, (*task)->lane))
+      return refuse(*peer, request, {Code::not_found, "no such task", {}, 0});
+    write_explanation(*peer, request, sequence, **task);
   });
 }
 
@@ -415,36 +458,43 @@ void Broker::write_explanation(Peer& peer, std::uint64_t request, Sequence seque
   const auto& ledger = engine_.ledger();
   auto loaded = loaded_task(task, 0);
   std::vector<std::string> reasons;
-  const engine::Lease* lease = nullptr;
+  auto slot = ledger.lease_slots.find(sequence);
+  const auto* lease = slot == FlatMap::none ? nullptr : &ledger.leases[slot];
   auto state = loaded.state;
-  switch (engine_.look(sequence)) {
-    case engine::Engine::Known::ended:
-      reasons.emplace_back("it has ended; see task get");
-      break;
-    case engine::Engine::Known::leased:
-      lease = &ledger.leases[ledger.lease_slots.find(sequence)];
-      state = State::leased;
-      reasons.push_back("leased to worker " + ledger.workers.at(lease->worker).name);
-      break;
-    default:
-      reasons = why_not_running(loaded);
+  if (task.end) {
+    state = task.end->state;
+    reasons.emplace_back("it has ended; see task get");
+  } else if (lease != nullptr) {
+    state = State::leased;
+    reasons.push_back("leased to worker " + ledger.workers.at(lease->worker).name);
+  } else {
+    reasons = why_not_running(loaded);
   }
   msgpack::Writer w(answer(peer, request));
   w.map(3);
-  w.entry("state", engine_.look(sequence) == engine::Engine::Known::ended ? "ended" : name_of(state));
+  w.entry("state", name_of(state));
   w.str("reasons");
   w.array(reasons.size());
   for (const auto& reason : reasons) w.str(reason);
+  auto award = [&](std::uint32_t attempt, std::uint32_t worker, const engine::Reasons* why) {
+    auto at = ledger.workers.find(worker);
+    w.map(why != nullptr ? 6 : 3);
+    w.entry_uint("attempt", attempt);
+    w.entry("policy", "least_loaded");
+    w.entry("worker", at == ledger.workers.end() ? std::to_string(worker) : at->second.name);
+    if (why == nullptr) return;
+    w.entry_uint("load", why->load);
+    w.entry_uint("candidates", why->candidates);
+    w.entry_uint("runner_up", why->runner_up);
+  };
+  bool ended = task.end && task.end->attempted;
   w.str("awards");
-  w.array(lease != nullptr ? 1 : 0);
-  if (lease == nullptr) return;
-  w.map(6);
-  w.entry_uint("attempt", lease->tries.attempts);
-  w.entry("policy", "least_loaded");
-  w.entry("worker", ledger.workers.at(lease->worker).name);
-  w.entry_uint("load", lease->reasons.load);
-  w.entry_uint("candidates", lease->reasons.candidates);
-  w.entry_uint("runner_up", lease->reasons.runner_up);
+  w.array(task.attempts.size() + (ended || lease != nullptr ? 1 : 0));
+  for (const auto& a : task.attempts) award(a.attempt, a.record.worker, &a.record.reasons);
+  if (ended)
+    award(task.end->tries.attempts, task.end->worker, nullptr);
+  else if (lease != nullptr)
+    award(lease->tries.attempts, lease->worker, &lease->reasons);
 }
 
 std::vector<std::string> Broker::why_not_running(const engine::LoadedTask& task) const {

@@ -50,7 +50,7 @@ void read_agent(msgpack::Reader& r, scheduler::AgentSpec& agent) {
 Result<engine::Registration> read_registration(std::string_view body) {
   engine::Registration out;
   out.spec.slots = 0;
-  std::uint64_t credit = 0;
+  std::optional<std::uint64_t> credit;
   msgpack::Reader r(body);
   auto pairs = r.map();
   std::string_view key;
@@ -83,7 +83,7 @@ Result<engine::Registration> read_registration(std::string_view body) {
   if (out.spec.slots == 0) return fail(Code::invalid, "a worker has at least one slot", "slots");
   if (out.spec.agents.empty()) return fail(Code::invalid, "a worker has at least one agent", "agents");
   out.credit = static_cast<std::uint32_t>(
-      std::min<std::uint64_t>(credit == 0 ? out.spec.slots : credit, limits::credit_max));
+      std::min<std::uint64_t>(credit.value_or(out.spec.slots), limits::credit_max));
   return out;
 }
 
@@ -215,7 +215,7 @@ void Broker::worker_heartbeat(Peer& peer, const Frame& frame) {
   wire::write_header(out, wire::Kind::ok, frame.header.request);
   msgpack::Writer w(out);
   w.array(2);
-  w.sint(engine_.now());
+  w.sint(engine_.to_wall(engine_.now()));
   w.boolean(done.list);
   send_now(std::string(peer.routing), out);
 }
@@ -250,8 +250,7 @@ void Broker::report(Peer& peer, const Frame& frame) {
     if (what == "checkpoint") {
       auto value = r.bin();
       if (!r.ok()) break;
-      code = value.size() > limits::payload_bytes_max ? Code::too_large
-                                                      : engine_.checkpoint(peer.worker, token, value);
+      code = engine_.checkpoint(peer.worker, token, value);
     } else {
       if (fields > 2) r.skip();
       const auto* lease = engine_.ledger().lease_by_token(token);

@@ -99,6 +99,10 @@ bool Scope::contains(std::string_view name) const {
   return all || std::ranges::find(names, name) != names.end();
 }
 
+bool is_request(Kind kind) {
+  return std::ranges::find(rules, kind, &Rule::kind) != std::end(rules);
+}
+
 bool may(const Principal& principal, Kind kind) {
   const auto mask = roles_of(kind);
   for (std::size_t i = 0; i < role_count; ++i) {

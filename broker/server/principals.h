@@ -59,6 +59,8 @@ struct Claim {
   std::string_view type = {};
 };
 
+// False for kinds that only the broker sends, and for unknown ones.
+bool is_request(wire::Kind kind);
 bool may(const Principal& principal, wire::Kind kind);  // the role table alone
 Status allowed(const Principal& principal, wire::Kind kind,
                const Claim& claim = {});  // denied, and says what is missing

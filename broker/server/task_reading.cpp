@@ -133,6 +133,7 @@ bool find_end(std::string_view part, Sequence sequence, StoredEnd& end) {
       end.attempted = false;
       end.at = now;
       end.reason = fact.reason;
+      if (fact.to == State::expired) end.error_code = fact.reason;
       end.lane = fact.place.lane;
       return true;
     }
@@ -264,6 +265,7 @@ Status each_ending(const store::View& view, std::uint64_t commit,
                          end.attempted = false;
                          end.at = now;
                          end.reason = fact.reason;
+                         if (fact.to == State::expired) end.error_code = fact.reason;
                          end.lane = fact.place.lane;
                          visit(fact.sequence, fact.producer, end);
                        }
