@@ -165,6 +165,7 @@ int serve(const OptionValues& options) {
   store_options.path = options.text("data");
   store_options.accept_loss = options.flag("accept-loss");
   store_options.space.free_bytes_min = static_cast<std::uint64_t>(options.number("free-space-min"));
+  store_options.space.free_bytes_exact = options.from("free-space-min") != OptionValues::From::fallback;
   auto store = store::open_rocksdb(store_options);
   if (!store) return complain(exit_store_refused, store.error());
 

@@ -12,7 +12,8 @@
 namespace hirehall::store {
 
 struct SpaceLimits {
-  std::uint64_t free_bytes_min = 1ull << 30;  // at most a tenth of a small disk
+  std::uint64_t free_bytes_min = 1ull << 30;  // at most a tenth of a small disk, unless …
+  bool free_bytes_exact = false;              // … somebody asked for just this
   unsigned free_percent_min = 2;
   std::uint64_t reserve_bytes = 64ull << 20;  // at most a hundredth of a small disk
 };
