@@ -185,8 +185,8 @@ void Engine::place_limited_shelf(Shelf& shelf) {
   for (auto* line : shelf.limited_lines) place_limited(*line);
 }
 
-// The award message that takes the next task to the worker: a new one when the frame would grow too large. Each message
-// has a number of its own, so that the worker can say which have arrived.
+// The award message that takes the next task to the worker: a new one when the frame would grow too large.
+// Each message has a number of its own, so that the worker can say which have arrived.
 std::uint64_t Engine::award_number(std::uint32_t worker, const Entry& next) {
   auto body = next.chunk->body_at(next.offset);
   auto size = body.payload.size() + next.chunk->templates[body.template_]->encoded.size() + body.own.size() +

@@ -210,7 +210,7 @@ void Broker::dispatch(Peer& peer, const Frame& frame, std::string_view bytes) {
                    {},
                    0});
   if (auto may_do = allowed(*peer.principal, kind);
-      !may_do && kind != Kind::heartbeat && kind != Kind::seen) {
+      !may_do && kind != Kind::heartbeat && (kind != Kind::seen || frame.header.request != 0)) {
     auto error = may_do.error();
     return refuse(peer, frame.header.request, error);
   }

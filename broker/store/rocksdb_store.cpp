@@ -169,6 +169,8 @@ Status make_directory(const RocksdbOptions& options) {
 Result<std::unique_ptr<Store>> open_rocksdb(const RocksdbOptions& options) {
   if (auto made = make_directory(options); !made) return tl::unexpected(made.error());
   const Layout layout(options.path);
+  // Not even a lock is left in a directory that is not ours.
+  if (const auto ours = examine(layout); !ours) return tl::unexpected(ours.error());
   auto lock = StoreLock::take(layout.lock, StoreLock::Kind::writer);
   if (!lock) return tl::unexpected(lock.error());
   const auto presence = examine(layout);

@@ -52,8 +52,9 @@ Status SpaceGuard::measure() {
   if (!disk) return tl::unexpected(disk.error());
   const std::uint64_t free = disk->free_bytes;
   const std::uint64_t total = disk->total_bytes;
-  const std::uint64_t low =
-      std::max(limits_.free_bytes_exact ? limits_.free_bytes_min : std::min(limits_.free_bytes_min, total / 10), total / 100 * limits_.free_percent_min);
+  const std::uint64_t low = std::max(
+      limits_.free_bytes_exact ? limits_.free_bytes_min : std::min(limits_.free_bytes_min, total / 10),
+      total / 100 * limits_.free_percent_min);
   const std::uint64_t reserve = std::min(limits_.reserve_bytes, total / 100);
   // Reopened only with some air above the mark, so that admission does not flutter around it.
   const std::uint64_t reopen = low + low / 8;

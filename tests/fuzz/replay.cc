@@ -1,5 +1,6 @@
-// Runs a fuzz target without libFuzzer: every file of the corpus, then mutations of them from a fixed seed. A build that
-// is not instrumented for coverage finds little this way; the point is that every commit runs every kept finding.
+// Runs a fuzz target without libFuzzer: every file of the corpus, then mutations of them from a fixed seed. A
+// build that is not instrumented for coverage finds little this way; the point is that every commit runs
+// every kept finding.
 
 #include <algorithm>
 #include <cstddef>

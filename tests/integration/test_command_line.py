@@ -26,7 +26,7 @@ class CommandLine(FleetTest):
         return out
 
     def workers(self):
-        self.fleet.wait_worker(self.fleet.worker_program("hand", extra=["--allow-commands"]))
+        self.fleet.wait_worker(self.fleet.worker_program("hand", agents=("echo", "trouble", "sleep"), extra=["--allow-commands"]))
 
     def test_manual_is_docs_cli_md(self):
         self.assertEqual(self.ok("help", "--markdown"), (SOURCE / "docs" / "cli.md").read_text(),
