@@ -1,5 +1,7 @@
 #include "tests/unit/engine/hall.h"
 
+#include "common/hash.h"
+
 namespace hirehall::engine {
 
 void Kept::keep(const Draft& draft) {
@@ -271,9 +273,8 @@ Code Hall::answer(Sequence sequence, const std::string& value) {
 
 void Hall::beat(Hand& hand) {
   begin();
-  const auto& worker = engine->ledger().workers.at(hand.number);
   std::uint64_t hash = 0;
-  (void)worker;
+  for (const auto& award : hand.awards) hash ^= mix(award.token);
   engine->heartbeat(hand.number, static_cast<std::uint32_t>(hand.awards.size()), hash, hand.last_award,
                     hand.credit);
 }
@@ -300,6 +301,7 @@ void Hall::collect() {
   for (auto& award : out.awards)
     if (auto* hand = to(award.worker)) {
       hand->last_award = std::max(hand->last_award, award.award);
+      award.chunk = {};  // it may not outlive its engine
       hand->awards.push_back(award);
     }
   for (auto& stop : out.stops)
@@ -344,7 +346,8 @@ void Hall::turn() {
 void Hall::read_wanted() {
   auto& out = engine->outputs();
   for (const auto& w : out.pages)
-    reads.push_back([this, w, entries = kept.page(w.line, w.page)] { engine->page_read(w.line, w.page, entries); });
+    reads.push_back(
+        [this, w, entries = kept.page(w.line, w.page)] { engine->page_read(w.line, w.page, entries); });
   for (const auto& w : out.bodies) {
     std::vector<FoundBody> bodies;
     for (auto sequence : w.sequences) bodies.push_back(kept.body(sequence));

@@ -1,5 +1,5 @@
-// The engine with everything around it played by hand: a store that is a few maps, workers that do what a test
-// says, and a clock that a test moves.
+// The engine with everything around it played by hand: a store that is a few maps, workers that do what a
+// test says, and a clock that a test moves.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -93,7 +93,7 @@ class Hall {
   };
   std::map<Sequence, Ended> endings;
   std::deque<Hand> hands;
-  bool slow_reads = false;                    // what was read waits in `reads` for the test
+  bool slow_reads = false;  // what was read waits in `reads` for the test
   std::deque<std::function<void()>> reads;
 
  private:
