@@ -66,6 +66,7 @@ bool Engine::spill_line(Line& line, std::size_t keep) {
   std::size_t bytes = 0;
   for (auto i = keep; i < ring.size(); ++i) {
     const auto& entry = ring.at(i);
+    if (ledger_.segments.ended(entry.sequence)) continue;
     auto body = entry.chunk ? entry.chunk->body_at(entry.offset).payload.size() : limits::chunk_bytes;
     if (size != 0 && (size == page_tasks_max || bytes + body > page_bytes_max)) {
       fact.sizes.push_back(size);
@@ -75,6 +76,7 @@ bool Engine::spill_line(Line& line, std::size_t keep) {
     ++size;
     bytes += body;
   }
+  if (size == 0) return false;
   fact.sizes.push_back(size);
   record(fact);
   return true;

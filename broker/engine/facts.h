@@ -381,9 +381,9 @@ struct Paused {
   }
 };
 
-// The last entries of a line's head, or of its tail, went to pages from `page` on: sizes[0] entries to the
-// first, in order. Positions count from the back, because the front loses ended tasks at moments that are not
-// facts.
+// The last open entries of a line's head, or of its tail, went to pages from `page` on: sizes[0] of them to
+// the first, in order. Positions count from the back and leave out the entries of ended tasks, because those
+// vanish at moments that are not facts.
 struct Spilled {
   static constexpr auto kind = FactKind::spilled;
   std::uint64_t line = 0;

@@ -610,20 +610,27 @@ void Ledger::apply(Spilled& fact) {
   auto* line = line_by_id(fact.line);
   HH_CHECK(line != nullptr && fact.page == line->next_page, "pages of a line are written in order");
   auto& ring = fact.tail ? line->tail : line->head;
-  auto count = fact.count();
-  HH_CHECK(count <= ring.size(), "a page is cut from resident entries");
-  auto from = ring.size() - count;
+  // Only entries of open tasks count: those of ended ones may be there or not.
+  auto first = ring.size();
+  for (auto left = fact.count(); left > 0; --first) {
+    HH_CHECK(first > 0, "a page is cut from resident entries");
+    if (!segments.ended(ring.at(first - 1).sequence)) --left;
+  }
+  auto from = first;
   for (auto size : fact.sizes) {
+    auto to = from;
+    for (auto left = size; left > 0; ++to)
+      if (!segments.ended(ring.at(to).sequence)) --left;
     if (index != nullptr)
       index->push_back(
-          {Shelving::pages, false, page_key(line->id, line->next_page), page_value(ring, from, from + size)});
-    from += size;
+          {Shelving::pages, false, page_key(line->id, line->next_page), page_value(ring, from, to)});
+    from = to;
     ++line->next_page;
   }
-  for (auto i = ring.size() - count; i < ring.size(); ++i)
+  for (auto i = first; i < ring.size(); ++i)
     if (ring.at(i).tried) tries.erase(ring.at(i).sequence);
-  ring.drop_back(count);
-  entries -= count;
+  entries -= ring.size() - first;
+  ring.drop_back(ring.size() - first);
 }
 
 void Ledger::apply(Paged& fact) {

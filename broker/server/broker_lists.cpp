@@ -76,6 +76,8 @@ void Broker::list(Peer& peer, const Frame& frame, bool dead) {
   }
   if (job->limit == 0 || job->limit > limit_max)
     return refuse(peer, request, {Code::invalid, "limit is 1 to 1000", "limit", 0});
+  if (!job->tenant.empty() && !peer.principal->tenants.contains(job->tenant))
+    return refuse(peer, request, {Code::denied, "no right to tenant " + job->tenant, "tenant", 0});
   if (!job->queue.empty()) {
     auto at = engine_.ledger().queue_by_name.find(job->queue);
     if (at == engine_.ledger().queue_by_name.end())

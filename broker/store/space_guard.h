@@ -12,10 +12,10 @@
 namespace hirehall::store {
 
 struct SpaceLimits {
-  std::uint64_t free_bytes_min = 1ull << 30;  // at most a tenth of a small disk, unless …
-  bool free_bytes_exact = false;              // … somebody asked for just this
+  std::uint64_t free_bytes_min = 1ull << 30;  // at most a tenth of a small disk
   unsigned free_percent_min = 2;
   std::uint64_t reserve_bytes = 64ull << 20;  // at most a hundredth of a small disk
+  bool free_bytes_exact = false;              // somebody asked for just free_bytes_min, on a small disk too
 };
 
 // Free and total bytes of the file system that holds a directory.
