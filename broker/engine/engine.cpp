@@ -106,6 +106,7 @@ void Engine::take_snapshot(Draft& draft) {
     for (std::uint32_t i = 0; i <= snapshot_size_ / limits::payload_bytes_max; ++i)
       index_.push_back({Shelving::meta, true, snapshot_key(snapshot_commit_, i), {}});
   snapshot_commit_ = draft.number;
+  snapshot_sequence_ = ledger_.next_sequence;
   snapshot_size_ = saved.size();
   bytes_since_snapshot_ = 0;
 }
@@ -138,6 +139,7 @@ void Engine::durable(std::uint64_t commit) {
 Status Engine::load_snapshot(std::uint64_t commit, std::string_view saved) {
   if (auto loaded = ledger_.load(saved); !loaded) return loaded;
   snapshot_commit_ = commit;
+  snapshot_sequence_ = ledger_.next_sequence;
   snapshot_size_ = saved.size();
   ledger_.commit = commit;
   return {};
@@ -250,6 +252,9 @@ Status Engine::replay(std::uint64_t commit, std::string_view part, const BodySou
         break;
       case FactKind::replayed:
         done = replay_one<Replayed>(ledger_, body);
+        break;
+      case FactKind::kept_longer:
+        done = replay_one<KeptLonger>(ledger_, body);
         break;
       case FactKind::reclaimed:
         done = replay_one<Reclaimed>(ledger_, body);

@@ -281,7 +281,14 @@ class Engine {
                    bool all);
   void looked_up(Sequence sequence, const LoadedTask& loaded);
   void durable(std::uint64_t commit);  // batches up to here are synced
-  void reclaim(Sequence sequence, std::uint64_t commit, std::uint64_t removed);
+
+  // --- forgetting ended tasks, 1,024 at a time and in order of submission ---
+  Millis longest_retention() const;
+  // For each segment that may go next, in order (`most` of them): the commit in which the last task of it and
+  // those before it ended. A segment with an open task or a dead letter, or beyond the snapshot, stops it.
+  std::vector<std::uint64_t> reclaimable(std::size_t most) const;
+  void reclaim(std::size_t segments);                        // so many of them
+  void erase_records(const std::vector<std::string>& keys);  // of reclaimed tasks
 
   // Call last in each turn: fires timers, ends leases, awards, pages.
   void end_turn();
@@ -340,9 +347,11 @@ class Engine {
     std::uint8_t priority = 0, flags = 0;
     std::uint32_t code = 0;
     Sequence existing = 0;
+    Millis retention_ms = 0;
     std::string message, own, key, unique, digest;
   };
   Code resolve(const SubmitRequest& request, const SubmitItem& item, Resolved& out);
+  void note_retention(Millis retention_ms);
   Code check_cap(std::uint32_t queue, Resolved& out);
   Code resolve_names(const TaskOptions& options, Resolved& out);
   Code lane_of(std::string_view queue, std::string_view tenant, std::uint32_t& lane, std::string& message);
@@ -476,6 +485,8 @@ class Engine {
   std::uint64_t bytes_since_snapshot_ = 0;
   std::uint64_t snapshot_size_ = 0;
   std::uint64_t snapshot_commit_ = 0;
+  Sequence snapshot_sequence_ =
+      0;                  // the next one at that commit: bodies from here on are needed for a restart
   std::size_t hand_ = 0;  // of the clock that chooses the next line to spill
   std::unordered_map<Sequence, std::shared_ptr<const Extras>> extras_;  // never iterated
 };

@@ -125,6 +125,7 @@ Code Engine::resolve(const SubmitRequest& request, const SubmitItem& item, Resol
   if (item.priority != 0 && (item.priority < limits::priority_min || item.priority > limits::priority_max))
     return refuse(Code::invalid, "priority is " + std::to_string(item.priority) + "; accepted: 1 to 10");
   out.flags = base.flags;
+  out.retention_ms = base.options.retention_ms;
   auto priority = item.priority != 0 ? item.priority : base.options.priority;
   out.priority = static_cast<std::uint8_t>(priority != 0 ? priority : limits::priority_default);
   bool own = !item.options.empty() || !item.type.empty() || !item.queue.empty() || base.options.delay_ms != 0;
@@ -165,6 +166,7 @@ Code Engine::resolve(const SubmitRequest& request, const SubmitItem& item, Resol
     if (item.priority == 0 && options.priority != 0)
       out.priority = static_cast<std::uint8_t>(options.priority);
     out.flags = flags_of(options);
+    out.retention_ms = options.retention_ms;
     if (auto code = resolve_names(options, out); code != Code::ok) return refuse(code, {});
     if (own || !item.tenant.empty()) {
       auto difference = encode_difference(options, base.options);
@@ -316,6 +318,7 @@ Result<SubmitAnswer> Engine::submit(const SubmitRequest& request) {
   for (std::uint32_t i = 0; i < fact.count; ++i) {
     auto& r = resolved_[i];
     if (r.code == 0 && r.existing == 0) {
+      if (r.retention_ms > ledger_.longest_retention) note_retention(r.retention_ms);
       append(r, request.templates[request.items[i].template_], request.items[i].payload);
       continue;
     }

@@ -90,9 +90,4 @@ Sequence Engine::replay_dead(Sequence sequence, const TaskOptions& options, std:
   return fact.first;
 }
 
-void Engine::reclaim(Sequence sequence, std::uint64_t commit, std::uint64_t removed) {
-  Reclaimed fact{sequence, commit, removed};
-  record(fact);
-}
-
 }  // namespace hirehall::engine

@@ -36,6 +36,7 @@ enum class FactKind : std::uint8_t {
   checkpointed = 19,
   replayed = 20,
   reclaimed = 21,
+  kept_longer = 22,
 };
 
 // Counts against the limits of a task, carried by it from attempt to attempt.
@@ -490,6 +491,17 @@ struct Reclaimed {
   template <typename A>
   void archive(A& a) {
     a(sequence, commit, removed);
+  }
+};
+
+// A task asked for a longer retention than any before it. Records go in large pieces, so all stay as long as
+// the one that stays longest.
+struct KeptLonger {
+  static constexpr auto kind = FactKind::kept_longer;
+  Millis retention_ms = 0;
+  template <typename A>
+  void archive(A& a) {
+    a(retention_ms);
   }
 };
 

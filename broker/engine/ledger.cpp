@@ -47,6 +47,10 @@ void Ledger::apply(QueueSet& fact) {
   }
 }
 
+void Ledger::apply(KeptLonger& fact) {
+  longest_retention = std::max(longest_retention, fact.retention_ms);
+}
+
 void Ledger::apply(LaneDefined& fact) {
   HH_CHECK(fact.lane == lanes.size(), "lanes are numbered in order");
   auto& lane = lanes.emplace_back();
@@ -353,7 +357,7 @@ void Ledger::apply(Answered& fact) {
 
 void Ledger::finish_task(Sequence sequence, std::uint32_t lane, State from, State to) {
   count(lane, from, to);
-  segments.end(sequence, commit);
+  segments.end(sequence, commit, to);
   tries.erase(sequence);
   if (to == State::failed && index != nullptr)
     index->push_back({Shelving::records, false, dead_key(lanes[lane].queue, sequence),
@@ -385,6 +389,7 @@ void Ledger::apply(Dropped& fact) {
 void Ledger::apply(Replayed& fact) {
   auto queue = lanes[fact.lane].queue;
   --queues[queue].dead;
+  segments.note_replayed(fact.sequence);
   if (index == nullptr) return;
   index->push_back({Shelving::records, true, dead_key(queue, fact.sequence), {}});
   std::string value;
@@ -396,6 +401,18 @@ void Ledger::apply(Reclaimed& fact) {
   reclaimed_sequence = std::max(reclaimed_sequence, fact.sequence);
   reclaimed_commit = std::max(reclaimed_commit, fact.commit);
   books.removed += fact.removed;
+  auto left = fact.removed;
+  auto forget = [&](State state, std::uint64_t n) {
+    books.tasks[static_cast<std::size_t>(state)] -= n;
+    left -= n;
+  };
+  for (auto s = segments.low(); s < segment_of(fact.sequence); ++s) {
+    const auto& summary = segments.summary(s);
+    forget(State::failed, summary.failed);
+    forget(State::cancelled, summary.cancelled);
+    forget(State::expired, summary.expired);
+  }
+  forget(State::succeeded, left);
   segments.forget_below(segment_of(fact.sequence));
 }
 

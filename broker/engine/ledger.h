@@ -101,7 +101,8 @@ struct Pause {
   std::string queue, type, tenant, reason;
 };
 
-// Books of I20: accepted = scheduled + ready + leased + suspended + kept + removed.
+// Books of I20: accepted = scheduled + ready + leased + suspended + kept + removed. Terminal tasks count
+// until they are removed.
 struct Books {
   std::uint64_t accepted = 0;
   std::uint64_t removed = 0;
@@ -131,6 +132,7 @@ class Ledger {
 
   void apply(TimeFact& fact);
   void apply(QueueSet& fact);
+  void apply(KeptLonger& fact);
   void apply(LaneDefined& fact);
   void apply(ClassDefined& fact);
   void apply(ProducerOpened& fact);
@@ -217,6 +219,7 @@ class Ledger {
   std::vector<Pause> pauses;
   Segments segments;
   std::unordered_map<Sequence, Tries> tries;  // of resident ready tasks that were tried; never iterated
+  Millis longest_retention = 0;               // that a task has asked for
   Sequence reclaimed_sequence = 0;            // bodies below are gone or going
   std::uint64_t reclaimed_commit = 0;         // facts below too
   std::uint64_t entries = 0;                  // resident ones

@@ -17,17 +17,17 @@ std::uint64_t get_be(std::string_view bytes) {
   return v;
 }
 
-std::string record_key(char tag, std::uint64_t number) {
-  std::string key(1, tag);
-  put_be(key, number, 8);
-  return key;
-}
-
 constexpr std::uint8_t page_of_references = 1;
 constexpr std::uint8_t page_with_bodies = 2;
 constexpr std::size_t run_worth_referring = 16;
 
 }  // namespace
+
+std::string record_key(char tag, std::uint64_t number) {
+  std::string key(1, tag);
+  put_be(key, number, 8);
+  return key;
+}
 
 std::string timer_key(Millis due, TimerKind kind, std::uint64_t number) {
   std::string key;

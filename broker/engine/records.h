@@ -41,6 +41,10 @@ std::string checkpoint_key(Sequence sequence);
 std::string answer_key(Sequence sequence);
 std::string dead_key(std::uint32_t queue, Sequence sequence);
 std::string replay_key(Sequence sequence);  // value: the sequence of the task that it was submitted again as
+// The tags of records that belong to one task or segment by number, and go with it.
+inline constexpr std::string_view task_record_tags = "xkar";
+inline constexpr char segment_record_tag = 'f';
+std::string record_key(char tag, std::uint64_t number);
 std::string result_table_key(std::uint64_t segment, std::uint64_t commit);
 std::string idempotency_key(std::string_view tenant, std::string_view key);
 // A task is found by the greatest record that begins with the key: unique_record_key(key, its sequence).

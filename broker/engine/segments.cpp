@@ -39,20 +39,52 @@ Segments::Segment* Segments::touch(std::uint64_t segment) {
   if (page >= pages_.size()) pages_.resize(page + 1);
   if (pages_[page] == nullptr) pages_[page] = new Page;
   auto*& cell = pages_[page]->cells[segment % page_size];
-  if (cell == nullptr) cell = new Segment;
+  if (cell == nullptr) {
+    cell = new Segment;
+    if (segment == 0) cell->bits[0] = cell->count = 1;  // sequences count from 1
+  }
   return cell;
 }
 
-void Segments::end(Sequence s, std::uint64_t commit) {
+Segments::Summary& Segments::summary_of(std::uint64_t segment) {
+  if (segment - low_ >= summaries_.size()) summaries_.resize(segment - low_ + 1);
+  return summaries_[segment - low_];
+}
+
+const Segments::Summary& Segments::summary(std::uint64_t segment) const {
+  static const Summary untouched;
+  return segment - low_ < summaries_.size() ? summaries_[segment - low_] : untouched;
+}
+
+std::uint64_t Segments::first_commit(std::uint64_t segment, std::uint64_t none) const {
+  for (auto s = segment; s - low_ < summaries_.size(); ++s)
+    if (auto first = summaries_[s - low_].first; first != 0) none = std::min(none, first);
+  return none;
+}
+
+void Segments::note_replayed(Sequence s) {
+  if (segment_of(s) >= low_) --summary_of(segment_of(s)).dead;
+}
+
+void Segments::end(Sequence s, std::uint64_t commit, State state) {
   HH_CHECK(!ended(s), "a terminal record never changes");
   auto segment = segment_of(s);
   auto* cell = touch(segment);
+  if (auto& summary = summary_of(segment); summary.first == 0 || state != State::succeeded) {
+    if (summary.first == 0) summary.first = commit;
+    if (state == State::failed) ++summary.failed, ++summary.dead;
+    if (state == State::cancelled) ++summary.cancelled;
+    if (state == State::expired) ++summary.expired;
+  }
   auto offset = s % segment_size;
   cell->bits[offset / 64] |= std::uint64_t{1} << (offset % 64);
   if (cell->endings.capacity() == 0) cell->endings.reserve(64);
   cell->endings.push_back({static_cast<std::uint16_t>(offset), commit});
   ++pending_;
-  if (++cell->count == segment_size) complete(segment, cell);
+  if (++cell->count == segment_size) {
+    summary_of(segment).last = commit;
+    complete(segment, cell);
+  }
 }
 
 void Segments::complete(std::uint64_t segment, Segment* cell) {
@@ -162,11 +194,31 @@ void Segments::forget_below(std::uint64_t segment) {
     }
     cell = full_mark();
   }
+  if (segment > low_) {
+    auto gone = std::min<std::uint64_t>(segment - low_, summaries_.size());
+    summaries_.erase(summaries_.begin(), summaries_.begin() + static_cast<std::ptrdiff_t>(gone));
+  }
   low_ = std::max(low_, segment);
   for (std::size_t p = 0; p < low_ / page_size && p < pages_.size(); ++p) {
     if (pages_[p] == nullptr || pages_[p] == full_page()) continue;
     delete pages_[p];
     pages_[p] = full_page();
+  }
+}
+
+// Steps of commits, and the counts of what did not succeed.
+void Segments::save_summaries(std::string& out) const {
+  Packer p(out);
+  p.uint(summaries_.size());
+  std::uint64_t before = 0;
+  for (const auto& s : summaries_) {
+    p.sint(static_cast<std::int64_t>(s.first - before));
+    p.uint(s.last == 0 ? 0 : s.last - s.first + 1);
+    bool plain = s.failed == 0 && s.cancelled == 0 && s.expired == 0;
+    p.u8(plain ? 0 : 1);
+    before = s.first;
+    if (plain) continue;
+    for (auto n : {s.failed, s.cancelled, s.expired, s.dead}) p.uint(n);
   }
 }
 
@@ -203,6 +255,7 @@ void Segments::save(std::string& out) const {
     const auto* cell = find(s);
     for (auto word : cell->bits) p.uint(word);
   }
+  save_summaries(out);
 }
 
 bool Segments::load(const char*& at, const char* end) {
@@ -229,10 +282,20 @@ bool Segments::load(const char*& at, const char* end) {
   auto partial = u.count();
   for (std::size_t i = 0; i < partial && u.ok(); ++i) {
     auto* cell = touch(u.uint());
+    cell->count = 0;
     for (auto& word : cell->bits) {
       word = u.uint();
       cell->count += static_cast<std::uint32_t>(__builtin_popcountll(word));
     }
+  }
+  summaries_.resize(u.count());
+  std::uint64_t before = 0;
+  for (auto& s : summaries_) {
+    before = s.first = before + static_cast<std::uint64_t>(u.sint());
+    auto span = u.uint();
+    s.last = span == 0 ? 0 : s.first + span - 1;
+    if (u.u8() == 0) continue;
+    for (auto* n : {&s.failed, &s.cancelled, &s.expired, &s.dead}) *n = static_cast<std::uint16_t>(u.uint());
   }
   at = u.position();
   return u.ok();

@@ -4,12 +4,14 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "common/ids.h"
+#include "common/task.h"
 
 namespace hirehall::engine {
 
@@ -28,7 +30,20 @@ class Segments {
   }
 
   // Says that `s` ended in `commit`. When the segment is complete its whole result table is returned (once).
-  void end(Sequence s, std::uint64_t commit);
+  void end(Sequence s, std::uint64_t commit, State state);
+  void note_replayed(Sequence s);  // it is no dead letter any more
+
+  // What has to be known of a segment to forget it; commits rise, so the last ending completes it.
+  struct Summary {
+    std::uint64_t first = 0;  // commit of its first ending; 0: none yet
+    std::uint64_t last = 0;   // commit of its last ending; 0: not complete
+    std::uint16_t failed = 0, cancelled = 0, expired = 0;
+    std::uint16_t dead = 0;  // dead letters among the failed
+  };
+  std::uint64_t low() const { return low_; }
+  const Summary& summary(std::uint64_t segment) const;  // not of forgotten ones
+  // The first commit in which a task of `segment` or above ended; `none` when there is none.
+  std::uint64_t first_commit(std::uint64_t segment, std::uint64_t none) const;
 
   // Result tables to be stored: complete segments gathered since the last call.
   struct Table {
@@ -82,10 +97,13 @@ class Segments {
   const Segment* find(std::uint64_t segment) const;
   Segment* touch(std::uint64_t segment);
   void complete(std::uint64_t segment, Segment* cell);
+  Summary& summary_of(std::uint64_t segment);
+  void save_summaries(std::string& out) const;
   static std::string encode(const std::vector<Segment::Ending>& endings);
 
   std::vector<Page*> pages_;
-  std::uint64_t low_ = 0;  // segments below have ended and are forgotten
+  std::deque<Summary> summaries_;  // from low_ on
+  std::uint64_t low_ = 0;          // segments below have ended and are forgotten
   std::vector<Table> complete_;
   std::size_t pending_ = 0;
 

@@ -115,7 +115,7 @@ void Ledger::save(std::string& out) const {
   n = pauses.size();
   a(n);
   for (auto& p : self.pauses) a(p.queue, p.type, p.tenant, p.reason);
-  a(self.reclaimed_sequence, self.reclaimed_commit);
+  a(self.longest_retention, self.reclaimed_sequence, self.reclaimed_commit);
 
   auto save_entry = [&](const Entry& e, Paged& to) {
     if (!segments.ended(e.sequence)) to.items.push_back({e.sequence, e.ready_at, tries_of(e)});
@@ -202,7 +202,7 @@ Status Ledger::load(std::string_view saved) {
     auto& p = pauses.emplace_back();
     a(p.queue, p.type, p.tenant, p.reason);
   });
-  a(reclaimed_sequence, reclaimed_commit);
+  a(longest_retention, reclaimed_sequence, reclaimed_commit);
   if (!a.ok()) return bad("malformed tables");
   recompute_pauses();
 

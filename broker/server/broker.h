@@ -76,7 +76,7 @@ class Broker {
   Status after_commits();
   void stage();
   void encode_outputs();
-  void read_wanted();
+  void read_wanted();  // (broker_reads.cpp)
   void send_now(const std::string& routing, const std::string& frame);
   void send_later(const std::string& routing, std::string frame);
   void after_commit(std::function<void()> act);
@@ -157,6 +157,11 @@ class Broker {
   void retry_loaded(std::shared_ptr<RetryJob> job);
   void look_up(Sequence sequence, std::function<void(const engine::LoadedTask&)> then);
 
+  // --- retention (broker_retention.cpp) ---
+  void look_at_retention();
+  void drop_reclaimed();
+  void sweep_records(Sequence until);
+
   // --- results ---
   void push_endings();
   void push_ending(Peer& peer, Subscription& s, const engine::EndingOut& ending);
@@ -222,6 +227,8 @@ class Broker {
 
   std::map<Sequence, Sequence> replayed_;  // dead letters submitted again a short while ago
 
+  bool reclaiming_ = false;  // one step at a time
+  Sequence swept_ = 0;       // records of tasks below are gone
   MetricsPage page_;
   std::int64_t started_monotonic_ = 0;
   Millis next_chore_ = 0;

@@ -306,7 +306,6 @@ void Broker::fill_metrics() {
   const auto& t = ledger.books.tasks;
   page_.books = {ledger.books.accepted,     t[1] + t[2],         t[3], t[4],
                  t[5] + t[6] + t[7] + t[8], ledger.books.removed};
-  page_.books.kept -= std::min(page_.books.kept, ledger.books.removed);
   page_.lease_expirations = engine_.counts().lease_expirations;
   page_.limit_delays = engine_.counts().limit_delays;
   page_.stale_results = engine_.counts().stale;

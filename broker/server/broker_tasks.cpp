@@ -95,6 +95,9 @@ void Broker::load_task(Sequence sequence, TaskThen then, bool ended, std::uint64
 
 void Broker::answer_get(const std::string& routing, std::uint64_t serial, std::uint64_t request,
                         Sequence sequence, unsigned parts) {
+  if (auto* peer = peer_at(routing, serial);
+      peer != nullptr && sequence < engine_.ledger().reclaimed_sequence)
+    return refuse_expired(*peer, request, sequence);
   load_task(
       sequence, [this, routing, serial, request, sequence, parts](Result<std::optional<StoredTask>> task) {
         auto* peer = peer_at(routing, serial);
@@ -432,93 +435,6 @@ void Broker::answer_suspended(const std::string& routing, std::uint64_t serial, 
                      ids_.make(sequence).text(), 0});
     msgpack::Writer(answer(*peer, request)).map(0);
   });
-}
-
-void Broker::explain(Peer& peer, const Frame& frame) {
-  auto q = read_query(frame.body);
-  auto request = frame.header.request;
-  if (!q.sound || q.id.empty())
-    return refuse(peer, request, {Code::bad_message, "explain takes a map with an id of 16 bytes", "id", 0});
-  auto sequence = sequence_of(q.id);
-  if (!sequence) return refuse(peer, request, {Code::not_found, "no such task", {}, 0});
-  load_task(*sequence, [this, routing = peer.routing, serial = peer.serial, request,
-                        sequence = *sequence](Result<std::optional<StoredTask>> task) {
-    auto* peer = peer_at(routing, serial);
-    if (peer == nullptr) return;
-    if (!task) return refuse(*peer, request, task.error());
-    if (!*task && sequence < engine_.ledger().reclaimed_sequence)
-      return refuse_expired(*peer, request, sequence);
-    if (!*task || !visible(*peer, (*task)->lane))
-      return refuse(*peer, request, {Code::not_found, "no such task", {}, 0});
-    write_explanation(*peer, request, sequence, **task);
-  });
-}
-
-void Broker::write_explanation(Peer& peer, std::uint64_t request, Sequence sequence, const StoredTask& task) {
-  const auto& ledger = engine_.ledger();
-  auto loaded = loaded_task(task, 0);
-  std::vector<std::string> reasons;
-  auto slot = ledger.lease_slots.find(sequence);
-  const auto* lease = slot == FlatMap::none ? nullptr : &ledger.leases[slot];
-  auto state = loaded.state;
-  if (task.end) {
-    state = task.end->state;
-    reasons.emplace_back("it has ended; see task get");
-  } else if (lease != nullptr) {
-    state = State::leased;
-    reasons.push_back("leased to worker " + ledger.workers.at(lease->worker).name);
-  } else {
-    reasons = why_not_running(loaded);
-  }
-  msgpack::Writer w(answer(peer, request));
-  w.map(3);
-  w.entry("state", name_of(state));
-  w.str("reasons");
-  w.array(reasons.size());
-  for (const auto& reason : reasons) w.str(reason);
-  auto award = [&](std::uint32_t attempt, std::uint32_t worker, const engine::Reasons* why) {
-    auto at = ledger.workers.find(worker);
-    w.map(why != nullptr ? 6 : 3);
-    w.entry_uint("attempt", attempt);
-    w.entry("policy", "least_loaded");
-    w.entry("worker", at == ledger.workers.end() ? std::to_string(worker) : at->second.name);
-    if (why == nullptr) return;
-    w.entry_uint("load", why->load);
-    w.entry_uint("candidates", why->candidates);
-    w.entry_uint("runner_up", why->runner_up);
-  };
-  bool ended = task.end && task.end->attempted;
-  w.str("awards");
-  w.array(task.attempts.size() + (ended || lease != nullptr ? 1 : 0));
-  for (const auto& a : task.attempts) award(a.attempt, a.record.worker, &a.record.reasons);
-  if (ended)
-    award(task.end->tries.attempts, task.end->worker, nullptr);
-  else if (lease != nullptr)
-    award(lease->tries.attempts, lease->worker, &lease->reasons);
-}
-
-std::vector<std::string> Broker::why_not_running(const engine::LoadedTask& task) const {
-  const auto& ledger = engine_.ledger();
-  const auto& lane = ledger.lanes.at(task.place.lane);
-  std::vector<std::string> reasons;
-  if (task.state == State::scheduled)
-    reasons.push_back("scheduled: due at " + std::to_string(task.due) + " ms");
-  if (task.state == State::suspended) reasons.emplace_back("suspended: it waits for an answer");
-  for (const auto& pause : ledger.pauses) {
-    const auto& type = ledger.classes.at(task.place.class_).type;
-    if ((pause.queue.empty() || pause.queue == ledger.queues[lane.queue].name) &&
-        (pause.type.empty() || pause.type == type) && (pause.tenant.empty() || pause.tenant == lane.tenant))
-      reasons.push_back("paused" + (pause.reason.empty() ? "" : ": " + pause.reason));
-  }
-  for (const auto& missing : engine_.dispatcher().missing(task.place.class_))
-    reasons.push_back("no connected worker has " + missing);
-  for (const auto& name : task.place.limit_keys) {
-    auto at = ledger.limit_keys.find({lane.queue, name});
-    if (at != ledger.limit_keys.end() && at->second->full())
-      reasons.push_back("limit " + name + " is full: " + std::to_string(at->second->running) + " running");
-  }
-  if (reasons.empty()) reasons.emplace_back("it is its turn as soon as a worker has a free slot");
-  return reasons;
 }
 
 }  // namespace hirehall::server

@@ -45,6 +45,8 @@ OptionTable declare_options() {
       .bytes("free-space-min", 1ll << 30, {0, INT64_MAX}, "refuse submits when the disk has less free space")
       .bytes("window-bytes", static_cast<std::int64_t>(limits::window_bytes), {1 << 20, INT64_MAX},
              "memory for queued tasks, all lines together")
+      .bytes("snapshot-bytes", 64ll << 20, {1 << 12, INT64_MAX},
+             "facts and bodies between two snapshots: what a start has to read, and what retention spares")
       .duration("lease", limits::lease_ms, {1000, 3600000}, "how long a silent worker keeps its leases")
       .choice("log-level", "info", {"debug", "info", "warn", "error", "off"},
               "least important messages that are logged")
@@ -172,6 +174,7 @@ int serve(const OptionValues& options) {
   engine::Engine::Settings settings;
   settings.lease_ms = options.number("lease");
   settings.window_bytes = static_cast<std::uint64_t>(options.number("window-bytes"));
+  settings.snapshot_bytes = static_cast<std::uint64_t>(options.number("snapshot-bytes"));
   settings.seed = (*store)->last_commit() * 0x9e3779b97f4a7c15ull + 1;
   auto recovered = recover(**store, settings, [&](const std::string& what) {
     notifier.extend_timeout(30'000'000, what);

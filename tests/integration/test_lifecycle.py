@@ -250,6 +250,26 @@ class Lifecycle(FleetTest):
             return False
         eventually(gone, LIMIT, "expired")
 
+    def test_ended_tasks_are_removed_in_pieces_and_the_books_balance_also_over_a_crash(self):
+        self.fleet.broker_options["extra"] = ["--snapshot-bytes", "4KiB"]
+        self.fleet.crash()
+        self.client.queue("default", retention_ms=1)
+        ids = self.client.submit([[0, b""]] * 3000, [{"type": "echo"}])
+        worker = self.fleet.worker("echo", slots=64)
+        worker.echo(lambda: worker.recorded >= 3000)
+
+        def removed():
+            self.client.submit_one("nobody")  # a snapshot comes with the work that goes on
+            return self.client.stats()["removed"] >= 1023
+        eventually(removed, LIMIT, "removed")
+        self.fleet.crash()
+        self.assertEqual(self.refused("expired", self.client.get, ids[0]).action, "give_up")
+        self.refused("expired", self.client.wait, ids[0])
+        self.assertEqual(self.client.cancel(ids[0]), ["terminal"])
+        stats = self.client.stats()
+        self.assertEqual(stats["accepted"], sum(stats["tasks"].values()) + stats["removed"])
+        self.assertEqual(self.client.state(self.client.submit_one("nobody")), "ready")
+
     def test_every_terminal_state_survives_a_crash_and_the_books_balance(self):
         worker = self.fleet.worker("echo")
         done, dead = self.client.submit([[0, b"1"], [0, b"2"]], [{"type": "echo", "max_attempts": 1}])

@@ -1,0 +1,91 @@
+// What the engine wants from the store: read beside the command thread, given back as inputs.
+#include "broker/server/broker.h"
+
+namespace hirehall::server {
+
+void Broker::read_wanted() {
+  auto& out = engine_.outputs();
+  for (auto& wanted : out.pages) {
+    read_later([this, wanted](const store::View& view, std::uint64_t) -> Reader::Then {
+      auto page =
+          std::make_shared<Result<std::vector<engine::PageEntry>>>(read_page(view, wanted.line, wanted.page));
+      return [this, wanted, page] {
+        if (!*page) return failed(page->error());
+        engine_.page_read(wanted.line, wanted.page, std::move(**page));
+      };
+    });
+  }
+  for (auto& wanted : out.bodies) {
+    read_later([this, wanted = std::move(wanted)](const store::View& view, std::uint64_t) -> Reader::Then {
+      auto bodies = std::make_shared<std::vector<engine::FoundBody>>();
+      auto error = std::make_shared<std::optional<Error>>();
+      {
+        BodyFinder finder(view);
+        for (auto sequence : wanted.sequences) {
+          auto body = read_body(view, finder, sequence);
+          if (body)
+            bodies->push_back(std::move(*body));
+          else
+            *error = body.error();
+        }
+      }
+      return [this, line = wanted.line, bodies, error] {
+        if (*error) return failed(**error);
+        engine_.bodies_read(line, std::move(*bodies));
+      };
+    });
+  }
+  for (auto& wanted : out.timers) {
+    read_later([this, wanted](const store::View& view, std::uint64_t commit) -> Reader::Then {
+      auto timers = std::make_shared<std::vector<std::pair<std::string, std::string>>>();
+      bool all = true;
+      auto from = wanted.from.empty() ? std::string() : wanted.from + '\0';
+      auto done =
+          view.scan(store::Family::timers, from, {}, [&](std::string_view key, std::string_view value) {
+            if (timers->size() == wanted.count) {
+              all = false;
+              return false;
+            }
+            timers->emplace_back(key, value);
+            return true;
+          });
+      auto error = std::make_shared<std::optional<Error>>();
+      if (!done) *error = done.error();
+      return [this, commit, timers, all, error] {
+        if (*error) return failed(**error);
+        engine_.timers_read(commit, std::move(*timers), all);
+      };
+    });
+  }
+  for (auto& wanted : out.lookups) {
+    auto sequence = wanted.sequence;
+    look_up(sequence,
+            [this, sequence](const engine::LoadedTask& loaded) { engine_.looked_up(sequence, loaded); });
+  }
+  out.pages.clear();
+  out.bodies.clear();
+  out.timers.clear();
+  out.lookups.clear();
+}
+
+void Broker::look_up(Sequence sequence, std::function<void(const engine::LoadedTask&)> then) {
+  read_later([this, sequence, then = std::move(then)](const store::View& view,
+                                                      std::uint64_t commit) -> Reader::Then {
+    auto loaded = std::make_shared<engine::LoadedTask>();
+    auto error = std::make_shared<std::optional<Error>>();
+    {
+      BodyFinder finder(view);
+      auto task = read_task(view, finder, sequence, false, 0);
+      if (!task)
+        *error = task.error();
+      else if (*task)
+        *loaded = loaded_task(**task, commit);
+    }
+    return [this, then, loaded, error] {
+      if (*error) return failed(**error);
+      then(*loaded);
+    };
+  });
+}
+
+}  // namespace hirehall::server
