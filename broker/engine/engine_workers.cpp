@@ -394,11 +394,11 @@ void Engine::take_back_unconfirmed() {
   looked_for_unconfirmed_ = now_;
   for (const auto& [number, session] : sessions_) {
     auto at = ledger_.workers.find(number);
-    if (!session.connected || at == ledger_.workers.end() || at->second.last_award <= session.confirmed)
-      continue;
+    auto confirmed = session.confirmed;
+    if (!session.connected || at == ledger_.workers.end() || at->second.last_award <= confirmed) continue;
     std::vector<std::uint64_t> tokens;
     each_lease(at->second, [&](Lease& lease) {
-      if (lease.award > session.confirmed && now_ - std::max(lease.started, granted_) > settings_.lease_ms)
+      if (lease.award > confirmed && now_ - std::max(lease.started, granted_) > settings_.lease_ms)
         tokens.push_back(lease.token);
     });
     end_leases(number, tokens, award_lost(), true);

@@ -1,0 +1,29 @@
+// Folding what is said about forgetting: how long records stay, and which are gone.
+#include "broker/engine/ledger.h"
+
+namespace hirehall::engine {
+
+void Ledger::apply(KeptLonger& fact) {
+  longest_retention = std::max(longest_retention, fact.retention_ms);
+}
+
+void Ledger::apply(Reclaimed& fact) {
+  reclaimed_sequence = std::max(reclaimed_sequence, fact.sequence);
+  reclaimed_commit = std::max(reclaimed_commit, fact.commit);
+  books.removed += fact.removed;
+  auto left = fact.removed;
+  auto forget = [&](State state, std::uint64_t n) {
+    books.tasks[static_cast<std::size_t>(state)] -= n;
+    left -= n;
+  };
+  for (auto s = segments.low(); s < segment_of(fact.sequence); ++s) {
+    const auto& summary = segments.summary(s);
+    forget(State::failed, summary.failed);
+    forget(State::cancelled, summary.cancelled);
+    forget(State::expired, summary.expired);
+  }
+  forget(State::succeeded, left);
+  segments.forget_below(segment_of(fact.sequence));
+}
+
+}  // namespace hirehall::engine
