@@ -44,6 +44,10 @@ bool high_enough(const AgentSpec& agent, std::int64_t tier) {
   return tier == 0 || agent.tier >= tier;
 }
 
+bool may_serve(const WorkerSpec& worker, const Need& need) {
+  return !worker.queues || std::binary_search(worker.queues->begin(), worker.queues->end(), need.queue);
+}
+
 bool can_do(const AgentSpec& agent, const WorkerSpec& worker, const Need& need) {
   const auto& required = need.requirements;
   return holds(agent.types, need.type) && holds_all(agent.capabilities, required.capabilities) &&
@@ -111,6 +115,8 @@ WorkerSpec abilities_of(const WorkerSpec& spec, const RelevantKeys& relevant) {
                                 .tier = agent.tier});
   abilities.labels = only(spec.labels, relevant.labels);
   abilities.resources = only(spec.resources, relevant.resources);
+  abilities.queues = spec.queues;
+  if (abilities.queues) std::sort(abilities.queues->begin(), abilities.queues->end());
   return abilities;
 }
 
@@ -125,11 +131,14 @@ std::string signature_of(const WorkerSpec& abilities) {
   }
   put(out, abilities.labels);
   put(out, abilities.resources);
+  if (!abilities.queues) return out;
+  out += "queues";
+  for (const auto queue : *abilities.queues) put(out, std::to_string(queue));
   return out;
 }
 
 std::optional<std::uint16_t> agent_for(const Need& need, const WorkerSpec& abilities) {
-  if (need.type.empty()) return std::nullopt;
+  if (need.type.empty() || !may_serve(abilities, need)) return std::nullopt;
   const auto& agents = abilities.agents;
   const auto found = std::find_if(agents.begin(), agents.end(),
                                   [&](const auto& agent) { return can_do(agent, abilities, need); });
@@ -140,6 +149,8 @@ std::optional<std::uint16_t> agent_for(const Need& need, const WorkerSpec& abili
 std::vector<std::string> missing_among(const Need& need, const std::vector<const WorkerSpec*>& fleet) {
   if (need.type.empty()) return {"a type: tasks found by their description are awarded to nobody yet"};
   if (fleet.empty()) return {"a connected worker"};
+  if (std::none_of(fleet.begin(), fleet.end(), [&](const auto* w) { return may_serve(*w, need); }))
+    return {"the right to serve its queue"};
   struct Seen {
     const AgentSpec* agent;
     const WorkerSpec* worker;
@@ -147,7 +158,7 @@ std::vector<std::string> missing_among(const Need& need, const std::vector<const
   std::vector<Seen> capable;
   for (const auto* worker : fleet)
     for (const auto& agent : worker->agents)
-      if (holds(agent.types, need.type)) capable.push_back({&agent, worker});
+      if (may_serve(*worker, need) && holds(agent.types, need.type)) capable.push_back({&agent, worker});
   if (capable.empty()) return {"type " + need.type};
 
   std::vector<std::string> words;

@@ -13,10 +13,11 @@
 
 namespace hirehall::scheduler {
 
-// What a class asks for, ready to be compared.
+// What a demand asks for, ready to be compared.
 struct Need {
   std::string type;
   Requirements requirements;
+  QueueNo queue = none;  // that some worker is bound to; none: any other
 };
 
 // The keys that some class asks for. Workers that differ in nothing else are alike: a label with the host's

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/check.h"
+#include "scheduler/demands.h"
 #include "scheduler/fleet.h"
 #include "scheduler/turns.h"
 
@@ -12,6 +13,7 @@ namespace hirehall::scheduler {
 struct Dispatcher::State {
   Turns turns;
   Fleet fleet{turns};
+  Demands demands{turns, fleet};
   std::uint64_t decisions = 0;
 };
 
@@ -26,14 +28,15 @@ void Dispatcher::define_queue(QueueNo queue, std::uint32_t weight) {
 
 void Dispatcher::define_lane(LaneNo lane, QueueNo queue, std::uint32_t weight) {
   state_->turns.define_lane(lane, queue, weight);
+  state_->demands.define_lane(lane, queue);
 }
 
 void Dispatcher::define_class(ClassNo cls, std::string type, Requirements requirements) {
-  state_->fleet.define_class(cls, std::move(type), std::move(requirements));
+  state_->demands.define_class(cls, std::move(type), std::move(requirements));
 }
 
 ShelfNo Dispatcher::shelf(LaneNo lane, ClassNo cls) {
-  return state_->turns.shelf(lane, cls);
+  return state_->demands.shelf(lane, cls);
 }
 
 void Dispatcher::set_ready(ShelfNo shelf, bool ready, std::uint64_t order) {
@@ -41,6 +44,7 @@ void Dispatcher::set_ready(ShelfNo shelf, bool ready, std::uint64_t order) {
 }
 
 void Dispatcher::connect(WorkerNo worker, const WorkerSpec& spec, std::uint32_t credit) {
+  if (spec.queues) state_->demands.bind(*spec.queues);
   state_->fleet.connect(worker, spec, credit);
 }
 
@@ -78,7 +82,7 @@ std::optional<Pick> Dispatcher::next() {
   pick.shelf = best.shelf;
   pick.lane = best.lane;
   pick.cls = best.cls;
-  state_->fleet.choose(best.pool, pick);
+  state_->fleet.choose(best.pool, best.demand, pick);
   if (!best.alone) pick.run = 1;
   return pick;
 }
@@ -96,12 +100,12 @@ void Dispatcher::correct(LaneNo lane, std::int64_t cost_difference) {
   state_->turns.correct(lane, cost_difference);
 }
 
-bool Dispatcher::served(ClassNo cls) const {
-  return state_->fleet.served(cls);
+bool Dispatcher::served(ClassNo cls, QueueNo queue) const {
+  return state_->fleet.served(state_->demands.need_of(cls, queue));
 }
 
-std::vector<std::string> Dispatcher::missing(ClassNo cls) const {
-  return state_->fleet.missing(cls);
+std::vector<std::string> Dispatcher::missing(ClassNo cls, QueueNo queue) const {
+  return state_->fleet.missing(state_->demands.need_of(cls, queue));
 }
 
 Effort Dispatcher::effort() const {

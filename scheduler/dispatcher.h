@@ -41,6 +41,7 @@ struct WorkerSpec {
   StringMap labels;
   StringMap resources;  // name → whole amount, a k, M, G, T or Ki, Mi, Gi, Ti behind it multiplies
   std::uint32_t slots = 1;
+  std::optional<std::vector<QueueNo>> queues = std::nullopt;  // it may serve these only; nothing: all
 };
 
 // One decision with its reasons: among `candidates` workers with free credit that can do the class, `worker`
@@ -103,10 +104,12 @@ class Dispatcher {
   // At completion: real cost minus the cost that was charged.
   void correct(LaneNo lane, std::int64_t cost_difference);
 
-  bool served(ClassNo cls) const;  // some connected worker can do it, with credit or without
+  // Some connected worker can do it, with credit or without. `none` stands for a queue that no worker is
+  // bound to.
+  bool served(ClassNo cls, QueueNo queue = none) const;
   // Empty when served. Otherwise what no connected worker has: "type mail.send", "capability vision", "label
   // zone=eu" …
-  std::vector<std::string> missing(ClassNo cls) const;
+  std::vector<std::string> missing(ClassNo cls, QueueNo queue = none) const;
   Effort effort() const;
 
  private:

@@ -27,18 +27,18 @@ Fleet::Fleet(Turns& turns) : turns_(turns) {
   pool_of_groups_.emplace(std::vector<GroupNo>{}, nobody);
 }
 
-void Fleet::define_class(ClassNo cls, std::string type, Requirements requirements) {
-  if (cls >= classes_.size()) classes_.resize(std::size_t{cls} + 1);
-  auto& row = classes_[cls];
-  if (!row.need.type.empty()) std::erase(classes_of_type_[row.need.type], cls);
-  const RelevantKeys fresh = relevant_.add(requirements);
-  row.need = {std::move(type), std::move(requirements)};
+void Fleet::define_demand(DemandNo demand, Need need) {
+  if (demand >= demands_.size()) demands_.resize(std::size_t{demand} + 1);
+  auto& row = demands_[demand];
+  if (!row.need.type.empty()) std::erase(demands_of_type_[row.need.type], demand);
+  const RelevantKeys fresh = relevant_.add(need.requirements);
+  row.need = std::move(need);
   const Turns::Steady steady(turns_);
-  if (!row.need.type.empty()) classes_of_type_[row.need.type].push_back(cls);
+  if (!row.need.type.empty()) demands_of_type_[row.need.type].push_back(demand);
   // Groups stay as they are when a class asks for what no worker has: anybody may submit such classes.
   const auto tells_apart = [&](const auto& spec) { return spec && fresh.mentioned_by(*spec); };
   if (std::any_of(specs_.begin(), specs_.end(), tells_apart)) regroup();
-  match(cls);
+  match(demand);
 }
 
 void Fleet::connect(WorkerNo worker, const WorkerSpec& spec, std::uint32_t credit) {
@@ -149,50 +149,52 @@ GroupNo Fleet::group_for(const WorkerSpec& spec) {
                      .connected = 0,
                      .pools = {}});
   fronts_.push_back({no_load, none, 0});
-  offer_classes(number);
+  offer_demands(number);
   return number;
 }
 
-// A new group widens the pools of the classes it can do: in place where it can do all classes of a pool.
-void Fleet::offer_classes(GroupNo group) {
+// A new group widens the pools of the demands it can do: in place where it can do all demands of a pool.
+void Fleet::offer_demands(GroupNo group) {
   struct Match {
     PoolNo pool;
-    ClassNo cls;
+    DemandNo demand;
     std::uint16_t agent;
-    bool operator<(const Match& other) const { return std::tie(pool, cls) < std::tie(other.pool, other.cls); }
+    bool operator<(const Match& other) const {
+      return std::tie(pool, demand) < std::tie(other.pool, other.demand);
+    }
   };
-  std::vector<ClassNo> asked;
+  std::vector<DemandNo> asked;
   for (const auto& agent : groups_[group].abilities.agents)
     for (const auto& type : agent.types)
-      if (const auto found = classes_of_type_.find(type); found != classes_of_type_.end())
+      if (const auto found = demands_of_type_.find(type); found != demands_of_type_.end())
         asked.insert(asked.end(), found->second.begin(), found->second.end());
   std::sort(asked.begin(), asked.end());
   asked.erase(std::unique(asked.begin(), asked.end()), asked.end());
   std::vector<Match> matches;
-  for (const ClassNo cls : asked)
-    if (const auto agent = agent_for(classes_[cls].need, groups_[group].abilities))
-      matches.push_back({classes_[cls].pool, cls, *agent});
+  for (const DemandNo demand : asked)
+    if (const auto agent = agent_for(demands_[demand].need, groups_[group].abilities))
+      matches.push_back({demands_[demand].pool, demand, *agent});
   std::sort(matches.begin(), matches.end());
   const Turns::Steady steady(turns_);
   for (auto first = matches.begin(); first != matches.end();) {
     const auto last =
         std::find_if(first, matches.end(), [&](const Match& m) { return m.pool != first->pool; });
-    for (auto it = first; it != last; ++it) classes_[it->cls].agents.push_back(it->agent);
+    for (auto it = first; it != last; ++it) demands_[it->demand].agents.push_back(it->agent);
     if (const PoolNo pool = first->pool;
-        pool != nobody && static_cast<std::size_t>(last - first) == pools_[pool].classes.size()) {
+        pool != nobody && static_cast<std::size_t>(last - first) == pools_[pool].demands.size()) {
       widen(pool, group);
     } else {
       auto groups = pools_[pool].groups;
       groups.push_back(group);
       const PoolNo wider = pool_for(std::move(groups));
-      for (auto it = first; it != last; ++it) move_class(it->cls, wider);
+      for (auto it = first; it != last; ++it) move_demand(it->demand, wider);
     }
     first = last;
   }
 }
 
-void Fleet::match(ClassNo cls) {
-  auto& row = classes_[cls];
+void Fleet::match(DemandNo demand) {
+  auto& row = demands_[demand];
   row.agents.clear();
   std::vector<GroupNo> groups;
   for (GroupNo group = 0; group < groups_.size(); ++group) {
@@ -201,7 +203,7 @@ void Fleet::match(ClassNo cls) {
     groups.push_back(group);
     row.agents.push_back(*agent);
   }
-  move_class(cls, pool_for(std::move(groups)));
+  move_demand(demand, pool_for(std::move(groups)));
 }
 
 PoolNo Fleet::pool_for(std::vector<GroupNo> groups) {
@@ -229,17 +231,17 @@ void Fleet::widen(PoolNo number, GroupNo group) {
   groups_[group].pools.push_back(number);
 }
 
-void Fleet::move_class(ClassNo cls, PoolNo pool) {
-  auto& row = classes_[cls];
-  std::erase(pools_[row.pool].classes, cls);
+void Fleet::move_demand(DemandNo demand, PoolNo pool) {
+  auto& row = demands_[demand];
+  std::erase(pools_[row.pool].demands, demand);
   row.pool = pool;
-  pools_[pool].classes.push_back(cls);
-  place(cls);
+  pools_[pool].demands.push_back(demand);
+  place(demand);
 }
 
-void Fleet::place(ClassNo cls) {
-  const PoolNo pool = classes_[cls].pool;
-  turns_.place_class(cls, pools_[pool].live > 0 ? pool : nobody);
+void Fleet::place(DemandNo demand) {
+  const PoolNo pool = demands_[demand].pool;
+  turns_.place_demand(demand, pools_[pool].live > 0 ? pool : nobody);
 }
 
 void Fleet::set_live(GroupNo group, bool live) {
@@ -249,7 +251,7 @@ void Fleet::set_live(GroupNo group, bool live) {
     const bool was = pool.live > 0;
     live ? ++pool.live : --pool.live;
     if (was == (pool.live > 0)) continue;
-    for (const ClassNo cls : pool.classes) place(cls);
+    for (const DemandNo demand : pool.demands) place(demand);
   }
 }
 
@@ -276,15 +278,15 @@ void Fleet::regroup() {
   pools_[nobody] = {};
   pool_of_groups_.clear();
   pool_of_groups_.emplace(std::vector<GroupNo>{}, nobody);
-  for (ClassNo cls = 0; cls < classes_.size(); ++cls) {
-    classes_[cls].pool = nobody;
-    classes_[cls].agents.clear();
-    pools_[nobody].classes.push_back(cls);
+  for (DemandNo demand = 0; demand < demands_.size(); ++demand) {
+    demands_[demand].pool = nobody;
+    demands_[demand].agents.clear();
+    pools_[nobody].demands.push_back(demand);
   }
   for (const WorkerNo worker : connected) join(worker);
 }
 
-void Fleet::choose(PoolNo number, Pick& pick) {
+void Fleet::choose(PoolNo number, DemandNo demand, Pick& pick) {
   const auto& pool = pools_[number];
   TurnHeap::Entry best{no_load, none, none}, next{no_load, none, none};
   std::size_t best_index = 0;
@@ -306,7 +308,7 @@ void Fleet::choose(PoolNo number, Pick& pick) {
   const auto& heap = groups_[pool.groups[best_index]].free;
   if (heap.size() > 1) next = std::min(next, heap.second());
   pick.worker = best.id;
-  pick.agent = classes_[pick.cls].agents[best_index];
+  pick.agent = demands_[demand].agents[best_index];
   pick.load = shown(best.key);
   pick.runner_up = next.id;
   pick.runner_up_load = next.id == none ? 0 : shown(next.key);
@@ -322,17 +324,18 @@ void Fleet::choose(PoolNo number, Pick& pick) {
   pick.run = static_cast<std::uint32_t>(run);
 }
 
-bool Fleet::served(ClassNo cls) const {
-  return cls < classes_.size() && classes_[cls].pool != nobody && pools_[classes_[cls].pool].live > 0;
+bool Fleet::served(const Need& need) const {
+  return std::any_of(groups_.begin(), groups_.end(), [&](const auto& group) {
+    return group.connected > 0 && agent_for(need, group.abilities);
+  });
 }
 
-std::vector<std::string> Fleet::missing(ClassNo cls) const {
-  if (served(cls)) return {};
-  HH_CHECK(cls < classes_.size(), "no such class");
+std::vector<std::string> Fleet::missing(const Need& need) const {
+  if (served(need)) return {};
   std::vector<const WorkerSpec*> fleet;
   for (const auto& group : groups_)
     if (group.connected > 0) fleet.push_back(&group.abilities);
-  return missing_among(classes_[cls].need, fleet);
+  return missing_among(need, fleet);
 }
 
 }  // namespace hirehall::scheduler

@@ -1,9 +1,9 @@
 // The workers, by what they can do and how much they hold.
 //
 // Workers with the same abilities form a *group*; in it those with free credit lie in a heap, least
-// outstanding first. A *pool* is a set of groups: those that can do a class. Classes with the same groups
-// share their pool, so that an award that takes the last free worker closes one pool and not hundreds of
-// classes.
+// outstanding first. A *pool* is a set of groups: those that can do a demand (demands.h). Demands with the
+// same groups share their pool, so that an award that takes the last free worker closes one pool and not
+// hundreds of demands.
 #pragma once
 
 #include <cstdint>
@@ -23,9 +23,9 @@ using GroupNo = std::uint32_t;
 
 class Fleet {
  public:
-  explicit Fleet(Turns& turns);  // told which pools are open and where classes belong
+  explicit Fleet(Turns& turns);  // told which pools are open and where demands belong
 
-  void define_class(ClassNo cls, std::string type, Requirements requirements);
+  void define_demand(DemandNo demand, Need need);
   void connect(WorkerNo worker, const WorkerSpec& spec, std::uint32_t credit);
   void disconnect(WorkerNo worker);
   void set_credit(WorkerNo worker, std::uint32_t credit);
@@ -34,10 +34,10 @@ class Fleet {
   std::uint32_t held(WorkerNo worker) const;
   std::uint32_t free_credit(WorkerNo worker) const;
 
-  // Fills in worker, agent, run and the reasons for the pick's class, which has an open pool.
-  void choose(PoolNo pool, Pick& pick);
-  bool served(ClassNo cls) const;
-  std::vector<std::string> missing(ClassNo cls) const;
+  // Fills in worker, agent, run and the reasons for a demand, which has an open pool.
+  void choose(PoolNo pool, DemandNo demand, Pick& pick);
+  bool served(const Need& need) const;
+  std::vector<std::string> missing(const Need& need) const;
   std::uint64_t looked_at() const { return looked_at_; }
 
  private:
@@ -62,14 +62,14 @@ class Fleet {
     std::uint32_t connected = 0;
     std::vector<PoolNo> pools;
   };
-  struct Class {
+  struct Demand {
     Need need;
     PoolNo pool = nobody;
     std::vector<std::uint16_t> agents;  // one for each group of the pool
   };
   struct Pool {
     std::vector<GroupNo> groups;  // rising
-    std::vector<ClassNo> classes;
+    std::vector<DemandNo> demands;
     std::uint32_t live = 0;  // groups with a connected worker
     std::uint32_t open = 0;  // groups with a free worker
   };
@@ -80,12 +80,12 @@ class Fleet {
   void join(WorkerNo worker);
   void part(WorkerNo worker);
   GroupNo group_for(const WorkerSpec& spec);
-  void offer_classes(GroupNo group);
-  void match(ClassNo cls);
+  void offer_demands(GroupNo group);
+  void match(DemandNo demand);
   PoolNo pool_for(std::vector<GroupNo> groups);
   void widen(PoolNo pool, GroupNo group);
-  void move_class(ClassNo cls, PoolNo pool);
-  void place(ClassNo cls);
+  void move_demand(DemandNo demand, PoolNo pool);
+  void place(DemandNo demand);
   void set_live(GroupNo group, bool live);
   void set_free(GroupNo group, bool free);
   void regroup();
@@ -96,11 +96,11 @@ class Fleet {
   TurnHeap::Places worker_places_;
   std::vector<Group> groups_;
   std::vector<Front> fronts_;
-  std::vector<Class> classes_;
+  std::vector<Demand> demands_;
   std::vector<Pool> pools_;
   std::map<std::string, GroupNo> group_of_signature_;
   std::map<std::vector<GroupNo>, PoolNo> pool_of_groups_;
-  std::map<std::string, std::vector<ClassNo>, std::less<>> classes_of_type_;
+  std::map<std::string, std::vector<DemandNo>, std::less<>> demands_of_type_;
   RelevantKeys relevant_;
   std::size_t live_groups_ = 0;
   std::uint64_t looked_at_ = 0;

@@ -40,14 +40,14 @@ void Turns::define_lane(LaneNo lane, QueueNo queue, std::uint32_t weight) {
   row.share.set_weight(weight);
 }
 
-ShelfNo Turns::shelf(LaneNo lane, ClassNo cls) {
+ShelfNo Turns::shelf(LaneNo lane, ClassNo cls, DemandNo demand) {
   const std::uint64_t key = (std::uint64_t{lane} << 32) | cls;
   if (const auto known = shelf_of_.find(key); known != FlatMap::none) return known;
   HH_CHECK(lane < lanes_.size() && lanes_[lane].queue != none, "a shelf needs its lane defined first");
   const auto number = static_cast<ShelfNo>(shelves_.size());
-  shelves_.push_back({.lane = lane, .cls = cls});
+  shelves_.push_back({.lane = lane, .cls = cls, .demand = demand});
   shelf_places_.push_back(0);
-  grown(classes_, cls).shelves.push_back(number);
+  grown(demands_, demand).shelves.push_back(number);
   shelf_of_.insert(key, number);
   return number;
 }
@@ -59,7 +59,7 @@ void Turns::set_ready(ShelfNo number, bool ready, std::uint64_t order) {
   const bool was = row.ready;
   row.ready = ready;
   row.order = order;
-  const PoolNo pool = classes_[row.cls].pool;
+  const PoolNo pool = demands_[row.demand].pool;
   if (pool == nobody) return;
   if (ready && !was) {
     if (row.stall == none) attach(number, pool);
@@ -83,18 +83,30 @@ Turns::Steady::~Steady() {
   for (auto* share : busy_) share->line_ends();
 }
 
-void Turns::place_class(ClassNo cls, PoolNo pool) {
-  auto& row = grown(classes_, cls);
+void Turns::place_demand(DemandNo demand, PoolNo pool) {
+  auto& row = grown(demands_, demand);
   if (row.pool == pool) return;
   row.pool = pool;
-  for (const ShelfNo number : row.shelves) {
-    const auto& shelf = shelves_[number];
-    if (shelf.ready && shelf.stall != none) leave(number);
-    detach(number);
-    if (pool == nobody || !shelf.ready) continue;
-    attach(number, pool);
-    enter(number);
-  }
+  for (const ShelfNo number : row.shelves) replace(number, pool);
+}
+
+void Turns::move_shelf(ShelfNo number, DemandNo demand) {
+  auto& shelf = shelves_[number];
+  if (shelf.demand == demand) return;
+  std::erase(demands_[shelf.demand].shelves, number);
+  shelf.demand = demand;
+  auto& row = grown(demands_, demand);
+  row.shelves.push_back(number);
+  replace(number, row.pool);
+}
+
+void Turns::replace(ShelfNo number, PoolNo pool) {
+  const auto& shelf = shelves_[number];
+  if (shelf.ready && shelf.stall != none) leave(number);
+  detach(number);
+  if (pool == nobody || !shelf.ready) return;
+  attach(number, pool);
+  enter(number);
 }
 
 void Turns::set_open(PoolNo pool, bool open) {
@@ -231,7 +243,12 @@ Turns::Best Turns::best() {
       if (!(lane < best_lane) && best_shelf < shelf) continue;
     }
     best_queue = queue, best_lane = lane, best_shelf = shelf;
-    best = {.shelf = shelf.id, .lane = lane.tie, .cls = shelf.tie, .pool = number, .alone = false};
+    best = {.shelf = shelf.id,
+            .lane = lane.tie,
+            .cls = shelf.tie,
+            .demand = shelves_[shelf.id].demand,
+            .pool = number,
+            .alone = false};
     best.alone = pool.aisles.size() == 1 && aisle.stalls.size() == 1 && stall.shelves.size() == 1;
   }
   best.alone = best.alone && awake_.size() == 1;

@@ -1,6 +1,6 @@
 // Whose turn it is: queues, their lanes and the shelves with work, for pools of workers.
 //
-// A pool stands for the workers that can do a class; classes with the same workers share one. Per pool an
+// A pool stands for the workers that can do a demand; demands with the same workers share one. Per pool an
 // *aisle* for each queue, in the aisle a *stall* for each lane, in the stall the ready shelves of the lane.
 // Each is a heap: aisles by the queue's tag, stalls by the lane's tag, shelves by the order of their first
 // task. Only pools that have both work and a free worker are looked at; shelves that nobody can do are in no
@@ -21,17 +21,18 @@
 namespace hirehall::scheduler {
 
 using PoolNo = std::uint32_t;
-inline constexpr PoolNo nobody = 0;  // the pool of classes that no connected worker can do
+using DemandNo = std::uint32_t;      // demands.h
+inline constexpr PoolNo nobody = 0;  // the pool of demands that no connected worker can do
 
 class Turns {
  public:
   void define_queue(QueueNo queue, std::uint32_t weight);
   void define_lane(LaneNo lane, QueueNo queue, std::uint32_t weight);
-  ShelfNo shelf(LaneNo lane, ClassNo cls);
+  ShelfNo shelf(LaneNo lane, ClassNo cls, DemandNo demand);
   void set_ready(ShelfNo shelf, bool ready, std::uint64_t order);
 
-  // Classes go to other pools while one of these lives: lanes that have work before and after were not idle
-  // between.
+  // Demands go to other pools, or shelves to other demands, while one of these lives: lanes that have work
+  // before and after were not idle between.
   class Steady {
    public:
     explicit Steady(Turns& turns);
@@ -42,13 +43,15 @@ class Turns {
    private:
     std::vector<Share*> busy_;
   };
-  void place_class(ClassNo cls, PoolNo pool);  // who can do it has changed
-  void set_open(PoolNo pool, bool open);       // some worker of the pool is free
+  void place_demand(DemandNo demand, PoolNo pool);  // who can do it has changed
+  void move_shelf(ShelfNo shelf, DemandNo demand);
+  void set_open(PoolNo pool, bool open);  // some worker of the pool is free
 
   struct Best {
     ShelfNo shelf = none;
     LaneNo lane = none;
     ClassNo cls = none;
+    DemandNo demand = none;
     PoolNo pool = nobody;
     bool alone = false;  // no other shelf could be next whatever is charged
   };
@@ -69,13 +72,14 @@ class Turns {
     QueueNo queue = none;
     std::vector<std::uint32_t> stalls;
   };
-  struct Class {
+  struct Demand {
     PoolNo pool = nobody;
     std::vector<ShelfNo> shelves;
   };
   struct Shelf {
     LaneNo lane = none;
     ClassNo cls = none;
+    DemandNo demand = none;
     std::uint32_t stall = none;
     bool ready = false;
     std::uint64_t order = 0;
@@ -103,6 +107,7 @@ class Turns {
   std::uint32_t find_aisle(QueueNo queue, PoolNo pool);
   void attach(ShelfNo shelf, PoolNo pool);
   void detach(ShelfNo shelf);
+  void replace(ShelfNo shelf, PoolNo pool);
   void enter(ShelfNo shelf);
   void leave(ShelfNo shelf);
   void update_awake(PoolNo pool);
@@ -113,7 +118,7 @@ class Turns {
 
   std::vector<Queue> queues_;
   std::vector<Lane> lanes_;
-  std::vector<Class> classes_;
+  std::vector<Demand> demands_;
   std::vector<Shelf> shelves_;
   std::vector<Stall> stalls_;
   std::vector<Aisle> aisles_;

@@ -385,8 +385,12 @@ Result<std::uint32_t> Engine::set_queue(std::string_view name, const QueueSettin
   if (number >= limits::queues_max)
     return fail(Code::busy, "there are " + std::to_string(limits::queues_max) + " queues already",
                 std::string(name));
+  const bool fresh = number == ledger_.queues.size();
   QueueSet fact{number, std::string(name), settings};
   record(fact);
+  if (fresh)
+    for (auto& [worker, session] : sessions_)
+      if (session.connected && session.queues) connect(worker, session);
   return number;
 }
 

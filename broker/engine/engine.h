@@ -4,7 +4,8 @@
 //   inputs (submit, finish, …)  →  facts, applied at once to the ledger  →  take(): one commit batch
 //   after the batch is durable, what outputs() held when it was taken may leave.
 //
-// Reading order: facts.h (what can happen), ledger.h (what it adds up to), this file (who decides it).
+// Reading order: facts.h (what can happen), ledger.h (what it adds up to), inputs.h (what is asked), this
+// file (who decides it).
 #pragma once
 
 #include <cstdint>
@@ -19,87 +20,11 @@
 #include <unordered_map>
 #include <vector>
 
+#include "broker/engine/inputs.h"
 #include "broker/engine/ledger.h"
 #include "scheduler/dispatcher.h"
 
 namespace hirehall::engine {
-
-// --- what comes in ---
-
-struct SubmitItem {
-  std::uint32_t template_ = 0;
-  std::string_view payload;
-  std::int64_t priority = 0;             // 0: as the template
-  std::string_view tenant, queue, type;  // empty: as the template
-  std::string_view options;              // an encoded wire map, or empty
-  const char* fault = nullptr;           // why it cannot be read: it is refused
-};
-
-// Idempotency records that the owner found in the store for keyed items; by encoded key. Absent: there is
-// none.
-using FoundKeys = std::map<std::string, KeyRecord, std::less<>>;
-
-struct SubmitRequest {
-  std::uint64_t producer = 0;
-  std::uint64_t batch = 0;
-  std::uint64_t acked = 0;
-  std::span<const TemplateRef> templates;
-  std::span<const SubmitItem> items;
-  bool atomic = false;
-  const FoundKeys* found = nullptr;
-};
-
-struct SubmitAnswer {
-  Sequence first = 0;
-  std::uint32_t count = 0;
-  std::vector<Exception> exceptions;
-};
-
-struct FinishItem {
-  std::uint64_t token = 0;
-  Outcome outcome = Outcome::succeeded;
-  std::string_view result, result_type, error_code, error, checkpoint, usage;
-  Millis delay_ms = 0;
-  SuspendedOn on = SuspendedOn::none;
-};
-
-// What the store says of a task that is neither leased nor ended (the owner reads it, see load.h).
-struct LoadedTask {
-  bool found = false;
-  std::uint64_t view_commit = 0;  // the picture it was read from
-  State state = State::ready;     // scheduled, ready or suspended, as of then
-  Place place;
-  Tries tries;
-  std::uint64_t producer = 0;
-  Millis due = 0;
-};
-
-struct Registration {
-  std::string name;
-  std::string principal;
-  scheduler::WorkerSpec spec;
-  std::uint32_t credit = 1;
-  std::string resume;  // worker token of an earlier registration
-  std::string token;   // to be given to a new worker
-  std::uint64_t last_award = 0;
-  std::vector<std::uint64_t> holding;  // tokens
-};
-
-// What the clocks say at the beginning of a turn.
-struct Moment {
-  Millis now = 0;        // engine time
-  Millis calendar = 0;   // the wall clock; 0: as engine time
-  Millis jumped_ms = 0;  // engine time went forward by this much at once
-  bool held = false;     // the wall clock is in doubt: nothing expires and nothing is forgotten
-};
-
-struct Registered {
-  std::uint32_t worker = 0;
-  std::string token;
-  bool resumed = false;
-  std::uint64_t next_finish = 1;
-  std::vector<std::uint64_t> lost;
-};
 
 // --- what goes out ---
 
@@ -255,6 +180,7 @@ class Engine {
   std::vector<std::uint64_t> holding(std::uint32_t worker, std::uint64_t last_award,
                                      std::span<const std::uint64_t> tokens);
   void drain_worker(std::uint32_t worker);
+  void bind_worker(std::uint32_t worker, const QueueScope& queues);  // its rights have changed
   // The answer: encoded array of [index, code] for refused items.
   Result<std::string> finish(std::uint32_t worker, std::uint64_t number, std::uint64_t acked,
                              std::uint32_t credit, std::span<const FinishItem> items);
@@ -332,6 +258,7 @@ class Engine {
     std::uint32_t credit = 0;
     std::uint64_t confirmed = 0;  // awards up to this number have arrived
     scheduler::WorkerSpec spec;
+    QueueScope queues;
   };
   const std::map<std::uint32_t, Session>& sessions() const { return sessions_; }
 
@@ -371,6 +298,7 @@ class Engine {
                   bool tell);
   void expire_lease(Lease& lease);
   void take_back_unconfirmed();
+  void connect(std::uint32_t worker, Session& session);
   void repeat_stops(const Worker& worker);
   template <typename Visit>
   void each_lease(const Worker& worker, Visit&& visit) {

@@ -80,8 +80,8 @@ Result<Registered> Engine::register_worker(const Registration& registration) {
   session.confirmed = registration.last_award;
   session.credit = std::min(registration.credit, limits::credit_max);
   session.spec = registration.spec;
-  dispatcher_.connect(out.worker, registration.spec, session.credit);
-  dispatcher_.set_draining(out.worker, false);
+  session.queues = registration.queues;
+  connect(out.worker, session);
   dispatcher_.set_held(out.worker, worker.held);
   if (!out.resumed) {
     out.lost = registration.holding;
@@ -97,6 +97,26 @@ Result<Registered> Engine::register_worker(const Registration& registration) {
   end_leases(out.worker, never, award_lost(), false);
   repeat_stops(worker);
   return out;
+}
+
+// Gives the dispatcher what the session says. Queues without a number yet are added once they are made.
+void Engine::connect(std::uint32_t worker, Session& session) {
+  session.spec.queues.reset();
+  if (session.queues) {
+    auto& numbers = session.spec.queues.emplace();
+    for (const auto& name : *session.queues)
+      if (auto at = ledger_.queue_by_name.find(name); at != ledger_.queue_by_name.end())
+        numbers.push_back(at->second);
+  }
+  dispatcher_.connect(worker, session.spec, session.credit);
+  dispatcher_.set_draining(worker, session.draining);
+}
+
+void Engine::bind_worker(std::uint32_t worker, const QueueScope& queues) {
+  auto at = sessions_.find(worker);
+  if (at == sessions_.end() || !at->second.connected || at->second.queues == queues) return;
+  at->second.queues = queues;
+  connect(worker, at->second);
 }
 
 // A stop may have been lost with the former connection.

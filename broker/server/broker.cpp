@@ -436,6 +436,7 @@ void Broker::reload_principals() {
       gone.push_back(routing);
     else
       peer->principal = now;
+    if (now && peer->worker != 0) engine_.bind_worker(peer->worker, now->queues.listed());
   }
   for (const auto& routing : gone) drop_peer(routing);
   log::info("principals reloaded", {{"principals", current->size()}, {"cut_off", gone.size()}});

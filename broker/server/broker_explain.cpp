@@ -88,7 +88,7 @@ std::vector<std::string> Broker::why_not_running(const engine::LoadedTask& task)
         (pause.type.empty() || pause.type == type) && (pause.tenant.empty() || pause.tenant == lane.tenant))
       reasons.push_back("paused" + (pause.reason.empty() ? "" : ": " + pause.reason));
   }
-  for (const auto& missing : engine_.dispatcher().missing(task.place.class_))
+  for (const auto& missing : engine_.dispatcher().missing(task.place.class_, lane.queue))
     reasons.push_back("no connected worker has " + missing);
   for (const auto& name : task.place.limit_keys) {
     auto at = ledger.limit_keys.find({lane.queue, name});

@@ -126,12 +126,7 @@ void Broker::register_worker(Peer& peer, const Frame& frame) {
     for (const auto& type : agent.types)
       if (auto may_do = allowed(*peer.principal, wire::Kind::register_worker, {{}, {}, type}); !may_do)
         return refuse(peer, request, may_do.error());
-  // Awards do not look at queue scopes yet: who may not serve all queues serves none.
-  if (!peer.principal->queues.all)
-    return refuse(peer, request,
-                  {Code::denied,
-                   "worker principals with a list of queues cannot be served yet: give them queues: \"*\"",
-                   peer.principal->name, 0});
+  read->queues = peer.principal->queues.listed();
   read->principal = peer.principal->name;
   read->token = token();
   auto done = engine_.register_worker(*read);

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -32,6 +33,7 @@ struct Scope {
   std::vector<std::string> names;
 
   bool contains(std::string_view name) const;
+  std::optional<std::vector<std::string>> listed() const { return all ? std::nullopt : std::optional(names); }
   static Scope everything() { return {true, {}}; }
 };
 

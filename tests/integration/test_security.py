@@ -49,13 +49,13 @@ class Security(FleetTest):
     def key(self):
         return tuple(part.decode() for part in zmq.curve_keypair())
 
-    def write_principals(self, people):
+    def write_principals(self, people, queues='"*"'):
         text = "principals:\n"
         for name, role, tenants, tenant in people:
             public = self.keys[name][0].replace("'", "''")
             text += f"  - name: {name}\n    public_key: '{public}'\n    roles: [{role}]\n    tenants: {tenants}\n"
             text += f"    tenant: {tenant}\n" if tenant else ""
-            text += '    queues: "*"\n    types: [echo]\n' if role == "worker" else ""
+            text += f"    queues: {queues}\n    types: [echo]\n" if role == "worker" else ""
         self.principals.write_text(text)
 
     def wire_keys(self, name):
@@ -163,6 +163,22 @@ class Security(FleetTest):
             worker.register()
         client.submit([[0, b"no"], [1, b"yes"]], [{"type": "secret"}, {"type": "echo"}])
         self.assertEqual([award.payload for award in worker.awards(2, limit=1)], [b"yes"])
+
+    def test_a_worker_gets_only_tasks_of_its_queues_and_a_reload_binds_it_anew(self):
+        self.write_principals(self.people, queues="[mail]")
+        self.fleet.broker.stop()
+        self.fleet.start()
+        admin = self.as_("ada")
+        for queue in ("mail", "print"):
+            admin.call(wire.QUEUE_SET, {"queue": queue})
+        worker = self.hand("echo")
+        other = admin.submit_one("echo", b"no", queue="print")
+        admin.submit_one("echo", b"yes", queue="mail")
+        self.assertEqual([award.payload for award in worker.awards(2, limit=1)], [b"yes"])
+        self.assertIn("no connected worker has the right to serve its queue", admin.call(wire.EXPLAIN, {"id": other})["reasons"])
+        self.write_principals(self.people, queues="[mail, print]")
+        self.fleet.broker.signal(signal.SIGHUP)
+        self.assertEqual(worker.award().payload, b"no")
 
     def test_a_finish_with_a_token_of_another_worker_is_stale(self):
         client = self.as_("dev")

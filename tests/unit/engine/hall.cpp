@@ -215,6 +215,7 @@ std::vector<std::uint64_t> Hall::come_back(Hand& hand, const std::vector<std::ui
   agent.types = hand.types;
   registration.spec.agents.push_back(agent);
   registration.credit = hand.credit;
+  registration.queues = hand.queues;
   if (hand.number != 0) registration.resume = hand.token;
   registration.token = hand.token;
   registration.last_award = hand.last_award;

@@ -43,6 +43,7 @@ struct Hand {
   std::string token;
   std::vector<std::string> types;
   std::uint32_t credit = 0;
+  QueueScope queues;  // that it may serve
   std::uint64_t last_award = 0;
   std::uint64_t finishes = 0;
   std::deque<AwardOut> awards;  // arrived and not answered, in order

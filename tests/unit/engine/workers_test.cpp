@@ -203,5 +203,40 @@ TEST(Workers, AnAttemptOverItsTimeIsToldToStopAlsoAfterARestart) {
   }
 }
 
+TEST(Workers, GetNothingOfAQueueThatTheyMayNotServe) {
+  Hall hall;
+  ASSERT_TRUE(hall.engine->set_queue("mail", {}));
+  hall.submit("A");
+  auto& hand = hall.hire({"echo"}, 8);
+  hall.award(hand);
+  hall.engine->bind_worker(hand.number, std::vector<std::string>{"mail", "later"});
+  hall.submit("B");
+  auto options = echo();
+  options.queue = "mail";
+  hall.submit("C", options);
+  EXPECT_EQ(hall.name(hall.award(hand)), "C");
+  hall.turn();
+  EXPECT_EQ(hand.awards.size(), 2u);
+  ASSERT_TRUE(hall.engine->set_queue("later", {}));
+  options.queue = "later";
+  hall.submit("D", options);
+  EXPECT_EQ(hall.name(hall.award(hand)), "D") << "a queue that was made after the worker had come";
+  hall.engine->bind_worker(hand.number, std::nullopt);
+  EXPECT_EQ(hall.name(hall.award(hand)), "B");
+}
+
+TEST(Workers, AreBoundToTheirQueuesWhenTheyComeBack) {
+  Hall hall;
+  ASSERT_TRUE(hall.engine->set_queue("mail", {}));
+  hall.submit("A");
+  auto& hand = hall.hire({"other"});
+  hand.queues = std::vector<std::string>{"mail"};
+  hand.types = {"echo"};
+  hall.restart();
+  hall.come_back(hand, {});
+  hall.turn();
+  EXPECT_TRUE(hand.awards.empty());
+}
+
 }  // namespace
 }  // namespace hirehall::engine

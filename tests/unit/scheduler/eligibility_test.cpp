@@ -155,5 +155,76 @@ TEST(Amount, ReadsWholeNumbersWithUnits) {
     EXPECT_EQ(parse_amount(bad), std::nullopt) << bad;
 }
 
+class BoundWorkers : public Hall {
+ protected:
+  // Lane i lies in queue i; class 0 is "echo".
+  void SetUp() override {
+    for (QueueNo queue = 0; queue < 3; ++queue) {
+      hall.define_queue(queue, 1);
+      hall.define_lane(queue, queue, 1);
+    }
+    hall.define_class(0, "echo", {});
+    for (LaneNo lane = 0; lane < 3; ++lane) hall.set_ready(hall.shelf(lane, 0), true);
+  }
+  static WorkerSpec bound_to(std::vector<QueueNo> queues) {
+    auto spec = worker_doing({"echo"});
+    spec.queues = std::move(queues);
+    return spec;
+  }
+  std::map<LaneNo, std::map<WorkerNo, int>> serve_all(int count) {
+    std::map<LaneNo, std::map<WorkerNo, int>> served;
+    for (int i = 0; i < count; ++i) {
+      const auto pick = hall.next();
+      if (!pick) break;
+      hall.take(*pick, 1, 1);
+      ++served[pick->lane][pick->worker];
+    }
+    return served;
+  }
+};
+
+TEST_F(BoundWorkers, GetTasksOfTheirQueuesOnly) {
+  hall.connect(0, bound_to({2, 1}), 10);
+  auto served = serve_all(20);
+  EXPECT_EQ(served.count(0), 0u);
+  EXPECT_EQ(served[1][0], 5);
+  EXPECT_EQ(served[2][0], 5);
+  EXPECT_THAT(hall.missing(0, 0), ElementsAre("the right to serve its queue"));
+  EXPECT_THAT(hall.missing(0, 1), IsEmpty());
+}
+
+TEST_F(BoundWorkers, ShareTheirQueuesWithThoseWhoServeAll) {
+  hall.connect(0, bound_to({1}), 4);
+  hall.connect(1, worker_doing({"echo"}), 6);
+  auto served = serve_all(20);
+  EXPECT_EQ(served[0][0] + served[2][0], 0);
+  EXPECT_EQ(served[1][0], 4);
+  EXPECT_EQ(served[0][1] + served[1][1] + served[2][1], 6);
+}
+
+TEST_F(BoundWorkers, AreBoundAnewWhenTheyConnectAgain) {
+  hall.connect(0, bound_to({1}), 1);
+  EXPECT_EQ(hall.next()->lane, 1u);
+  hall.connect(0, bound_to({2}), 1);
+  EXPECT_EQ(hall.next()->lane, 2u);
+  hall.connect(0, bound_to({}), 1);
+  EXPECT_FALSE(hall.next());
+  hall.connect(0, worker_doing({"echo"}), 1);
+  EXPECT_EQ(hall.next()->lane, 0u);
+}
+
+TEST_F(BoundWorkers, GetWorkThatComesLater) {
+  hall.connect(0, bound_to({1}), 10);
+  hall.define_class(1, "echo", {});
+  hall.define_lane(3, 1, 1);
+  hall.define_lane(4, 0, 1);
+  hall.set_ready(hall.shelf(1, 0), false);
+  EXPECT_FALSE(hall.next());
+  hall.set_ready(hall.shelf(4, 1), true);
+  EXPECT_FALSE(hall.next());
+  hall.set_ready(hall.shelf(3, 1), true);
+  EXPECT_EQ(hall.next()->lane, 3u);
+}
+
 }  // namespace
 }  // namespace hirehall::scheduler

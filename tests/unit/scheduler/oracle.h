@@ -70,24 +70,30 @@ class Oracle {
   std::map<WorkerNo, Worker> workers;
   std::uint64_t queue_time = 0;
 
-  std::optional<std::uint16_t> agent(const Worker& worker, ClassNo cls) const {
+  std::optional<std::uint16_t> agent(const Worker& worker, ClassNo cls, QueueNo queue) const {
+    const auto& bound = worker.spec.queues;
+    if (bound && std::find(bound->begin(), bound->end(), queue) == bound->end()) return std::nullopt;
     RelevantKeys all;
     for (const auto& need : classes) all.add(need.requirements);
-    return agent_for(classes[cls], abilities_of(worker.spec, all));
+    auto spec = worker.spec;
+    spec.queues.reset();
+    return agent_for(classes[cls], abilities_of(spec, all));
   }
-  bool served(ClassNo cls) const {
+  bool served(ClassNo cls, QueueNo queue) const {
     return std::any_of(workers.begin(), workers.end(),
-                       [&](const auto& w) { return w.second.connected && agent(w.second, cls); });
+                       [&](const auto& w) { return w.second.connected && agent(w.second, cls, queue); });
   }
   // Call after every change: lanes and queues become busy or idle.
   void settle() {
     std::vector<bool> busy_lane(lanes.size()), busy_queue(queues.size());
-    std::map<ClassNo, bool> can;
+    std::map<std::pair<ClassNo, QueueNo>, bool> can;
     for (const auto& shelf : shelves) {
       if (!shelf.ready) continue;
-      if (!can.contains(shelf.cls)) can[shelf.cls] = served(shelf.cls);
-      if (!can[shelf.cls]) continue;
-      busy_lane[shelf.lane] = busy_queue[lanes[shelf.lane].queue] = true;
+      const auto queue = lanes[shelf.lane].queue;
+      const std::pair asked{shelf.cls, queue};
+      if (!can.contains(asked)) can[asked] = served(shelf.cls, queue);
+      if (!can[asked]) continue;
+      busy_lane[shelf.lane] = busy_queue[queue] = true;
     }
     for (std::size_t i = 0; i < queues.size(); ++i) queues[i].become(busy_queue[i], queue_time);
     for (std::size_t i = 0; i < lanes.size(); ++i)
@@ -96,16 +102,17 @@ class Oracle {
   std::optional<Pick> next() const {
     using Rank = std::tuple<std::uint64_t, QueueNo, std::uint64_t, LaneNo, std::uint64_t, ClassNo>;
     std::optional<std::pair<Rank, ShelfNo>> best;
-    std::map<ClassNo, bool> open;
+    std::map<std::pair<ClassNo, QueueNo>, bool> open;
     for (ShelfNo no = 0; no < shelves.size(); ++no) {
       const auto& shelf = shelves[no];
       if (!shelf.ready) continue;
-      if (!open.contains(shelf.cls))
-        open[shelf.cls] = std::any_of(workers.begin(), workers.end(), [&](const auto& w) {
-          return w.second.free() && agent(w.second, shelf.cls);
-        });
-      if (!open[shelf.cls]) continue;
       const auto& lane = lanes[shelf.lane];
+      const std::pair asked{shelf.cls, lane.queue};
+      if (!open.contains(asked))
+        open[asked] = std::any_of(workers.begin(), workers.end(), [&](const auto& w) {
+          return w.second.free() && agent(w.second, shelf.cls, lane.queue);
+        });
+      if (!open[asked]) continue;
       const Rank rank{queues[lane.queue].tag, lane.queue, lane.tag, shelf.lane, shelf.order, shelf.cls};
       if (!best || rank < best->first) best = {rank, no};
     }
@@ -131,12 +138,13 @@ class Oracle {
     Pick pick;
     pick.shelf = shelf, pick.lane = shelves[shelf].lane, pick.cls = shelves[shelf].cls;
     std::vector<std::pair<std::uint64_t, WorkerNo>> ranks;
+    const auto queue = lanes[pick.lane].queue;
     for (const auto& [no, worker] : workers)
-      if (worker.free() && agent(worker, pick.cls)) ranks.emplace_back(worker.load(), no);
+      if (worker.free() && agent(worker, pick.cls, queue)) ranks.emplace_back(worker.load(), no);
     std::sort(ranks.begin(), ranks.end());
     pick.worker = ranks[0].second;
     pick.load = static_cast<std::uint32_t>(ranks[0].first);
-    pick.agent = *agent(workers.at(pick.worker), pick.cls);
+    pick.agent = *agent(workers.at(pick.worker), pick.cls, queue);
     pick.candidates = static_cast<std::uint32_t>(ranks.size());
     if (ranks.size() > 1) {
       pick.runner_up = ranks[1].second;

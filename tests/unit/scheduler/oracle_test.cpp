@@ -12,7 +12,7 @@ namespace {
 // One random change or award, to a dispatcher and an oracle alike.
 class History {
  public:
-  explicit History(std::uint64_t seed) : chance_(seed) {
+  explicit History(std::uint64_t seed) : chance_(seed), bind_workers_(seed % 2 == 0) {
     for (int i = 0; i < 2; ++i) add_queue();
     for (int i = 0; i < 4; ++i) add_lane();
     for (int i = 0; i < 3; ++i) add_class();
@@ -70,10 +70,12 @@ class History {
     trace_ = (trace_ ^ pick->shelf ^ (std::uint64_t{pick->worker} << 32)) * 1099511628211u;
   }
   void compare_served() {
-    for (ClassNo cls = 0; cls < oracle_.classes.size(); ++cls) {
-      ASSERT_EQ(hall_.served(cls), oracle_.served(cls)) << "class " << cls;
-      ASSERT_EQ(hall_.missing(cls).empty(), oracle_.served(cls)) << "class " << cls;
-    }
+    for (ClassNo cls = 0; cls < oracle_.classes.size(); ++cls)
+      for (QueueNo queue = 0; queue < oracle_.queues.size(); ++queue) {
+        const bool expected = oracle_.served(cls, queue);
+        ASSERT_EQ(hall_.served(cls, queue), expected) << "class " << cls << ", queue " << queue;
+        ASSERT_EQ(hall_.missing(cls, queue).empty(), expected) << "class " << cls << ", queue " << queue;
+      }
   }
   std::uint64_t trace() const { return trace_; }
   int awards() const { return awards_; }
@@ -123,6 +125,11 @@ class History {
     spec.labels = {{"host", hosts[any(hosts.size())]}};
     if (chance_.one_in(2)) spec.resources = {{"gpu", std::to_string(chance_.below(3))}};
     spec.slots = 1 + chance_.below(4);
+    if (bind_workers_ && chance_.one_in(3)) {
+      spec.queues.emplace();
+      for (QueueNo queue = 0; queue < oracle_.queues.size(); ++queue)
+        if (chance_.one_in(2)) spec.queues->push_back(queue);
+    }
     return spec;
   }
   void connect() {
@@ -206,6 +213,7 @@ class History {
   }
 
   Chance chance_;
+  const bool bind_workers_;  // some of them to queues
   Dispatcher hall_;
   Oracle oracle_;
   std::uint64_t trace_ = 14695981039346656037u;

@@ -1,0 +1,99 @@
+// What comes into the engine.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "broker/engine/body.h"
+#include "broker/engine/facts.h"
+#include "broker/engine/records.h"
+#include "scheduler/dispatcher.h"
+
+namespace hirehall::engine {
+
+struct SubmitItem {
+  std::uint32_t template_ = 0;
+  std::string_view payload;
+  std::int64_t priority = 0;             // 0: as the template
+  std::string_view tenant, queue, type;  // empty: as the template
+  std::string_view options;              // an encoded wire map, or empty
+  const char* fault = nullptr;           // why it cannot be read: it is refused
+};
+
+// Idempotency records that the owner found in the store for keyed items; by encoded key. Absent: there is
+// none.
+using FoundKeys = std::map<std::string, KeyRecord, std::less<>>;
+
+struct SubmitRequest {
+  std::uint64_t producer = 0;
+  std::uint64_t batch = 0;
+  std::uint64_t acked = 0;
+  std::span<const TemplateRef> templates;
+  std::span<const SubmitItem> items;
+  bool atomic = false;
+  const FoundKeys* found = nullptr;
+};
+
+struct SubmitAnswer {
+  Sequence first = 0;
+  std::uint32_t count = 0;
+  std::vector<Exception> exceptions;
+};
+
+struct FinishItem {
+  std::uint64_t token = 0;
+  Outcome outcome = Outcome::succeeded;
+  std::string_view result, result_type, error_code, error, checkpoint, usage;
+  Millis delay_ms = 0;
+  SuspendedOn on = SuspendedOn::none;
+};
+
+// What the store says of a task that is neither leased nor ended (the owner reads it, see load.h).
+struct LoadedTask {
+  bool found = false;
+  std::uint64_t view_commit = 0;  // the picture it was read from
+  State state = State::ready;     // scheduled, ready or suspended, as of then
+  Place place;
+  Tries tries;
+  std::uint64_t producer = 0;
+  Millis due = 0;
+};
+
+// Names of queues that a worker may serve, also of queues that do not exist yet; nothing: all.
+using QueueScope = std::optional<std::vector<std::string>>;
+
+struct Registration {
+  std::string name;
+  std::string principal;
+  scheduler::WorkerSpec spec;
+  QueueScope queues;
+  std::uint32_t credit = 1;
+  std::string resume;  // worker token of an earlier registration
+  std::string token;   // to be given to a new worker
+  std::uint64_t last_award = 0;
+  std::vector<std::uint64_t> holding;  // tokens
+};
+
+// What the clocks say at the beginning of a turn.
+struct Moment {
+  Millis now = 0;        // engine time
+  Millis calendar = 0;   // the wall clock; 0: as engine time
+  Millis jumped_ms = 0;  // engine time went forward by this much at once
+  bool held = false;     // the wall clock is in doubt: nothing expires and nothing is forgotten
+};
+
+struct Registered {
+  std::uint32_t worker = 0;
+  std::string token;
+  bool resumed = false;
+  std::uint64_t next_finish = 1;
+  std::vector<std::uint64_t> lost;
+};
+
+}  // namespace hirehall::engine
