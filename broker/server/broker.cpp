@@ -1,11 +1,6 @@
 #include "broker/server/broker.h"
 
-#include <sodium/randombytes.h>
-#include <time.h>
-#include <zmq.h>
-
 #include <algorithm>
-#include <cerrno>
 
 #include "common/check.h"
 #include "common/log.h"
@@ -19,46 +14,19 @@ constexpr std::size_t bytes_per_turn = 8u << 20;
 constexpr std::size_t commits_in_flight_max = 1;  // one syncs while the next is built
 constexpr int silent_intervals = 5;
 
-std::int64_t monotonic_ms() {
-  return MetricsServer::monotonic_ms();
-}
-
-std::int64_t wall_ms() {
-  timespec now{};
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-class ZmqMessage {
- public:
-  ZmqMessage() { zmq_msg_init(&message_); }
-  ~ZmqMessage() { zmq_msg_close(&message_); }
-  ZmqMessage(const ZmqMessage&) = delete;
-  ZmqMessage& operator=(const ZmqMessage&) = delete;
-  bool receive(void* socket) { return zmq_msg_recv(&message_, socket, ZMQ_DONTWAIT) >= 0; }
-  std::string_view bytes() {
-    return {static_cast<const char*>(zmq_msg_data(&message_)), zmq_msg_size(&message_)};
-  }
-  bool more() { return zmq_msg_more(&message_) != 0; }
-  const char* user() { return zmq_msg_gets(&message_, "User-Id"); }
-
- private:
-  zmq_msg_t message_{};
-};
-
 }  // namespace
 
-Broker::Broker(BrokerParts parts, void* router, EngineClock clock)
+Broker::Broker(BrokerParts parts, Surroundings& surroundings, EngineClock clock)
     : parts_(parts),
       store_(*parts.store),
       engine_(*parts.engine),
-      router_(router),
+      surroundings_(surroundings),
       clock_(clock),
       ids_(store_.identity().id_key, store_.identity().shard, store_.identity().incarnation),
-      started_monotonic_(monotonic_ms()),
+      started_monotonic_(surroundings.monotonic_ms()),
       alive_(std::make_shared<bool>(true)) {
-  reader_ = std::make_unique<Reader>(store_, wakeup_, store_.last_commit());
-  committer_ = std::make_unique<Committer>(store_, wakeup_);
+  reader_ = std::make_unique<Reader>(store_, wakeup_, store_.last_commit(), surroundings_.threads());
+  committer_ = std::make_unique<Committer>(store_, wakeup_, surroundings_.threads());
   page_.not_ready = "starting";
 }
 
@@ -80,22 +48,24 @@ Status Broker::run() {
     bool busy = turn(wait);
     if (failure_) return tl::unexpected<Error>(*failure_);
     if (stopping && !engine_.has_facts() && committer_->idle()) return {};
-    auto next = engine_.next_deadline();
-    if (!wait_ends_.empty()) next = std::min(next, wait_ends_.begin()->first);
-    wait = busy ? 0 : std::clamp<Millis>(next - engine_.now(), 1, 1000);
+    wait = busy ? 0 : idle_ms();
   }
+}
+
+Millis Broker::idle_ms() const {
+  auto next = engine_.next_deadline();
+  if (!wait_ends_.empty()) next = std::min(next, wait_ends_.begin()->first);
+  return std::clamp<Millis>(next - engine_.now(), 1, 1000);
 }
 
 // True when there is more to do at once.
 bool Broker::turn(Millis wait_ms) {
-  zmq_pollitem_t items[] = {{router_, 0, ZMQ_POLLIN, 0}, {nullptr, wakeup_.descriptor(), ZMQ_POLLIN, 0}};
-  if (wait_ms > 0 && zmq_poll(items, 2, wait_ms) < 0 && errno != EINTR) {
-    failed({Code::io, std::string("polling the socket failed: ") + zmq_strerror(errno), {}, 0});
+  if (auto waited = surroundings_.wait(wait_ms, wakeup_); !waited) {
+    failed(waited.error());
     return false;
   }
-  if (wait_ms == 0 || (items[1].revents & ZMQ_POLLIN) != 0) wakeup_.clear();
-  auto monotonic = monotonic_ms();
-  auto tick = clock_.tick(monotonic, wall_ms());
+  auto monotonic = surroundings_.monotonic_ms();
+  auto tick = clock_.tick(monotonic, surroundings_.wall_ms());
   if (tick.stepped)
     log::warn("the wall clock stepped; time to live, deadlines and retention are held",
               {{"step_ms", tick.step_ms}});
@@ -147,22 +117,13 @@ void Broker::drain_socket() {
     return;
   }
   for (int n = 0; n < messages_per_turn && bytes < bytes_per_turn; ++n) {
-    ZmqMessage routing;
-    if (!routing.receive(router_)) {
+    Surroundings::Arrived message;
+    if (!surroundings_.receive(message)) {
       drained_full_ = false;
       return;
     }
-    if (!routing.more()) continue;
-    ZmqMessage frame;
-    if (!frame.receive(router_)) continue;
-    bool whole = !frame.more();
-    for (bool more = frame.more(); more;) {
-      ZmqMessage rest;
-      if (!rest.receive(router_)) break;
-      more = rest.more();
-    }
-    bytes += frame.bytes().size();
-    receive(routing.bytes(), frame.bytes(), frame.user(), whole);
+    bytes += message.bytes.size();
+    receive(message.routing, message.bytes, message.user, message.whole);
     if (engine_.draft_bytes() >= limits::commit_bytes_max) return;
   }
 }
@@ -324,8 +285,7 @@ void Broker::read_later(Reader::Job job) {
 
 void Broker::send_now(const std::string& routing, const std::string& frame) {
   HH_CHECK(frame.size() <= limits::frame_bytes_max, "what is sent fits a frame");
-  if (zmq_send(router_, routing.data(), routing.size(), ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0 ||
-      zmq_send(router_, frame.data(), frame.size(), ZMQ_DONTWAIT) < 0)
+  if (!surroundings_.send(routing, frame))
     drop_peer(routing);  // gone, or it does not read: it has to say hello again
 }
 
@@ -367,9 +327,7 @@ Peer* Broker::peer_at(const std::string& routing, std::uint64_t serial) {
 }
 
 std::string Broker::token() {
-  std::string bytes(16, '\0');
-  randombytes_buf(bytes.data(), bytes.size());
-  return bytes;
+  return surroundings_.random(16);
 }
 
 // --- commits ---

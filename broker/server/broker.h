@@ -25,6 +25,7 @@
 #include "broker/server/principals.h"
 #include "broker/server/probe.h"
 #include "broker/server/reader.h"
+#include "broker/server/surroundings.h"
 #include "broker/server/task_reading.h"
 #include "broker/server/wakeup.h"
 #include "common/ids.h"
@@ -50,8 +51,8 @@ struct BrokerParts {
 
 class Broker {
  public:
-  // `router` is a bound zmq ROUTER socket (void*), used by this thread only.
-  Broker(BrokerParts parts, void* router, EngineClock clock);
+  // `surroundings` are used by this thread only.
+  Broker(BrokerParts parts, Surroundings& surroundings, EngineClock clock);
   ~Broker();
 
   // Until stop(); the error that ended it, if one did.
@@ -65,11 +66,17 @@ class Broker {
     wakeup_.signal();
   }
 
+  // run() in pieces, for surroundings without threads: one turn, true when there is more to do at once …
+  bool turn(Millis wait_ms);
+  Millis idle_ms() const;  // … else after this time, or when something comes in
+  Committer& committer() { return *committer_; }
+  Reader& reader() { return *reader_; }
+  const std::optional<Error>& failure() const { return failure_; }
+
  private:
   using Frame = wire::Frame;
 
   // --- the loop (broker.cpp) ---
-  bool turn(Millis wait_ms);
   void drain_socket();
   void receive(std::string_view routing, std::string_view bytes, const char* user, bool whole);
   void dispatch(Peer& peer, const Frame& frame, std::string_view bytes);
@@ -176,7 +183,7 @@ class Broker {
   BrokerParts parts_;
   store::Store& store_;
   engine::Engine& engine_;
-  void* router_;
+  Surroundings& surroundings_;
   EngineClock clock_;
   IdMaker ids_;
   Wakeup wakeup_;

@@ -257,7 +257,7 @@ void Broker::stats(Peer& peer, const Frame& frame) {
   w.entry_uint("syncs", counts.syncs);
   w.entry_uint("commit", engine_.commit() - 1);
   w.entry_uint("sync_delay", page_.commits == 0 ? 0 : page_.commit.sum_us / page_.commits);
-  w.entry_sint("uptime_ms", MetricsServer::monotonic_ms() - started_monotonic_);
+  w.entry_sint("uptime_ms", surroundings_.monotonic_ms() - started_monotonic_);
   w.entry_uint("stale", engine_.counts().stale);
   w.entry_uint("lease_expirations", engine_.counts().lease_expirations);
   w.entry_uint("duplicates", engine_.counts().duplicates);
@@ -320,7 +320,7 @@ void Broker::fill_metrics() {
   page_.clock_held = clock_.held();
   if (!stop_.load())
     page_.not_ready = store_.admits_submits() ? "" : "disk_full: submits are refused until space is freed";
-  parts_.metrics->publish(std::make_shared<MetricsPage>(page_), MetricsServer::monotonic_ms());
+  parts_.metrics->publish(std::make_shared<MetricsPage>(page_), surroundings_.monotonic_ms());
 }
 
 }  // namespace hirehall::server

@@ -4,8 +4,10 @@
 
 namespace hirehall::server {
 
-Committer::Committer(store::Store& store, const Wakeup& wakeup)
-    : store_(store), wakeup_(wakeup), thread_([this] { run(); }) {}
+Committer::Committer(store::Store& store, const Wakeup& wakeup, bool threaded)
+    : store_(store), wakeup_(wakeup), threaded_(threaded) {
+  if (threaded) thread_ = std::thread([this] { run(); });
+}
 
 Committer::~Committer() {
   {
@@ -13,7 +15,7 @@ Committer::~Committer() {
     stop_ = true;
   }
   work_.notify_one();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 void Committer::hand_over(store::CommitBatch batch) {
@@ -36,7 +38,6 @@ std::vector<Committer::Done> Committer::take_done() {
 }
 
 void Committer::run() {
-  using Clock = std::chrono::steady_clock;
   for (;;) {
     store::CommitBatch batch;
     {
@@ -46,18 +47,36 @@ void Committer::run() {
       batch = std::move(todo_.front());
       todo_.pop_front();
     }
-    auto from = Clock::now();
-    Done done;
-    done.number = batch.number;
-    done.bytes = batch.bytes();
-    done.status = store_.commit(batch);
-    done.microseconds = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - from).count();
-    {
-      std::lock_guard lock(mutex_);
-      done_.push_back(std::move(done));
-    }
-    wakeup_.signal();
+    commit(std::move(batch));
   }
+}
+
+bool Committer::step() {
+  store::CommitBatch batch;
+  {
+    std::lock_guard lock(mutex_);
+    if (todo_.empty()) return false;
+    batch = std::move(todo_.front());
+    todo_.pop_front();
+  }
+  commit(std::move(batch));
+  return true;
+}
+
+void Committer::commit(store::CommitBatch batch) {
+  using Clock = std::chrono::steady_clock;
+  auto from = threaded_ ? Clock::now() : Clock::time_point{};
+  Done done;
+  done.number = batch.number;
+  done.bytes = batch.bytes();
+  done.status = store_.commit(batch);
+  if (threaded_)
+    done.microseconds = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - from).count();
+  {
+    std::lock_guard lock(mutex_);
+    done_.push_back(std::move(done));
+  }
+  wakeup_.signal();
 }
 
 }  // namespace hirehall::server

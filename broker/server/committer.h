@@ -18,7 +18,8 @@ namespace hirehall::server {
 
 class Committer {
  public:
-  Committer(store::Store& store, const Wakeup& wakeup);
+  // Without a thread its owner calls step().
+  Committer(store::Store& store, const Wakeup& wakeup, bool threaded = true);
   ~Committer();  // after the batches handed over are done
 
   void hand_over(store::CommitBatch batch);
@@ -29,15 +30,18 @@ class Committer {
     std::size_t bytes = 0;
     Status status;
   };
+  bool step();  // commits one batch; false when none waits
   std::vector<Done> take_done();
   bool idle() const { return in_flight_ == 0; }  // command thread's view: what take_done has not given yet
   std::size_t in_flight() const { return in_flight_; }
 
  private:
   void run();
+  void commit(store::CommitBatch batch);
 
   store::Store& store_;
   const Wakeup& wakeup_;
+  const bool threaded_;
   std::size_t in_flight_ = 0;
   std::mutex mutex_;
   std::condition_variable work_;

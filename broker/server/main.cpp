@@ -222,7 +222,8 @@ int serve(const OptionValues& options) {
       auto counts = context.zap_->counts();
       return std::pair{counts.accepted, counts.refused};
     };
-    Broker broker(parts, context.router(), clock);
+    auto surroundings = zmq_surroundings(context.router());
+    Broker broker(parts, *surroundings, clock);
     running = &broker;
     catch_signals();
     if (auto written = write_ready_file(options.text("ready-file"), bound, metrics ? metrics->address() : "");

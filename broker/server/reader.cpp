@@ -2,8 +2,10 @@
 
 namespace hirehall::server {
 
-Reader::Reader(const store::Store& store, const Wakeup& wakeup, std::uint64_t durable)
-    : store_(store), wakeup_(wakeup), durable_(durable), thread_([this] { run(); }) {}
+Reader::Reader(const store::Store& store, const Wakeup& wakeup, std::uint64_t durable, bool threaded)
+    : store_(store), wakeup_(wakeup), durable_(durable) {
+  if (threaded) thread_ = std::thread([this] { run(); });
+}
 
 Reader::~Reader() {
   {
@@ -12,7 +14,7 @@ Reader::~Reader() {
     todo_.clear();
   }
   work_.notify_one();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 void Reader::post(Job job) {
@@ -42,16 +44,29 @@ void Reader::run() {
       if (stop_) return;
       jobs.swap(todo_);
     }
-    // One picture serves all that waited.
-    auto commit = durable_.load(std::memory_order_acquire);
-    auto view = store_.view();
-    for (auto& job : jobs) {
-      auto then = job(*view, commit);
-      std::lock_guard lock(mutex_);
-      if (then) done_.push_back(std::move(then));
-    }
-    wakeup_.signal();
+    work(std::move(jobs));
   }
+}
+
+void Reader::step() {
+  std::deque<Job> jobs;
+  {
+    std::lock_guard lock(mutex_);
+    jobs.swap(todo_);
+  }
+  if (!jobs.empty()) work(std::move(jobs));
+}
+
+// One picture serves all that waited.
+void Reader::work(std::deque<Job> jobs) {
+  auto commit = durable_.load(std::memory_order_acquire);
+  auto view = store_.view();
+  for (auto& job : jobs) {
+    auto then = job(*view, commit);
+    std::lock_guard lock(mutex_);
+    if (then) done_.push_back(std::move(then));
+  }
+  wakeup_.signal();
 }
 
 }  // namespace hirehall::server

@@ -23,16 +23,19 @@ class Reader {
   // `commit`: the view shows at least this commit.
   using Job = std::function<Then(const store::View& view, std::uint64_t commit)>;
 
-  Reader(const store::Store& store, const Wakeup& wakeup, std::uint64_t durable);
+  // Without a thread its owner calls step().
+  Reader(const store::Store& store, const Wakeup& wakeup, std::uint64_t durable, bool threaded = true);
   ~Reader();  // drops what has not begun
 
   void post(Job job);
   void durable(std::uint64_t commit) { durable_.store(commit, std::memory_order_release); }
+  void step();  // does what waits
   std::vector<Then> take_done();
   std::size_t waiting() const;
 
  private:
   void run();
+  void work(std::deque<Job> jobs);
 
   const store::Store& store_;
   const Wakeup& wakeup_;
