@@ -43,6 +43,9 @@ enum class Kind : std::uint16_t {
   worker_list = 39,
   stats = 40,
   explain = 41,
+  agent_list = 42,
+  agent_show = 43,
+  agent_forget = 44,
 
   register_worker = 48,
   award = 49,  // push

@@ -253,6 +253,12 @@ Status Engine::replay(std::uint64_t commit, std::string_view part, const BodySou
       case FactKind::replayed:
         done = replay_one<Replayed>(ledger_, body);
         break;
+      case FactKind::agent_defined:
+        done = replay_one<AgentDefined>(ledger_, body);
+        break;
+      case FactKind::agent_forgotten:
+        done = replay_one<AgentForgotten>(ledger_, body);
+        break;
       case FactKind::kept_longer:
         done = replay_one<KeptLonger>(ledger_, body);
         break;

@@ -170,6 +170,10 @@ class Engine {
 
   Result<Registered> register_worker(const Registration& registration);
   void disconnect_worker(std::uint32_t worker);
+  // Connected workers that offer a definition.
+  std::vector<std::uint32_t> offering(std::string_view agent, std::string_view version) const;
+  // not_found; conflict while a connected worker offers it.
+  Status forget_agent(std::string_view name, std::string_view version);
   struct HeartbeatAnswer {
     bool known = true;
     bool list = false;
@@ -299,6 +303,8 @@ class Engine {
   void expire_lease(Lease& lease);
   void take_back_unconfirmed();
   void connect(std::uint32_t worker, Session& session);
+  Status register_agents(const Registration& registration);
+  bool forget_idle_agent();
   void repeat_stops(const Worker& worker);
   template <typename Visit>
   void each_lease(const Worker& worker, Visit&& visit) {

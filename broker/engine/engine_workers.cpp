@@ -45,16 +45,7 @@ Status check_spec(const Registration& registration) {
 
 Result<Registered> Engine::register_worker(const Registration& registration) {
   if (auto valid = check_spec(registration); !valid) return tl::unexpected<Error>(valid.error());
-  for (const auto& [number, session] : sessions_) {
-    if (!session.connected) continue;
-    for (const auto& theirs : session.spec.agents)
-      for (const auto& ours : registration.spec.agents)
-        if (theirs.name == ours.name && theirs.version == ours.version && theirs.digest != ours.digest)
-          return fail(Code::conflict,
-                      "agent " + ours.name + " " + ours.version +
-                          " is registered with another digest; give the changed one a new version",
-                      ours.name);
-  }
+  if (auto known = register_agents(registration); !known) return tl::unexpected<Error>(known.error());
   Registered out;
   auto known = worker_tokens_.find(registration.resume);
   if (!registration.resume.empty() && known != worker_tokens_.end() &&

@@ -1,6 +1,6 @@
 // Every change of durable state, as it is stored and replayed (docs/storage.md, "Facts").
 // A fact says what was decided, with absolute values: applying it needs no clock, no chance and no disk.
-// Numbers are never reused; a field is added at the end of a fact by giving it a new fact number.
+// Here: tasks, those who submit them and those who do them. What stands around them is in facts_frame.h.
 #pragma once
 
 #include <cstdint>
@@ -8,36 +8,11 @@
 #include <string_view>
 #include <vector>
 
-#include "broker/engine/archive.h"
+#include "broker/engine/facts_frame.h"
 #include "common/ids.h"
 #include "common/task.h"
 
 namespace hirehall::engine {
-
-enum class FactKind : std::uint8_t {
-  time = 1,
-  queue_set = 2,
-  lane_defined = 3,
-  class_defined = 4,
-  producer_opened = 5,
-  producer_closed = 6,
-  submitted = 7,
-  awarded = 8,
-  ended = 9,
-  worker_opened = 10,
-  worker_closed = 11,
-  became_due = 12,
-  dropped = 13,
-  stop_asked = 14,
-  paused = 15,
-  spilled = 16,
-  paged = 17,
-  answered = 18,
-  checkpointed = 19,
-  replayed = 20,
-  reclaimed = 21,
-  kept_longer = 22,
-};
 
 // Counts against the limits of a task, carried by it from attempt to attempt.
 struct Tries {
@@ -66,66 +41,6 @@ struct Place {
   template <typename A>
   void archive(A& a) {
     a(lane, class_, priority, deadline, limit_keys);
-  }
-};
-
-struct TimeFact {
-  static constexpr auto kind = FactKind::time;
-  Millis now = 0;
-  template <typename A>
-  void archive(A& a) {
-    a(now);
-  }
-};
-
-struct QueueSettings {
-  std::uint32_t weight = 1;
-  std::uint64_t cap = 0;
-  std::string policy = "least_loaded";
-  Millis retention_ms = 24ll * 3600 * 1000;
-  std::uint64_t retention_bytes = 16ull << 30;
-  Millis timeout_ms = 0;
-  Millis aging_ms = 60000;
-  std::map<std::string, std::uint32_t, std::less<>> tenants;  // weights
-  std::map<std::string, std::uint32_t, std::less<>> limits;   // of limit keys
-
-  template <typename A>
-  void archive(A& a) {
-    a(weight, cap, policy, retention_ms, retention_bytes, timeout_ms, aging_ms, tenants, limits);
-  }
-  friend bool operator==(const QueueSettings&, const QueueSettings&) = default;
-};
-
-struct QueueSet {
-  static constexpr auto kind = FactKind::queue_set;
-  std::uint32_t queue = 0;
-  std::string name;
-  QueueSettings settings;
-  template <typename A>
-  void archive(A& a) {
-    a(queue, name, settings);
-  }
-};
-
-struct LaneDefined {
-  static constexpr auto kind = FactKind::lane_defined;
-  std::uint32_t lane = 0;
-  std::uint32_t queue = 0;
-  std::string tenant;
-  template <typename A>
-  void archive(A& a) {
-    a(lane, queue, tenant);
-  }
-};
-
-struct ClassDefined {
-  static constexpr auto kind = FactKind::class_defined;
-  std::uint32_t class_ = 0;
-  std::string type;
-  std::string requirements;  // as encoded options
-  template <typename A>
-  void archive(A& a) {
-    a(class_, type, requirements);
   }
 };
 
@@ -366,19 +281,6 @@ struct StopAsked {
   template <typename A>
   void archive(A& a) {
     a(sequence, to, reason);
-  }
-};
-
-struct Paused {
-  static constexpr auto kind = FactKind::paused;
-  bool on = true;
-  std::string queue;  // empty: any
-  std::string type;
-  std::string tenant;
-  std::string reason;
-  template <typename A>
-  void archive(A& a) {
-    a(on, queue, type, tenant, reason);
   }
 };
 

@@ -97,6 +97,15 @@ struct Producer {
   std::deque<Answer> answers;
 };
 
+// A registered agent definition; by name and version.
+struct AgentRecord {
+  std::string digest;
+  std::vector<std::string> types;
+  std::string by;
+  Millis at = 0;
+};
+using AgentName = std::pair<std::string, std::string>;  // and version
+
 struct Pause {
   std::string queue, type, tenant, reason;
 };
@@ -148,6 +157,8 @@ class Ledger {
   void apply(Dropped& fact);
   void apply(StopAsked& fact);
   void apply(Paused& fact);
+  void apply(AgentDefined& fact);
+  void apply(AgentForgotten& fact);
   void apply(Spilled& fact);
   void apply(Paged& fact);
   void paged(Paged& fact, const std::vector<PageEntry>* bodies);  // with the bodies that came with the page
@@ -217,6 +228,7 @@ class Ledger {
   std::map<std::uint64_t, Producer> producers;
   std::uint64_t next_producer = 1;
   std::vector<Pause> pauses;
+  std::map<AgentName, AgentRecord> agents;
   Segments segments;
   std::unordered_map<Sequence, Tries> tries;  // of resident ready tasks that were tried; never iterated
   Millis longest_retention = 0;               // that a task has asked for

@@ -5,7 +5,8 @@
 namespace hirehall::engine {
 namespace {
 
-constexpr std::uint8_t snapshot_version = 1;
+// 2 has agents behind the pauses; 1 is still read.
+constexpr std::uint8_t snapshot_version = 2;
 
 struct SavedLine {
   std::uint64_t id = 0;
@@ -74,6 +75,11 @@ void archive_producer(A& a, Producer& p) {
   for (auto& answer : p.answers) a(answer.batch, answer.first, answer.count, answer.exceptions);
 }
 
+template <typename A>
+void archive_agent(A& a, AgentName& name, AgentRecord& agent) {
+  a(name.first, name.second, agent.digest, agent.types, agent.by, agent.at);
+}
+
 }  // namespace
 
 void Ledger::save(std::string& out) const {
@@ -115,6 +121,13 @@ void Ledger::save(std::string& out) const {
   n = pauses.size();
   a(n);
   for (auto& p : self.pauses) a(p.queue, p.type, p.tenant, p.reason);
+  n = agents.size();
+  a(n);
+  for (const auto& [name, agent] : agents) {
+    auto named = name;
+    auto record = agent;
+    archive_agent(a, named, record);
+  }
   a(self.longest_retention, self.reclaimed_sequence, self.reclaimed_commit);
 
   auto save_entry = [&](const Entry& e, Paged& to) {
@@ -162,7 +175,8 @@ void Ledger::save(std::string& out) const {
 
 Status Ledger::load(std::string_view saved) {
   auto bad = [](const char* what) { return fail(Code::corrupt, std::string("snapshot: ") + what); };
-  if (saved.empty() || static_cast<std::uint8_t>(saved[0]) != snapshot_version) return bad("unknown version");
+  const auto version = saved.empty() ? 0 : static_cast<std::uint8_t>(saved[0]);
+  if (version == 0 || version > snapshot_version) return bad("unknown version");
   ArchiveIn a(saved.substr(1));
   a(now, next_sequence, counter, books.accepted, books.removed);
   archive_counts(a, books.tasks);
@@ -202,6 +216,13 @@ Status Ledger::load(std::string_view saved) {
     auto& p = pauses.emplace_back();
     a(p.queue, p.type, p.tenant, p.reason);
   });
+  if (version >= 2)
+    each([&](std::uint32_t) {
+      AgentName name;
+      AgentRecord agent;
+      archive_agent(a, name, agent);
+      agents.insert_or_assign(std::move(name), std::move(agent));
+    });
   a(longest_retention, reclaimed_sequence, reclaimed_commit);
   if (!a.ok()) return bad("malformed tables");
   recompute_pauses();

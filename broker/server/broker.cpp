@@ -217,6 +217,12 @@ void Broker::dispatch(Peer& peer, const Frame& frame, std::string_view bytes) {
       return worker_list(peer, frame);
     case Kind::stats:
       return stats(peer, frame);
+    case Kind::agent_list:
+      return agent_list(peer, frame);
+    case Kind::agent_show:
+      return agent_show(peer, frame);
+    case Kind::agent_forget:
+      return agent_forget(peer, frame);
     case Kind::register_worker:
       return register_worker(peer, frame);
     case Kind::finish:

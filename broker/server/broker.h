@@ -125,6 +125,9 @@ class Broker {
   void pause(Peer& peer, const Frame& frame, bool on);
   void worker_list(Peer& peer, const Frame& frame);
   void stats(Peer& peer, const Frame& frame);
+  void agent_list(Peer& peer, const Frame& frame);  // (broker_agents.cpp)
+  void agent_show(Peer& peer, const Frame& frame);
+  void agent_forget(Peer& peer, const Frame& frame);
   void register_worker(Peer& peer, const Frame& frame);
   void finish(Peer& peer, const Frame& frame);
   void worker_heartbeat(Peer& peer, const Frame& frame);

@@ -19,7 +19,7 @@ Status decode_part(std::string_view value) {
   while (u.ok() && !u.at_end()) {
     auto kind = u.u8();
     u.bytes();
-    if (kind < 1 || kind > static_cast<std::uint8_t>(engine::FactKind::kept_longer))
+    if (kind < 1 || kind > static_cast<std::uint8_t>(engine::last_fact_kind))
       return fail(Code::corrupt, "a fact of unknown kind " + std::to_string(kind));
   }
   if (!u.ok()) return fail(Code::corrupt, "facts end in the middle");

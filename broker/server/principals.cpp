@@ -45,7 +45,8 @@ constexpr Rule rules[] = {
     {Kind::resume, operators},    {Kind::register_worker, workers},
     {Kind::finish, workers},      {Kind::worker_heartbeat, workers},
     {Kind::holding, workers},     {Kind::report, workers},
-    {Kind::drain, workers},
+    {Kind::drain, workers},       {Kind::agent_list, readers},
+    {Kind::agent_show, readers},  {Kind::agent_forget, operators},
 };
 
 std::uint8_t roles_of(Kind kind) {

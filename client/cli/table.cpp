@@ -52,6 +52,10 @@ void declare_dead_retry(OptionTable& t) {
   t.text("queue", "", "with --all: only of this queue", "QUEUE");
   t.flag("yes", "with --all: do it; otherwise only the count is shown");
 }
+void declare_agent(OptionTable& t) {
+  t.text("agent-version", "", "version of its definition; show: the latest registered unless given",
+         "VERSION");
+}
 void declare_key(OptionTable& t) {
   t.text("directory", ".", "where the two files are written", "DIR");
 }
@@ -106,6 +110,14 @@ constexpr std::array table{
             "hirehall dead retry ID\nhirehall dead retry --all --queue mail --yes"},
     Command{"worker", "list", "list workers with what they do", "", "", 0, nullptr, worker_list,
             "hirehall worker list"},
+    Command{"agent", "list", "list registered agent definitions", "", "", 0, nullptr, agent_list,
+            "hirehall agent list"},
+    Command{"agent", "show", "show an agent definition and the workers that offer it", "NAME",
+            "name of the agent", 1, declare_agent, agent_show,
+            "hirehall agent show echo\nhirehall agent show echo --agent-version 2 -o json"},
+    Command{"agent", "forget", "free name and version of a definition that no connected worker offers",
+            "NAME", "name of the agent", 1, declare_agent, agent_forget,
+            "hirehall agent forget echo --agent-version 1"},
     Command{"stats", "", "numbers of the broker", "", "", 0, nullptr, stats, "hirehall stats -o json"},
     Command{"key", "new", "make a CURVE key pair: NAME.key (secret) and NAME.pub", "NAME",
             "name of the files", 1, declare_key, key_new,

@@ -57,6 +57,15 @@ class CommandLine(FleetTest):
         code, _, _ = self.run_cli("task", "submit", "nobody-does-this", "--ttl", "10ms", "--wait")
         self.assertEqual(code, 12)
 
+    def test_agents_are_listed_shown_and_forgotten(self):
+        self.workers()
+        names = [json.loads(line)["name"] for line in self.ok("agent", "list", "-o", "jsonl").splitlines()]
+        self.assertEqual(names, ["echo", "sleep", "trouble"])
+        shown = json.loads(self.ok("agent", "show", "echo", "-o", "json"))
+        self.assertEqual(shown["workers"], ["hand"])
+        self.assertEqual(self.run_cli("agent", "show", "nobody")[0], 3)
+        self.assertEqual(self.run_cli("agent", "forget", "echo", "--agent-version", shown["version"])[0], 5)
+
     def test_wait_for_many_shows_each_end_once(self):
         self.workers()
         lines = self.ok("task", "submit", "echo", "--count", 3000, "--wait", "-o", "jsonl").splitlines()

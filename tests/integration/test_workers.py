@@ -4,12 +4,14 @@
 
 import os
 import signal
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from integration import fleet, hirehall_wire as wire, scripted_worker as hand
-from integration.fleet import FleetTest, LIMIT, eventually
+from integration.hirehall_wire import WireError
+from integration.fleet import BIN, FleetTest, LIMIT, eventually
 
 TEST_WORKER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "scripted_worker.py")
 
@@ -108,6 +110,31 @@ class Working(FleetTest):
         self.refused("conflict", other.register)
         other.agents[0]["version"] = "2"
         other.register()
+
+    def test_a_definition_stays_registered_without_its_worker_and_over_a_restart_until_it_is_forgotten(self):
+        one = self.fleet.worker("echo")
+        self.refused("conflict", self.client.call, wire.AGENT_FORGET, {"name": "scripted", "version": "1"})
+        one.close()
+        self.fleet.crash()
+        self.client = self.fleet.client()
+        other = self.fleet.worker("echo", start=False)
+        other.agents[0]["digest"] = "d2"
+        other.hello()
+        with self.assertRaises(WireError) as refused:
+            other.register()
+        self.assertRegex(str(refused.exception), "d1.*d2")
+        shown = self.client.call(wire.AGENT_SHOW, {"name": "scripted"})
+        self.assertEqual((shown["version"], shown["digest"], shown["types"], shown["workers"]), ("1", "d1", ["echo"], []))
+        self.client.call(wire.AGENT_FORGET, {"name": "scripted", "version": "1"})
+        self.refused("not_found", self.client.call, wire.AGENT_SHOW, {"name": "scripted"})
+        other.register()
+        listed = self.client.call(wire.AGENT_LIST, {})
+        self.assertEqual([(agent["digest"], agent["workers"]) for agent in listed["agents"]], [("d2", 1)])
+        self.assertFalse(listed["more"])
+        self.assertEqual(self.client.call(wire.AGENT_LIST, {"name": "scripted", "version": "1"})["agents"], [])
+        self.fleet.broker.stop()
+        verified = subprocess.run([BIN / "hirehall-broker", "verify", "--data", self.fleet.directory / "data"], capture_output=True, text=True)
+        self.assertEqual(verified.returncode, 0, verified.stdout + verified.stderr)
 
     def test_a_registration_without_slots_or_agents_is_invalid(self):
         for changes in ({"slots": 0}, {"agents": []}):

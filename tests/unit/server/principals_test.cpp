@@ -58,6 +58,7 @@ const std::map<Kind, std::string> table = {
     {Kind::explain, "voda"},       {Kind::subscribe, "voda"},   {Kind::seen, "voda"},
     {Kind::unsubscribe, "voda"},   {Kind::queue_list, "voda"},  {Kind::queue_show, "voda"},
     {Kind::dead_list, "voda"},     {Kind::worker_list, "voda"}, {Kind::stats, "voda"},
+    {Kind::agent_list, "voda"},    {Kind::agent_show, "voda"},  {Kind::agent_forget, "oa"},
     {Kind::queue_set, "oa"},       {Kind::pause, "oa"},         {Kind::resume, "oa"},
     {Kind::register_worker, "aw"}, {Kind::finish, "aw"},        {Kind::worker_heartbeat, "aw"},
     {Kind::holding, "aw"},         {Kind::report, "aw"},        {Kind::drain, "aw"},

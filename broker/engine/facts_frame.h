@@ -1,0 +1,140 @@
+// The kinds of facts, and the facts of the frame in which tasks live: time, queues, lanes, classes, pauses,
+// agents. Numbers are never reused; a field is added at the end of a fact by giving it a new fact number.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "broker/engine/archive.h"
+#include "common/ids.h"
+#include "common/limits.h"
+#include "common/task.h"
+
+namespace hirehall::engine {
+
+enum class FactKind : std::uint8_t {
+  time = 1,
+  queue_set = 2,
+  lane_defined = 3,
+  class_defined = 4,
+  producer_opened = 5,
+  producer_closed = 6,
+  submitted = 7,
+  awarded = 8,
+  ended = 9,
+  worker_opened = 10,
+  worker_closed = 11,
+  became_due = 12,
+  dropped = 13,
+  stop_asked = 14,
+  paused = 15,
+  spilled = 16,
+  paged = 17,
+  answered = 18,
+  checkpointed = 19,
+  replayed = 20,
+  reclaimed = 21,
+  kept_longer = 22,
+  agent_defined = 23,
+  agent_forgotten = 24,
+};
+inline constexpr FactKind last_fact_kind = FactKind::agent_forgotten;
+
+struct TimeFact {
+  static constexpr auto kind = FactKind::time;
+  Millis now = 0;
+  template <typename A>
+  void archive(A& a) {
+    a(now);
+  }
+};
+
+struct QueueSettings {
+  std::uint32_t weight = 1;
+  std::uint64_t cap = 0;
+  std::string policy = "least_loaded";
+  Millis retention_ms = 24ll * 3600 * 1000;
+  std::uint64_t retention_bytes = 16ull << 30;
+  Millis timeout_ms = 0;
+  Millis aging_ms = 60000;
+  std::map<std::string, std::uint32_t, std::less<>> tenants;  // weights
+  std::map<std::string, std::uint32_t, std::less<>> limits;   // of limit keys
+
+  template <typename A>
+  void archive(A& a) {
+    a(weight, cap, policy, retention_ms, retention_bytes, timeout_ms, aging_ms, tenants, limits);
+  }
+  friend bool operator==(const QueueSettings&, const QueueSettings&) = default;
+};
+
+struct QueueSet {
+  static constexpr auto kind = FactKind::queue_set;
+  std::uint32_t queue = 0;
+  std::string name;
+  QueueSettings settings;
+  template <typename A>
+  void archive(A& a) {
+    a(queue, name, settings);
+  }
+};
+
+struct LaneDefined {
+  static constexpr auto kind = FactKind::lane_defined;
+  std::uint32_t lane = 0;
+  std::uint32_t queue = 0;
+  std::string tenant;
+  template <typename A>
+  void archive(A& a) {
+    a(lane, queue, tenant);
+  }
+};
+
+struct ClassDefined {
+  static constexpr auto kind = FactKind::class_defined;
+  std::uint32_t class_ = 0;
+  std::string type;
+  std::string requirements;  // as encoded options
+  template <typename A>
+  void archive(A& a) {
+    a(class_, type, requirements);
+  }
+};
+
+struct Paused {
+  static constexpr auto kind = FactKind::paused;
+  bool on = true;
+  std::string queue;  // empty: any
+  std::string type;
+  std::string tenant;
+  std::string reason;
+  template <typename A>
+  void archive(A& a) {
+    a(on, queue, type, tenant, reason);
+  }
+};
+
+// A definition that a worker brought first: name and version stand for this digest from here on.
+struct AgentDefined {
+  static constexpr auto kind = FactKind::agent_defined;
+  std::string name, version, digest;
+  std::vector<std::string> types;
+  std::string by;  // principal
+  Millis at = 0;
+  template <typename A>
+  void archive(A& a) {
+    a(name, version, digest, types, by, at);
+  }
+};
+
+struct AgentForgotten {
+  static constexpr auto kind = FactKind::agent_forgotten;
+  std::string name, version;
+  template <typename A>
+  void archive(A& a) {
+    a(name, version);
+  }
+};
+
+}  // namespace hirehall::engine

@@ -1,0 +1,59 @@
+// agent list, show, forget.
+#include "client/cli/command.h"
+#include "client/src/body.h"
+#include "common/wire.h"
+
+namespace hirehall::cli {
+namespace {
+
+using client::Body;
+
+constexpr std::string_view agent_columns = "name,version,types,workers,registered_by,registered_at,digest";
+
+client::Result<Document> about(Context& c, wire::Kind kind) {
+  Body b;
+  b.text("name", c.operands()[0]);
+  b.text("version", c.values().text("agent-version"));
+  auto answer = c.ask(static_cast<std::uint16_t>(kind), b.take());
+  if (!answer && answer.error().context.empty()) answer.error().context = c.operands()[0];
+  return answer;
+}
+
+}  // namespace
+
+int agent_list(Context& c) {
+  std::vector<Document> all;
+  for (bool more = true; more;) {
+    Body b;
+    if (!all.empty()) {
+      b.text("name", all.back().text("name"));
+      b.text("version", all.back().text("version"));
+    }
+    auto answer = c.ask(static_cast<std::uint16_t>(wire::Kind::agent_list), b.take());
+    if (!answer) return c.complain(answer.error());
+    auto page = answer->items("agents");
+    all.insert(all.end(), page.begin(), page.end());
+    more = !page.empty() && answer->text("more") == "true";
+  }
+  return c.show(all, agent_columns);
+}
+
+int agent_show(Context& c) {
+  if (c.operands().empty()) return c.complain("the name of the agent is missing");
+  auto answer = about(c, wire::Kind::agent_show);
+  return answer ? c.show(*answer) : c.complain(answer.error());
+}
+
+int agent_forget(Context& c) {
+  if (c.operands().empty()) return c.complain("the name of the agent is missing");
+  if (c.values().text("agent-version").empty()) return c.complain("--agent-version is missing");
+  auto answer = about(c, wire::Kind::agent_forget);
+  if (!answer) return c.complain(answer.error());
+  Document d;
+  d.set("name", c.operands()[0]);
+  d.set("version", c.values().text("agent-version"));
+  d.set("outcome", "forgotten");
+  return c.show(d);
+}
+
+}  // namespace hirehall::cli
