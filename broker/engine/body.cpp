@@ -28,6 +28,18 @@ TemplateRef make_template(TaskOptions options) {
   return made;
 }
 
+TemplateRef TemplatePool::decode(std::string_view encoded) {
+  if (auto at = known_.find(encoded); at != known_.end()) return at->second;
+  auto options = decode_options(encoded);
+  if (!options) return nullptr;
+  auto made = make_template(std::move(*options));
+  if (encoded.size() > limits::known_template_bytes_max) return made;
+  // Forgetting all of them costs one decoding each of those that come again.
+  if (known_.size() >= limits::known_templates_max) known_.clear();
+  known_.emplace(encoded, made);
+  return made;
+}
+
 void write_body(std::string& out, const Body& b) {
   Packer p(out);
   p.u8(b.flags);
@@ -88,6 +100,16 @@ void write_templates(std::string& out, const std::vector<TemplateRef>& templates
   for (const auto& t : templates) p.bytes(t->encoded);
 }
 
+bool read_templates(Unpacker& in, TemplatePool& pool, std::vector<TemplateRef>& templates) {
+  auto count = in.count();
+  for (std::size_t i = 0; i < count && in.ok(); ++i) {
+    auto known = pool.decode(in.bytes());
+    if (known == nullptr) return false;
+    templates.push_back(std::move(known));
+  }
+  return in.ok();
+}
+
 std::string encode_body_record(Sequence first, Millis time, const std::vector<TemplateRef>& templates,
                                std::size_t count, std::string_view tasks) {
   std::string out;
@@ -102,7 +124,7 @@ std::string encode_body_record(Sequence first, Millis time, const std::vector<Te
   return out;
 }
 
-Result<BodyRecord> decode_body_record(std::string_view value) {
+Result<BodyRecord> decode_body_record(std::string_view value, TemplatePool& pool) {
   auto bad = [](const char* what) { return fail(Code::corrupt, std::string("body record: ") + what); };
   Unpacker u(value);
   if (u.u8() != record_version) return bad("unknown version");
@@ -110,12 +132,7 @@ Result<BodyRecord> decode_body_record(std::string_view value) {
   record.first = u.uint();
   record.time = u.sint();
   record.chunk = ChunkRef::make();
-  auto templates = u.count();
-  for (std::size_t i = 0; i < templates && u.ok(); ++i) {
-    auto options = decode_options(u.bytes());
-    if (!options) return bad("malformed template");
-    record.chunk->templates.push_back(make_template(std::move(*options)));
-  }
+  if (!read_templates(u, pool, record.chunk->templates)) return bad("malformed template");
   auto count = u.count();
   if (!u.ok()) return bad("malformed header");
   record.chunk->bytes.assign(u.position(), u.remaining());
@@ -130,6 +147,11 @@ Result<BodyRecord> decode_body_record(std::string_view value) {
   }
   if (at != record.chunk->bytes.size()) return bad("trailing bytes");
   return record;
+}
+
+Result<BodyRecord> decode_body_record(std::string_view value) {
+  TemplatePool pool;
+  return decode_body_record(value, pool);
 }
 
 }  // namespace hirehall::engine

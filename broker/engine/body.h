@@ -6,11 +6,13 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "common/error.h"
 #include "common/ids.h"
+#include "common/pack.h"
 #include "common/task.h"
 
 namespace hirehall::engine {
@@ -35,11 +37,27 @@ struct Template {
   std::uint8_t flags = 0;
   mutable std::uint32_t lane = no_number;    // of options.queue and options.tenant, once resolved
   mutable std::uint32_t class_ = no_number;  // of options.type and requirements, once resolved
+  mutable std::uint32_t number = 0;          // in the chunk it was last packed into: a guess, to be checked
 };
 using TemplateRef = std::shared_ptr<const Template>;
 
 TemplateRef make_template(TaskOptions options);
 std::uint8_t flags_of(const TaskOptions& options);
+
+// Templates by the bytes they came in: tasks that are read back from the store share them, however many
+// records name them. Of one thread.
+class TemplatePool {
+ public:
+  // Nothing when the bytes are no options.
+  TemplateRef decode(std::string_view encoded);
+
+ private:
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+  };
+  std::unordered_map<std::string, TemplateRef, Hash, std::equal_to<>> known_;  // never iterated
+};
 
 struct Body {
   std::uint8_t flags = 0;
@@ -114,9 +132,11 @@ struct BodyRecord {
 std::string encode_body_record(Sequence first, Millis time, const std::vector<TemplateRef>& templates,
                                std::size_t count, std::string_view tasks);
 // Checks every task; corrupt names what is wrong.
+Result<BodyRecord> decode_body_record(std::string_view value, TemplatePool& pool);
 Result<BodyRecord> decode_body_record(std::string_view value);
 
 // Template tables, shared with page records.
 void write_templates(std::string& out, const std::vector<TemplateRef>& templates);
+bool read_templates(Unpacker& in, TemplatePool& pool, std::vector<TemplateRef>& templates);
 
 }  // namespace hirehall::engine

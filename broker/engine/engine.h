@@ -72,6 +72,7 @@ struct EndingOut {
 struct PageWanted {
   std::uint64_t line = 0;
   std::uint64_t page = 0;
+  std::uint32_t count = 1;  // pages in a row
 };
 struct BodiesWanted {
   std::uint64_t line = 0;
@@ -333,6 +334,8 @@ class Engine {
   void place_limited_shelf(Shelf& shelf);
   std::uint64_t award_number(std::uint32_t worker, const Entry& next);
   Line* best_line(Shelf& shelf);
+  Line* find_best_line(Shelf& shelf);
+  std::uint32_t pages_worth_reading(const Line& line) const;
   bool tend(Line& line);  // true when its front can be awarded
   std::uint32_t effective(const Line& line, Millis ready_at) const;
   void award_all();

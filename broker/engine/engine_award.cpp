@@ -1,5 +1,6 @@
 // Awarding: which shelf has work that can be awarded, and handing it out.
 #include <algorithm>
+#include <limits>
 
 #include "broker/engine/engine.h"
 #include "broker/engine/engine_impl.h"
@@ -22,6 +23,14 @@ std::uint32_t Engine::effective(const Line& line, Millis ready_at) const {
   return line.priority + static_cast<std::uint32_t>(std::min<Millis>(steps, 1000));
 }
 
+// So many pages of the line, at their average size, fill its share of the window again.
+std::uint32_t Engine::pages_worth_reading(const Line& line) const {
+  auto pages = line.next_page - line.first_page;
+  auto tasks = line.ready - std::min<std::uint64_t>(line.ready, line.resident());
+  auto per_page = std::max<std::uint64_t>(1, tasks / pages);
+  return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(2 * page_low_water_ / per_page, 1, pages));
+}
+
 // Asks for what the line lacks at its front; true when the front can be awarded now.
 bool Engine::tend(Line& line) {
   auto before = line.resident();
@@ -29,7 +38,7 @@ bool Engine::tend(Line& line) {
   ledger_.entries -= before - line.resident();
   if (line.has_pages() && !line.page_asked && line.head.size() + line.returned.size() < page_low_water_) {
     line.page_asked = true;
-    outputs_.pages.push_back({line.id, line.first_page});
+    outputs_.pages.push_back({line.id, line.first_page, pages_worth_reading(line)});
   }
   if (front == nullptr) return false;
   if (front->chunk) return true;
@@ -50,25 +59,43 @@ bool Engine::tend(Line& line) {
 // The line of a shelf whose front goes next: highest effective priority, tasks with deadlines first, then the
 // oldest.
 Line* Engine::best_line(Shelf& shelf) {
+  if (shelf.best != nullptr && now_ < shelf.best_until && tend(*shelf.best) &&
+      effective(*shelf.best, shelf.best->front(ledger_.segments)->ready_at) > shelf.second_level)
+    return shelf.best;
+  return find_best_line(shelf);
+}
+
+Line* Engine::find_best_line(Shelf& shelf) {
+  using Rank = std::tuple<std::uint32_t, bool, Sequence>;
+  auto aging = ledger_.queues[ledger_.lanes[shelf.lane].queue].settings.aging_ms;
   Line* best = nullptr;
-  std::tuple<std::uint32_t, bool, Sequence> best_rank{};
+  Rank best_rank{};
+  shelf.second_level = 0;
+  shelf.best_until = std::numeric_limits<Millis>::max();
   auto consider = [&](Line* line) {
     if (line == nullptr || (line->ready == 0 && !line->has_pages()) || !tend(*line)) return;
     const auto* front = line->front(ledger_.segments);
-    std::tuple rank{effective(*line, front->ready_at), line->urgent, ~front->sequence};
-    if (best == nullptr || rank > best_rank) best = line, best_rank = rank;
+    Rank rank{effective(*line, front->ready_at), line->urgent, ~front->sequence};
+    if (aging > 0) {
+      auto ages_at = now_ + aging - std::max<Millis>(0, now_ - front->ready_at) % aging;
+      shelf.best_until = std::min(shelf.best_until, ages_at);
+    }
+    bool better = best == nullptr || rank > best_rank;
+    auto second = better ? best_rank : rank;
+    shelf.second_level = std::max(shelf.second_level, std::get<0>(second));
+    if (better) best = line, best_rank = rank;
   };
   for (std::size_t p = limits::priority_min; p <= limits::priority_max; ++p) {
     consider(shelf.plain[p]);
     consider(shelf.urgent[p]);
   }
-  if (shelf.limited_lines.empty()) return best;
   // Limited lines stand in an order of their own while they are open: only the first of each priority can
   // win.
-  for (std::uint32_t level = 0; level < priority_levels; ++level) {
+  for (std::uint32_t level = 0; level < priority_levels && !shelf.limited.empty(); ++level) {
     auto at = shelf.limited.lower_bound({level, 0});
     if (at != shelf.limited.end() && at->first.first == level) consider(at->second);
   }
+  shelf.best = shelf.limited_lines.empty() ? best : nullptr;  // limits open and close behind the shelf's back
   return best;
 }
 

@@ -240,14 +240,11 @@ void Engine::append(const Resolved& task, const TemplateRef& base, std::string_v
     open_count_ = 0;
   }
   auto& templates = open_->templates;
-  std::uint32_t number = 0;
-  auto count = static_cast<std::uint32_t>(templates.size());
-  while (number < count && templates[count - 1 - number] != base) ++number;
-  if (number == count)
-    templates.push_back(base), number = count;
-  else
-    number = count - 1 - number;
-  Body body{task.flags, task.priority, task.lane, task.class_, number, task.own, payload};
+  if (base->number >= templates.size() || templates[base->number] != base) {
+    base->number = static_cast<std::uint32_t>(templates.size());
+    templates.push_back(base);
+  }
+  Body body{task.flags, task.priority, task.lane, task.class_, base->number, task.own, payload};
   auto offset = static_cast<std::uint32_t>(open_->bytes.size());
   write_body(open_->bytes, body);
   draft_bytes_ += open_->bytes.size() - offset;

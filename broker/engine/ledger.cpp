@@ -246,6 +246,15 @@ const Tries& Ledger::tries_of(const Entry& entry) const {
   return at == tries.end() ? fresh : at->second;
 }
 
+// What comes last in a line without deadlines changes the choice only when the line may now be above the
+// best.
+void Ledger::touch_joined(Line& line) {
+  auto& shelf = *line.shelf;
+  if (shelf.best == nullptr || line.urgent || line.priority > shelf.best->priority) return touch(shelf);
+  if (&line != shelf.best) shelf.second_level = std::max<std::uint32_t>(shelf.second_level, line.priority);
+  touch_order(shelf);
+}
+
 void Ledger::join(Line& line, Entry entry, const Tries& t, Millis deadline, bool early) {
   if (!t.fresh()) {
     entry.tried = true;
@@ -253,11 +262,12 @@ void Ledger::join(Line& line, Entry entry, const Tries& t, Millis deadline, bool
   }
   ++entries;
   ++line.ready;
-  if (early)
+  if (early) {
     line.push_returned(std::move(entry), deadline);
-  else
-    line.push_back(std::move(entry), deadline);
-  touch(*line.shelf);
+    return touch(*line.shelf);
+  }
+  line.push_back(std::move(entry), deadline);
+  touch_joined(line);
 }
 
 // --- counting ---
@@ -287,7 +297,7 @@ void Ledger::apply_task(Sequence sequence, const ChunkRef& chunk, std::uint32_t 
     ++entries;
     ++line.ready;
     line.push_back(std::move(entry), 0);
-    return touch(*line.shelf);
+    return touch_joined(line);
   }
   auto options = chunk->options_of(body);
   Place place{body.lane, body.class_, body.priority, options.deadline, options.limit_keys};
@@ -474,7 +484,7 @@ Lease& Ledger::award(Line& line, std::uint32_t worker_no, std::uint64_t award, s
         for (auto* other : key->lines) touch(*other->shelf);
     }
   }
-  touch(*line.shelf);
+  touch_order(*line.shelf);
   retire(line);
   return lease;
 }

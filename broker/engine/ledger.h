@@ -191,6 +191,12 @@ class Ledger {
     return lanes[shelf.lane].paused || classes[shelf.class_].paused;
   }
   void touch(Shelf& shelf) {
+    shelf.best = nullptr;
+    touch_order(shelf);
+  }
+  // Of a change that leaves the choice among the shelf's lines as it was: behind a front, or to the best
+  // itself.
+  void touch_order(Shelf& shelf) {
     if (!shelf.touched) {
       shelf.touched = true;
       touched.push_back(&shelf);
@@ -240,6 +246,7 @@ class Ledger {
 
  private:
   void count(std::uint32_t lane, State from, State to);
+  void touch_joined(Line& line);
   void join(Line& line, Entry entry, const Tries& t, Millis deadline, bool early);
   void free_lease(Lease& lease);
   void retire(Line& line);

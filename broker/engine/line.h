@@ -129,6 +129,11 @@ struct Shelf {
   std::map<std::pair<std::uint32_t, Sequence>, Line*> limited;  // open ones: (max - priority, front)
   std::vector<Line*> limited_lines;                             // all of them
   bool touched = false;
+  // The line that goes next, as the owner found it: until another line of the shelf changes, another one ages
+  // (best_until), or its own front sinks to the level of the others. Not durable.
+  Line* best = nullptr;
+  std::uint32_t second_level = 0;
+  Millis best_until = 0;
 };
 
 }  // namespace hirehall::engine

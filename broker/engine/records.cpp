@@ -133,7 +133,7 @@ std::string encode_page(std::vector<PageEntry>& entries) {
   return out;
 }
 
-Result<std::vector<PageEntry>> decode_page(std::string_view value) {
+Result<std::vector<PageEntry>> decode_page(std::string_view value, TemplatePool& pool) {
   auto bad = [](const char* what) { return fail(Code::corrupt, std::string("page record: ") + what); };
   if (value.empty()) return bad("empty");
   auto form = static_cast<std::uint8_t>(value[0]);
@@ -148,12 +148,7 @@ Result<std::vector<PageEntry>> decode_page(std::string_view value) {
 
   auto& u = a.unpacker();
   auto chunk = ChunkRef::make();
-  auto templates = u.count();
-  for (std::size_t i = 0; i < templates && u.ok(); ++i) {
-    auto options = decode_options(u.bytes());
-    if (!options) return bad("malformed template");
-    chunk->templates.push_back(make_template(std::move(*options)));
-  }
+  if (!read_templates(u, pool, chunk->templates)) return bad("malformed template");
   chunk->bytes.assign(u.position(), u.remaining());
   std::size_t at = 0;
   for (auto& e : entries) {
@@ -166,6 +161,11 @@ Result<std::vector<PageEntry>> decode_page(std::string_view value) {
   }
   if (at != chunk->bytes.size()) return bad("trailing bytes");
   return entries;
+}
+
+Result<std::vector<PageEntry>> decode_page(std::string_view value) {
+  TemplatePool pool;
+  return decode_page(value, pool);
 }
 
 }  // namespace hirehall::engine

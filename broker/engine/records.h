@@ -122,6 +122,7 @@ struct PageEntry {
 
 // Bodies are copied in when they lie scattered (inline), else referred to.
 std::string encode_page(std::vector<PageEntry>& entries);
+Result<std::vector<PageEntry>> decode_page(std::string_view value, TemplatePool& pool);
 Result<std::vector<PageEntry>> decode_page(std::string_view value);
 
 }  // namespace hirehall::engine

@@ -401,7 +401,9 @@ void Broker::reload_principals() {
     else
       peer->principal = now;
     if (now && peer->worker != 0) engine_.bind_worker(peer->worker, now->queues.listed());
+    peer->template_bytes.clear();  // what a template leaves open is the principal's
   }
+  known_templates_.clear();
   for (const auto& routing : gone) drop_peer(routing);
   log::info("principals reloaded", {{"principals", current->size()}, {"cut_off", gone.size()}});
 }

@@ -233,6 +233,8 @@ class Broker {
   std::multimap<Sequence, std::uint64_t> waiting_for_;
   std::uint64_t next_wait_ = 1;
   std::vector<engine::SubmitItem> items_;
+  // Templates of submits by producer and bytes: tasks that name the same options share them. Never iterated.
+  std::unordered_map<std::string, engine::TemplateRef> known_templates_;
   std::vector<engine::FinishItem> finish_items_;
 
   std::map<Sequence, Sequence> replayed_;  // dead letters submitted again a short while ago
@@ -243,6 +245,7 @@ class Broker {
   std::int64_t started_monotonic_ = 0;
   Millis next_chore_ = 0;
   std::shared_ptr<bool> alive_;
+  engine::TemplatePool read_templates_;  // the reader thread's
   std::unique_ptr<Reader> reader_;
   std::unique_ptr<Committer> committer_;
 };

@@ -7,11 +7,12 @@ void Broker::read_wanted() {
   auto& out = engine_.outputs();
   for (auto& wanted : out.pages) {
     read_later([this, wanted](const store::View& view, std::uint64_t) -> Reader::Then {
-      auto page =
-          std::make_shared<Result<std::vector<engine::PageEntry>>>(read_page(view, wanted.line, wanted.page));
-      return [this, wanted, page] {
-        if (!*page) return failed(page->error());
-        engine_.page_read(wanted.line, wanted.page, std::move(**page));
+      auto pages = std::make_shared<Result<std::vector<std::vector<engine::PageEntry>>>>(
+          read_pages(view, read_templates_, wanted));
+      return [this, wanted, pages] {
+        if (!*pages) return failed(pages->error());
+        auto page = wanted.page;
+        for (auto& entries : **pages) engine_.page_read(wanted.line, page++, std::move(entries));
       };
     });
   }
@@ -20,7 +21,7 @@ void Broker::read_wanted() {
       auto bodies = std::make_shared<std::vector<engine::FoundBody>>();
       auto error = std::make_shared<std::optional<Error>>();
       {
-        BodyFinder finder(view);
+        BodyFinder finder(view, read_templates_);
         for (auto sequence : wanted.sequences) {
           auto body = read_body(view, finder, sequence);
           if (body)

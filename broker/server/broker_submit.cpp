@@ -26,8 +26,14 @@ Status Broker::read_templates(Peer& peer, std::string_view encoded) {
   bool timed = false;
   for (std::size_t i = 0; i < count && r.ok(); ++i) {
     TaskOptions options;
-    msgpack::Reader one(r.raw());
+    auto bytes = r.raw();
     if (!r.ok()) break;
+    auto key = std::to_string(peer.producer).append(1, ' ').append(bytes);
+    if (auto known = known_templates_.find(key); known != known_templates_.end()) {
+      peer.templates.push_back(known->second);
+      continue;
+    }
+    msgpack::Reader one(bytes);
     if (auto read = read_wire_options(one, options); !read) {
       // An item that names it is refused; the others are not harmed.
       auto faulty = std::make_shared<engine::Template>();
@@ -37,11 +43,15 @@ Status Broker::read_templates(Peer& peer, std::string_view encoded) {
     }
     if (options.deadline != 0) options.deadline = engine_.from_wall(options.deadline);
     if (options.not_before != 0) options.not_before = engine_.from_wall(options.not_before);
-    timed |= options.deadline != 0 || options.not_before != 0;
+    bool of_a_time = options.deadline != 0 || options.not_before != 0;
+    timed |= of_a_time;
     if (options.tenant.empty()) options.tenant = peer.principal->tenant;
     options.submitter = peer.principal->name;
     options.producer = peer.producer;
     peer.templates.push_back(engine::make_template(std::move(options)));
+    if (of_a_time || bytes.size() > limits::known_template_bytes_max) continue;
+    if (known_templates_.size() >= limits::known_templates_max) known_templates_.clear();
+    known_templates_.emplace(std::move(key), peer.templates.back());
   }
   if (!r.finished()) return fail(Code::bad_message, "templates are not an array of maps");
   if (!timed) peer.template_bytes = encoded;  // a time of the wall clock is read anew each time

@@ -1,5 +1,7 @@
 #include "broker/server/committer.h"
 
+#include <pthread.h>
+
 #include <chrono>
 
 namespace hirehall::server {
@@ -38,6 +40,7 @@ std::vector<Committer::Done> Committer::take_done() {
 }
 
 void Committer::run() {
+  ::pthread_setname_np(::pthread_self(), "committer");
   for (;;) {
     store::CommitBatch batch;
     {

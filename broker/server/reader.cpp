@@ -1,5 +1,7 @@
 #include "broker/server/reader.h"
 
+#include <pthread.h>
+
 namespace hirehall::server {
 
 Reader::Reader(const store::Store& store, const Wakeup& wakeup, std::uint64_t durable, bool threaded)
@@ -36,6 +38,7 @@ std::size_t Reader::waiting() const {
 }
 
 void Reader::run() {
+  ::pthread_setname_np(::pthread_self(), "reader");
   for (;;) {
     std::deque<Job> jobs;
     {

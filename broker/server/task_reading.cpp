@@ -40,7 +40,7 @@ Result<engine::BodyRecord> BodyFinder::record(Sequence sequence) {
   auto item = view_.floor(Family::bodies, store::number_key(sequence));
   if (!item) return tl::unexpected<Error>(item.error());
   if (!*item) return fail(Code::corrupt, "no body record", std::to_string(sequence));
-  return engine::decode_body_record((*item)->value);
+  return engine::decode_body_record((*item)->value, pool_);
 }
 
 Result<std::optional<BodyFinder::Found>> BodyFinder::find(Sequence sequence) {
@@ -51,7 +51,7 @@ Result<std::optional<BodyFinder::Found>> BodyFinder::find(Sequence sequence) {
     auto item = view_.floor(Family::bodies, store::number_key(sequence));
     if (!item) return tl::unexpected<Error>(item.error());
     if (!*item) return std::optional<Found>{};
-    auto decoded = engine::decode_body_record((*item)->value);
+    auto decoded = engine::decode_body_record((*item)->value, pool_);
     if (!decoded) return tl::unexpected<Error>(decoded.error());
     last_ = std::move(*decoded);
     if (!holds()) return std::optional<Found>{};
@@ -82,23 +82,39 @@ Result<engine::FoundBody> read_body(const store::View& view, BodyFinder& finder,
   return body;
 }
 
-Result<std::vector<engine::PageEntry>> read_page(const store::View& view, std::uint64_t line,
-                                                 std::uint64_t page) {
-  auto value = view.get(Family::pages, engine::page_key(line, page));
-  if (!value) return tl::unexpected<Error>(value.error());
-  if (!*value) return fail(Code::corrupt, "a page of the ready order is missing", std::to_string(line));
-  auto entries = engine::decode_page(**value);
-  if (!entries) return entries;
-  BodyFinder finder(view);
-  for (auto& e : *entries) {
-    if (e.chunk || !e.item.tries.fresh()) continue;
-    auto found = finder.find(e.item.sequence);
-    if (!found) return tl::unexpected<Error>(found.error());
-    if (!*found) continue;  // cancelled meanwhile and reclaimed
-    e.chunk = (*found)->chunk;
-    e.offset = (*found)->offset;
-  }
-  return entries;
+Result<std::vector<std::vector<engine::PageEntry>>> read_pages(const store::View& view,
+                                                               engine::TemplatePool& pool,
+                                                               const engine::PageWanted& wanted) {
+  std::vector<std::vector<engine::PageEntry>> pages;
+  BodyFinder finder(view, pool);
+  Status sound;
+  auto read = [&](std::string_view key, std::string_view value) -> Status {
+    if (key != engine::page_key(wanted.line, wanted.page + pages.size()))
+      return fail(Code::corrupt, "a page of the ready order is missing", std::to_string(wanted.line));
+    auto entries = engine::decode_page(value, pool);
+    if (!entries) return tl::unexpected<Error>(entries.error());
+    for (auto& e : *entries) {
+      if (e.chunk || !e.item.tries.fresh()) continue;
+      auto found = finder.find(e.item.sequence);
+      if (!found) return tl::unexpected<Error>(found.error());
+      if (!*found) continue;  // cancelled meanwhile and reclaimed
+      e.chunk = (*found)->chunk;
+      e.offset = (*found)->offset;
+    }
+    pages.push_back(std::move(*entries));
+    return {};
+  };
+  auto scanned = view.scan(Family::pages, engine::page_key(wanted.line, wanted.page),
+                           engine::page_key(wanted.line, wanted.page + wanted.count),
+                           [&](std::string_view key, std::string_view value) {
+                             sound = read(key, value);
+                             return sound.has_value();
+                           });
+  if (!scanned) return tl::unexpected<Error>(scanned.error());
+  if (!sound) return tl::unexpected<Error>(sound.error());
+  if (pages.size() != wanted.count)
+    return fail(Code::corrupt, "the last pages of the ready order are missing", std::to_string(wanted.line));
+  return pages;
 }
 
 engine::Place StoredTask::place() const {

@@ -14,7 +14,8 @@ namespace hirehall::server {
 // A body record found once serves the neighbours that are asked for next.
 class BodyFinder {
  public:
-  explicit BodyFinder(const store::View& view) : view_(view) {}
+  BodyFinder(const store::View& view, engine::TemplatePool& pool) : view_(view), pool_(pool) {}
+  explicit BodyFinder(const store::View& view) : BodyFinder(view, own_) {}
 
   struct Found {
     engine::ChunkRef chunk;
@@ -27,13 +28,16 @@ class BodyFinder {
 
  private:
   const store::View& view_;
+  engine::TemplatePool own_;
+  engine::TemplatePool& pool_;
   std::optional<engine::BodyRecord> last_;
 };
 
 // With checkpoint and answer when the entry is to be awarded again.
 Result<engine::FoundBody> read_body(const store::View& view, BodyFinder& finder, Sequence sequence);
-Result<std::vector<engine::PageEntry>> read_page(const store::View& view, std::uint64_t line,
-                                                 std::uint64_t page);
+Result<std::vector<std::vector<engine::PageEntry>>> read_pages(const store::View& view,
+                                                               engine::TemplatePool& pool,
+                                                               const engine::PageWanted& wanted);
 
 struct StoredAttempt {
   std::uint32_t attempt = 0;

@@ -130,8 +130,10 @@ std::vector<rocksdb::ColumnFamilyDescriptor> column_families(MemoryProfile profi
     const auto family = static_cast<Family>(i);
     const bool packed = family == Family::bodies || family == Family::facts;
     const bool deleted_in_order = family == Family::pages || family == Family::timers;
-    families.emplace_back(column_family_of(family), packed ? packed_family(sizes, cache)
-                                                           : small_family(sizes, cache, deleted_in_order));
+    auto options = packed ? packed_family(sizes, cache) : small_family(sizes, cache, deleted_in_order);
+    // Pages live shortly and each is read alone: unpacking a block for one of them costs more than its bytes.
+    if (family == Family::pages) options.compression = rocksdb::kNoCompression;
+    families.emplace_back(column_family_of(family), std::move(options));
   }
   return families;
 }

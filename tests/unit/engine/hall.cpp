@@ -347,8 +347,9 @@ void Hall::turn() {
 void Hall::read_wanted() {
   auto& out = engine->outputs();
   for (const auto& w : out.pages)
-    reads.push_back(
-        [this, w, entries = kept.page(w.line, w.page)] { engine->page_read(w.line, w.page, entries); });
+    for (auto page = w.page; page < w.page + w.count; ++page)
+      reads.push_back(
+          [this, w, page, entries = kept.page(w.line, page)] { engine->page_read(w.line, page, entries); });
   for (const auto& w : out.bodies) {
     std::vector<FoundBody> bodies;
     for (auto sequence : w.sequences) bodies.push_back(kept.body(sequence));
