@@ -26,7 +26,11 @@ inline constexpr std::size_t options_bytes_max = 64u << 10;  // too_large: encod
 inline constexpr std::size_t error_bytes_max = 4096;         // longer error texts of attempts are cut
 
 // Sessions.
-inline constexpr std::size_t batches_in_flight_max = 64;          // busy: unanswered batches of one producer
+inline constexpr std::size_t batches_in_flight_max = 1024;    // busy: unanswered batches of one producer …
+inline constexpr std::size_t refusals_in_flight_max = 65536;  // busy: … and refused items in their answers
+inline constexpr std::size_t held_bytes_max = 16u
+                                              << 20;  // busy: batches of one session that wait for a lookup
+inline constexpr std::size_t finishes_in_flight_max = 64;         // unanswered finish messages of one worker
 inline constexpr std::size_t sessions_max = 20000;                // busy
 inline constexpr std::size_t producers_max = 100000;              // busy: durable producer records
 inline constexpr std::size_t subscriptions_per_session_max = 16;  // busy

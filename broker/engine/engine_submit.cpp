@@ -280,6 +280,12 @@ Result<SubmitAnswer> Engine::submit(const SubmitRequest& request) {
   if (request.batch != producer->last_batch + 1)
     return fail(Code::out_of_order, "batch " + std::to_string(request.batch) + " came, " +
                                         std::to_string(producer->last_batch + 1) + " is next");
+  std::size_t refusals = 0;
+  for (const auto& known : producer->answers)
+    if (known.batch > request.acked) refusals += known.exceptions.size();
+  if (refusals > limits::refusals_in_flight_max)
+    return fail(Code::busy, "the answers that are not acknowledged hold " + std::to_string(refusals) +
+                                " refusals: acknowledge what was answered");
   open_part();  // the time of these tasks stands before them
   Submitted fact;
   fact.producer = request.producer;

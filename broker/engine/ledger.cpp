@@ -10,7 +10,6 @@ namespace hirehall::engine {
 namespace {
 
 constexpr std::size_t idle_lines_kept = 100000;
-constexpr std::size_t answers_kept = limits::batches_in_flight_max;
 
 std::string lane_key(std::uint32_t queue, std::string_view tenant) {
   std::string key;
@@ -342,10 +341,10 @@ void Ledger::apply(Submitted& fact) {
   auto& producer = producers[fact.producer];
   producer.last_used = now;
   producer.last_batch = fact.batch;
-  while (!producer.answers.empty() && producer.answers.front().batch <= fact.acked)
+  while (!producer.answers.empty() && (producer.answers.front().batch <= fact.acked ||
+                                       producer.answers.size() >= limits::batches_in_flight_max))
     producer.answers.pop_front();
   producer.answers.push_back({fact.batch, fact.first, fact.count, fact.exceptions});
-  while (producer.answers.size() > answers_kept) producer.answers.pop_front();
 }
 
 void Ledger::apply(BecameDue& fact) {
@@ -551,7 +550,7 @@ void Ledger::note_finish(const Ended& fact) {
   worker.last_finish = fact.number;
   while (!worker.answers.empty() && worker.answers.front().first <= fact.acked) worker.answers.pop_front();
   worker.answers.emplace_back(fact.number, fact.refused);
-  while (worker.answers.size() > answers_kept) worker.answers.pop_front();
+  while (worker.answers.size() > limits::finishes_in_flight_max) worker.answers.pop_front();
 }
 
 void Ledger::end(Ended&, EndedItem& item) {

@@ -10,8 +10,6 @@
 namespace hirehall::server {
 namespace {
 
-constexpr std::uint64_t credit_bytes = 16u << 20;
-
 struct Hello {
   std::uint64_t min_version = 1, max_version = 1;
   std::string role = "client", name, software, session;
@@ -122,7 +120,7 @@ void Broker::hello(const std::string& routing, const char* user, const Frame& fr
   w.entry_sint("lease_ms", limits::lease_ms);
   w.entry_sint("server_time", engine_.to_wall(engine_.now()));
   w.entry_uint("credit_batches", limits::batches_in_flight_max);
-  w.entry_uint("credit_bytes", credit_bytes);
+  w.entry_uint("credit_bytes", limits::held_bytes_max);
   w.str("limits");
   w.map(4);
   w.entry_uint("frame_bytes", limits::frame_bytes_max);

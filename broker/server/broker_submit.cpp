@@ -60,8 +60,11 @@ Status Broker::read_templates(Peer& peer, std::string_view encoded) {
 
 void Broker::submit(Peer& peer, const Frame& frame, std::string_view bytes) {
   if (!peer.submit_waits) return submit_found(peer, bytes, nullptr);
-  if (peer.held_submits.size() >= limits::batches_in_flight_max)
-    return refuse(peer, frame.header.request, {Code::busy, "64 batches are unanswered", {}, 10});
+  if (peer.held_submits.size() >= limits::batches_in_flight_max ||
+      peer.held_bytes + bytes.size() > limits::held_bytes_max)
+    return refuse(peer, frame.header.request,
+                  {Code::busy, "the batches before this one wait for a lookup of their keys", {}, 10});
+  peer.held_bytes += bytes.size();
   peer.held_submits.emplace_back(bytes);
 }
 
@@ -94,7 +97,11 @@ void Broker::submit_found(Peer& peer, std::string_view bytes, const engine::Foun
     return bad("acked is below batch, batches count from 1");
   if (input.batch - input.acked > limits::batches_in_flight_max)
     return refuse(peer, request,
-                  {Code::busy, "more than 64 batches are unanswered: acknowledge what was answered", {}, 10});
+                  {Code::busy,
+                   "more than " + std::to_string(limits::batches_in_flight_max) +
+                       " batches are unanswered: acknowledge what was answered",
+                   {},
+                   10});
   if (auto read = read_templates(peer, templates); !read) return bad(read.error().message);
   auto count = r.array();
   if (count > limits::batch_items_max)
@@ -203,7 +210,8 @@ void Broker::resume_submits(const std::string& routing, std::uint64_t serial) {
   peer->submit_waits = false;
   while (peer != nullptr && !peer->submit_waits && !peer->held_submits.empty()) {
     auto bytes = std::move(peer->held_submits.front());
-    peer->held_submits.erase(peer->held_submits.begin());
+    peer->held_submits.pop_front();
+    peer->held_bytes -= bytes.size();
     submit_found(*peer, bytes, nullptr);
     peer = peer_at(routing, serial);
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -50,7 +51,8 @@ struct Peer {
   std::uint32_t submitted_count = 0;
   bool has_submitted = false;
   // Submits that wait for a lookup of idempotency keys keep the later ones behind them.
-  std::vector<std::string> held_submits;
+  std::deque<std::string> held_submits;
+  std::size_t held_bytes = 0;
   bool submit_waits = false;
 };
 

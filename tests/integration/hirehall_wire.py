@@ -28,7 +28,7 @@ CODES = ("ok bad_message unsupported version_mismatch unknown_session session_ex
          "not_leader moved unreachable corrupt io internal").split()
 STATES = {5: "succeeded", 6: "failed", 7: "cancelled", 8: "expired"}
 
-WINDOW = 64            # batches a producer may have unanswered
+WINDOW = 1024          # batches a producer may have unanswered
 PING_SECONDS = 0.4     # heartbeats go out this often, sooner than asked for: they find a restarted broker
 CONNECT_SECONDS = 1    # a new socket waits this long for its connection; later ones come by themselves
 PATIENCE = 20.0        # seconds a call may take unless it says otherwise

@@ -20,7 +20,7 @@ class Sessions(FleetTest):
     def test_welcome_says_what_a_client_needs(self):
         welcome = self.fleet.client().welcome
         self.assertEqual((welcome["version"], welcome["resumed"], welcome["next_batch"]), (1, False, 1))
-        self.assertEqual((len(welcome["session"]), welcome["credit_batches"], welcome["principal"]), (16, 64, "local"))
+        self.assertEqual((len(welcome["session"]), welcome["credit_batches"], welcome["principal"]), (16, wire.WINDOW, "local"))
         self.assertEqual((welcome["heartbeat_ms"], welcome["lease_ms"]), (2000, 6000))
         self.assertEqual(welcome["limits"], dict(welcome["limits"], frame_bytes=2 << 20, batch_items=4096,
                                                  batch_bytes=1 << 20, payload_bytes=1 << 20))

@@ -95,10 +95,10 @@ class Submitting(FleetTest):
 
     def test_more_than_the_window_is_busy(self):
         client = self.fleet.client()
-        for number in range(1, 65):
+        for number in range(1, wire.WINDOW + 1):
             client.call(wire.SUBMIT, [number, 0, [{"type": "echo"}], [[0, b""]]])
-        self.refused("busy", client.call, wire.SUBMIT, [65, 0, [{"type": "echo"}], [[0, b""]]])
-        client.call(wire.SUBMIT, [65, 1, [{"type": "echo"}], [[0, b""]]])
+        self.refused("busy", client.call, wire.SUBMIT, [wire.WINDOW + 1, 0, [{"type": "echo"}], [[0, b""]]])
+        client.call(wire.SUBMIT, [wire.WINDOW + 1, 1, [{"type": "echo"}], [[0, b""]]])
 
     def test_a_resent_batch_gets_the_first_answer_and_creates_nothing(self):
         client = self.fleet.client()

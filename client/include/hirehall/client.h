@@ -40,10 +40,10 @@ struct Options {
   Millis close_timeout_ms = 2'000;     // how long close() waits for acknowledgements
   std::size_t batch_items = 256;       // 1: one task per message
   std::size_t batch_bytes = 64 << 10;
-  std::size_t batches_in_flight = 64;  // at most; the broker may grant less
-  std::size_t buffer_bytes = 8 << 20;  // submits wait while more than this is not sent yet
-  std::string key_file = {};           // secret CURVE key of this client, as written by `hirehall key new`
-  std::string server_key_file = {};    // public CURVE key of the broker; empty: no encryption
+  std::size_t batches_in_flight = 1024;  // at most; the broker may grant less
+  std::size_t buffer_bytes = 8 << 20;    // submits wait while more than this is not sent yet
+  std::string key_file = {};             // secret CURVE key of this client, as written by `hirehall key new`
+  std::string server_key_file = {};      // public CURVE key of the broker; empty: no encryption
 };
 
 // $HIREHALL_BROKER; else the socket of a broker of this user ($XDG_RUNTIME_DIR/hirehall/broker.ipc) or of
