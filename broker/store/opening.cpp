@@ -17,9 +17,8 @@ namespace hirehall::store {
 namespace {
 
 constexpr std::string_view way_out =
-    "; nothing was deleted; restore a backup (hirehall-broker restore), or start once with accept-loss to go "
-    "on without "
-    "them";
+    "; restore a backup (hirehall-broker restore), or start once with accept-loss to go on without them";
+constexpr std::string_view untouched = "; nothing was deleted";
 
 Status write_identity(const Database& database, const Identity& identity) {
   rocksdb::WriteOptions options;
@@ -41,13 +40,26 @@ tl::unexpected<Error> lost(std::uint64_t recovered, std::uint64_t acknowledged, 
               path);
 }
 
+// What the logs seem to lack may lie in tables: when a start is cut off while it deletes logs that are not
+// needed any more, an older one may outlive a newer one, or none may be left. A look that changes nothing
+// decides.
+bool reaches(Database::Settings settings, std::uint64_t commit) {
+  settings.read_only = true;
+  settings.failure = nullptr;
+  const auto database = Database::open(settings);
+  if (!database) return false;
+  const auto last = (*database)->last_commit();
+  return last && *last >= commit;
+}
+
 // Before RocksDB opens anything, because its recovery deletes the logs behind the place where it stops.
 Status check_logs(const WalScan& logs, const Mark& mark, const std::string& path) {
   if (logs.gap)
-    return lost(logs.gap_after, logs.last_commit, " in order (damage in log " + logs.damage + ")", path);
-  if (logs.last_commit != 0 && logs.last_commit < mark.commit)
-    return lost(logs.last_commit, mark.commit, logs.damaged ? " (damage in log " + logs.damage + ")" : "",
-                path);
+    return lost(logs.gap_after, logs.last_commit,
+                " in order (damage in log " + logs.damage + ")" + std::string(untouched), path);
+  if (logs.last_commit < mark.commit)
+    return lost(logs.last_commit, mark.commit,
+                (logs.damaged ? " (damage in log " + logs.damage + ")" : "") + std::string(untouched), path);
   return {};
 }
 
@@ -116,6 +128,8 @@ Status create_store(const Layout& layout, const RocksdbOptions& options) {
     if (!database) return tl::unexpected(database.error());
     if (auto put = write_identity(**database, identity); !put) return put;
   }
+  // With a format there must be a database, finished or not; so its name is durable first.
+  if (auto synced = sync_directory(layout.directory); !synced) return synced;
   if (auto written = write_format(layout); !written) return written;
   if (std::rename(layout.creating.c_str(), layout.database.c_str()) != 0)
     return system_failure("rename", layout.creating, errno);
@@ -127,10 +141,17 @@ Result<Opened> open_store(const Layout& layout, const RocksdbOptions& options, D
   if (!watermark) return tl::unexpected(watermark.error());
   const auto logs = scan_wal(layout.database);
   if (!logs) return tl::unexpected(logs.error());
-  const auto trusted = check_logs(*logs, watermark->mark(), layout.database);
-  if (!trusted && !options.accept_loss) return tl::unexpected(trusted.error());
   // Readable now, so it must be there after recovery too; noted outside, because recovery may delete the log.
   const std::uint64_t expected = std::max(watermark->mark().commit, logs->last_commit);
+  // RocksDB would end the process over this.
+  if (!logs->disorder.empty())
+    return fail(Code::corrupt,
+                "log " + logs->disorder + " repeats commits of an older one: files were exchanged" +
+                    std::string(untouched) + std::string(way_out),
+                layout.database);
+  auto trusted = check_logs(*logs, watermark->mark(), layout.database);
+  if (!trusted && reaches(settings, expected)) trusted = {};
+  if (!trusted && !options.accept_loss) return tl::unexpected(trusted.error());
   if (trusted)
     if (auto noted = watermark->advance(expected); !noted) return tl::unexpected(noted.error());
 

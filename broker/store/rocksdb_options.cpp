@@ -13,6 +13,7 @@ namespace hirehall::store {
 
 namespace {
 
+constexpr std::size_t kib = 1u << 10;
 constexpr std::size_t mib = 1u << 20;
 
 struct Sizes {
@@ -21,6 +22,7 @@ struct Sizes {
 
 Sizes sizes_of(MemoryProfile profile) {
   if (profile == MemoryProfile::small) return {16 * mib, 16 * mib, 4 * mib, 4 * mib, 2 * mib};
+  if (profile == MemoryProfile::tiny) return {192 * kib, 64 * kib, mib, 64 * kib, 64 * kib};
   return {128 * mib, 96 * mib, 32 * mib, 32 * mib, 8 * mib};
 }
 

@@ -16,7 +16,8 @@ struct DBOptions;
 
 namespace hirehall::store {
 
-enum class MemoryProfile { standard, small };  // small: tests and tiny machines
+// small: tests and tiny machines. tiny: tables and logs of a few KiB, so that a test sees all their changes.
+enum class MemoryProfile { standard, small, tiny };
 
 std::string column_family_of(Family family);
 std::shared_ptr<rocksdb::Cache> make_block_cache(MemoryProfile profile);

@@ -115,6 +115,7 @@ class Scanner {
   // tail of a log that held nothing else.
   void saw(std::uint64_t commit) {
     const bool is_first = found_.first_commit == 0;
+    if (commit <= found_.last_commit && found_.disorder.empty()) found_.disorder = file_;
     if (is_first) found_.first_commit = commit;
     const bool missing = is_first ? damaged_in_file_ : commit > found_.last_commit + 1;
     if (damaged_since_last_ && missing && !found_.gap) {

@@ -20,6 +20,7 @@ struct WalScan {
   std::string damage;              // where the first one is: file and offset
   bool gap = false;                // damage with a readable later commit behind it …
   std::uint64_t gap_after = 0;     // … after this commit; 0: nothing readable before it
+  std::string disorder;            // a file with a commit not later than those before it: exchanged or copied
 };
 
 // Of the *.log files in `directory`, oldest first.

@@ -1,4 +1,5 @@
 // What opens after a crash, and what is refused because acknowledged commits would be missing (I1, I10).
+#include <algorithm>
 #include <filesystem>
 
 #include "broker/store/layout.h"
@@ -106,6 +107,56 @@ TEST_F(Recovery, AcceptingLossOfASoundStoreChangesNothing) {
   open();
   EXPECT_EQ(store_->identity().incarnation, 1);
   EXPECT_EQ(store_->last_commit(), 3u);
+}
+
+// A start that is cut off while it tidies up may leave an old log without the newer one (found by crash
+// images).
+TEST_F(Recovery, OldLogThatOutlivedANewerOneIsNoLoss) {
+  open();
+  commit_many(3);
+  close();
+  const std::string old_log = newest(".log");
+  const std::string kept = read(old_log);
+  open();  // what the old log had is in tables now
+  commit_many(4);
+  close();
+  open();
+  close();
+  ASSERT_FALSE(std::filesystem::exists(old_log));
+  write(old_log, kept);
+  open();
+  EXPECT_EQ(store_->last_commit(), 7u);
+  EXPECT_EQ(body(7), "v");
+  commit("goes on");
+}
+
+TEST_F(Recovery, ExchangedLogsAreRefused) {
+  open();
+  commit_many(3);
+  close();
+  write(home() + "/db/900000.log", read(newest(".log")));
+  EXPECT_THAT(refused().message, HasSubstr("repeats commits of an older one"));
+}
+
+// RocksDB's own merging of range deletions would leave out the damaged file without a word.
+TEST_F(Recovery, DamagedBeginningOfATableIsAnErrorOfTheScan) {
+  options_.memory = MemoryProfile::tiny;
+  open();
+  commit_many(40, std::string(8000, 'v'));
+  close();
+  open();
+  close();
+  std::vector<std::string> tables;
+  for (const auto& entry : std::filesystem::directory_iterator(home() + "/db"))
+    if (entry.path().extension() == ".sst" && entry.file_size() > 60000) tables.push_back(entry.path());
+  ASSERT_GE(tables.size(), 2u);
+  std::sort(tables.begin(), tables.end());
+  flip_bit(tables[1], 100);
+  open();
+  std::uint64_t seen = 0;
+  const auto scanned = store_->view()->scan(Family::bodies, {}, {}, [&](auto, auto) { return ++seen > 0; });
+  ASSERT_FALSE(scanned) << seen << " of 40 records, and no error";
+  EXPECT_EQ(scanned.error().code, Code::corrupt);
 }
 
 TEST_F(Recovery, CommitsInTableFilesCountToo) {
