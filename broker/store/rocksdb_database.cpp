@@ -1,11 +1,13 @@
 #include "broker/store/rocksdb_database.h"
 
 #include <rocksdb/db.h>
+#include <rocksdb/env.h>
 #include <rocksdb/listener.h>
 #include <rocksdb/options.h>
 
 #include <algorithm>
 
+#include "broker/store/rocksdb_disk.h"
 #include "broker/store/side_records.h"
 #include "common/check.h"
 
@@ -74,7 +76,9 @@ Error error_of(const rocksdb::Status& status, std::string_view doing, const std:
 }
 
 Result<std::unique_ptr<Database>> Database::open(const Settings& settings) {
-  rocksdb::DBOptions options = database_options(settings.memory, settings.env);
+  std::unique_ptr<Database> database(new Database(settings.path));
+  database->disk_ = make_ordered_disk(settings.env);
+  rocksdb::DBOptions options = database_options(settings.memory, database->disk_.get());
   options.create_if_missing = settings.create;
   options.create_missing_column_families = settings.create;
   options.error_if_exists = settings.create;
@@ -86,7 +90,6 @@ Result<std::unique_ptr<Database>> Database::open(const Settings& settings) {
     if (auto known = check_families(settings, options, families); !known)
       return tl::unexpected(known.error());
 
-  std::unique_ptr<Database> database(new Database(settings.path));
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
   const auto status = settings.read_only

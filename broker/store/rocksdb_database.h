@@ -13,6 +13,7 @@
 namespace rocksdb {
 class ColumnFamilyHandle;
 class DB;
+class Env;
 class Status;
 }  // namespace rocksdb
 
@@ -54,6 +55,7 @@ class Database {
   Result<std::string> meta(std::string_view key) const;  // not_found
 
   std::string path_;
+  std::unique_ptr<rocksdb::Env> disk_;
   std::unique_ptr<rocksdb::DB> db_;
   std::array<rocksdb::ColumnFamilyHandle*, family_count> families_{};
 };
