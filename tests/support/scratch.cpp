@@ -8,8 +8,10 @@
 
 namespace hirehall::test {
 
-ScratchDirectory::ScratchDirectory() {
-  path_ = (std::filesystem::temp_directory_path() / "hirehall-test-XXXXXX").string();
+ScratchDirectory::ScratchDirectory(const std::string& parent) {
+  const std::filesystem::path place =
+      parent.empty() ? std::filesystem::temp_directory_path() : std::filesystem::path(parent);
+  path_ = (place / "hirehall-test-XXXXXX").string();
   HH_CHECK(::mkdtemp(path_.data()) != nullptr, "a test needs a temporary directory");
 }
 

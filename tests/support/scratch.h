@@ -7,7 +7,8 @@ namespace hirehall::test {
 
 class ScratchDirectory {
  public:
-  ScratchDirectory();
+  // In the directory for temporary files, or in `parent`.
+  explicit ScratchDirectory(const std::string& parent = {});
   ~ScratchDirectory();
   ScratchDirectory(const ScratchDirectory&) = delete;
   ScratchDirectory& operator=(const ScratchDirectory&) = delete;

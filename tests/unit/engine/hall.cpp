@@ -133,7 +133,8 @@ std::unique_ptr<Engine> Kept::recovered(const Engine::Settings& settings, bool f
   return engine;
 }
 
-Hall::Hall(Engine::Settings with) : settings(with), engine(std::make_unique<Engine>(with)) {
+Hall::Hall(Engine::Settings with, Committing committing)
+    : settings(with), engine(std::make_unique<Engine>(with)), committing_(std::move(committing)) {
   engine->start(now);
   begin();
   turn();
@@ -328,6 +329,7 @@ void Hall::turn() {
     engine->end_turn();
     collect();
     auto draft = engine->take();
+    if (committing_) committing_(draft, *engine);
     kept.keep(draft);
     engine->durable(draft.number);
     auto& out = engine->outputs();

@@ -53,7 +53,9 @@ struct Hand {
 
 class Hall {
  public:
-  explicit Hall(Engine::Settings settings = {});
+  // Told of each commit before anything else knows it, with the engine that made it.
+  using Committing = std::function<void(const Draft&, const Engine&)>;
+  explicit Hall(Engine::Settings settings = {}, Committing committing = {});
 
   // Inputs. A name of a task is its payload.
   std::uint64_t producer();
@@ -101,6 +103,7 @@ class Hall {
   void begin();
   void collect();
   void read_wanted();
+  Committing committing_;
   std::uint64_t producer_ = 0;
   std::uint64_t batch_ = 0;
   std::uint64_t names_ = 0;
