@@ -1,6 +1,7 @@
 #include "worker/runtime.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
@@ -19,6 +20,7 @@
 #include "common/log.h"
 #include "worker/board.h"
 #include "worker/executor.h"
+#include "worker/sentinel.h"
 #include "worker/session.h"
 
 namespace hirehall::worker {
@@ -32,6 +34,8 @@ constexpr Micros last_words_us = 3 * second;  // for their results to be recorde
 // more.
 constexpr Micros overdue_us = 10 * second;
 constexpr int frames_per_turn = 64;
+// Beyond a lease: what it holds is lost to others by then, and nothing that is still running can be told.
+constexpr Micros stuck_us = 10 * second;
 
 std::uint64_t random_seed() {
   std::random_device device;
@@ -67,6 +71,18 @@ int signal_descriptor() {
   int fd = ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
   HH_CHECK(fd >= 0, "a descriptor for signals");
   return fd;
+}
+
+// The log may be what the loop hangs in: one line, if stderr takes it now.
+[[noreturn]] void end_stuck() {
+  ::sd_notify(0, "STATUS=stuck: the session loop does not turn");
+  constexpr std::string_view line =
+      "hirehall-worker: stuck: the session loop has not turned for 10s; ending, its tasks go to others\n";
+  pollfd out{STDERR_FILENO, POLLOUT, 0};
+  if (::poll(&out, 1, 0) == 1 && (out.revents & POLLOUT) != 0) {
+    [[maybe_unused]] auto written = ::write(STDERR_FILENO, line.data(), line.size());
+  }
+  std::_Exit(exit_code::stuck);
 }
 
 void drain_eventfd(int fd) {
@@ -145,7 +161,10 @@ int Runtime::run() {
   ::sd_notify(0, "READY=1\nSTATUS=connecting to the broker");
   if (::sd_watchdog_enabled(0, &p.watchdog_us) <= 0) p.watchdog_us = 0;
   p.session.start(monotonic_us(), p.out);
-  while (p.code < 0) p.turn();
+  {
+    Sentinel sentinel(stuck_us, [] { end_stuck(); });
+    for (; p.code < 0; sentinel.turned()) p.turn();
+  }
   p.link.close();
   p.board.close();
   if (p.board.busy_slots() > 0)

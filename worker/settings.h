@@ -33,8 +33,9 @@ inline constexpr int failure = 1;
 inline constexpr int usage = 2;   // options or definitions
 inline constexpr int denied = 4;  // the broker refuses this worker
 inline constexpr int conflict =
-    5;                            // an agent with the same name and version but another digest is registered
-inline constexpr int stuck = 70;  // an in-process agent did not return after its timeout
+    5;  // an agent with the same name and version but another digest is registered
+inline constexpr int stuck =
+    70;  // an in-process agent did not return after its timeout, or the session loop hangs
 }  // namespace exit_code
 
 OptionTable worker_options();
