@@ -237,7 +237,7 @@ std::string describe_exit(int status, bool killed_by_us) {
     return killed_by_us ? "killed" : "killed: " + what + ", perhaps because memory ran out";
   if (number == SIGTERM) return "ended: " + what;
   if (number == SIGXCPU) return "out of CPU time: " + what;
-  return "crashed: " + what;
+  return what;
 }
 
 std::vector<std::string> child_environment(const StringMap& extra) {

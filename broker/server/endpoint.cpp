@@ -38,7 +38,7 @@ class PrivateUmask {
 
 Result<Endpoint> parse_ipc(std::string_view path, const std::string& text) {
   if (path.empty() || path == "*") {
-    return fail(Code::invalid, "the path of the socket is missing; write ipc:///run/hirehall/broker.sock",
+    return fail(Code::invalid, "the path of the socket is missing; write ipc:///run/hirehall/broker.ipc",
                 text);
   }
   if (path.front() == '@') {

@@ -59,7 +59,7 @@ TEST_F(AgentTest, ACrashCostsOneAttemptAndTheNextOneRuns) {
 
 TEST_F(AgentTest, ACrashNamesTheSignal) {
   OneSlot slot(OneSlot::shell("kill -SEGV $$"));
-  EXPECT_EQ(slot.run("script", "").error, "crashed: signal 11 (SIGSEGV)");
+  EXPECT_EQ(slot.run("script", "").error, "signal 11 (SIGSEGV)");
   OneSlot killed(OneSlot::shell("kill -KILL $$"));
   EXPECT_THAT(killed.run("script", "").error, HasSubstr("perhaps because memory ran out"));
 }
