@@ -46,6 +46,8 @@ enum class Kind : std::uint16_t {
   agent_list = 42,
   agent_show = 43,
   agent_forget = 44,
+  dead_purge = 45,
+  worker_drain = 46,
 
   register_worker = 48,
   award = 49,  // push

@@ -253,6 +253,12 @@ Status Engine::replay(std::uint64_t commit, std::string_view part, const BodySou
       case FactKind::replayed:
         done = replay_one<Replayed>(ledger_, body);
         break;
+      case FactKind::dead_purged:
+        done = replay_one<DeadPurged>(ledger_, body);
+        break;
+      case FactKind::queue_filed:
+        done = replay_one<QueueFiled>(ledger_, body);
+        break;
       case FactKind::agent_defined:
         done = replay_one<AgentDefined>(ledger_, body);
         break;
@@ -383,22 +389,6 @@ Millis Engine::oldest_ready_ms(std::uint32_t queue) const {
 }
 
 // --- queues ---
-
-Result<std::uint32_t> Engine::set_queue(std::string_view name, const QueueSettings& settings) {
-  auto at = ledger_.queue_by_name.find(name);
-  auto number =
-      at == ledger_.queue_by_name.end() ? static_cast<std::uint32_t>(ledger_.queues.size()) : at->second;
-  if (number >= limits::queues_max)
-    return fail(Code::busy, "there are " + std::to_string(limits::queues_max) + " queues already",
-                std::string(name));
-  const bool fresh = number == ledger_.queues.size();
-  QueueSet fact{number, std::string(name), settings};
-  record(fact);
-  if (fresh)
-    for (auto& [worker, session] : sessions_)
-      if (session.connected && session.queues) connect(worker, session);
-  return number;
-}
 
 void Engine::pause(std::string_view queue, std::string_view type, std::string_view tenant,
                    std::string_view reason, bool on) {

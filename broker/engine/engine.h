@@ -185,6 +185,8 @@ class Engine {
   std::vector<std::uint64_t> holding(std::uint32_t worker, std::uint64_t last_award,
                                      std::span<const std::uint64_t> tokens);
   void drain_worker(std::uint32_t worker);
+  void set_aside(std::uint32_t worker,
+                 bool aside);  // an operator wants it to get nothing, until told otherwise
   void bind_worker(std::uint32_t worker, const QueueScope& queues);  // its rights have changed
   // The answer: encoded array of [index, code] for refused items.
   Result<std::string> finish(std::uint32_t worker, std::uint64_t number, std::uint64_t acked,
@@ -202,6 +204,10 @@ class Engine {
                        bool still_dead);
 
   Result<std::uint32_t> set_queue(std::string_view name, const QueueSettings& settings);
+  // The caller has seen that they are dead letters of this queue, and that nothing has changed since.
+  void purge_dead(std::uint32_t queue, const std::vector<Sequence>& sequences);
+  // What a file says of queues, as desired state; gives what it changed, and what it left to whoever set it.
+  Result<std::vector<QueueChange>> adopt_queues(const std::map<std::string, QueueValues>& file, bool force);
   void pause(std::string_view queue, std::string_view type, std::string_view tenant, std::string_view reason,
              bool on);
 
@@ -264,6 +270,7 @@ class Engine {
     std::uint64_t confirmed = 0;  // awards up to this number have arrived
     scheduler::WorkerSpec spec;
     QueueScope queues;
+    bool aside = false;  // by an operator
   };
   const std::map<std::uint32_t, Session>& sessions() const { return sessions_; }
 
@@ -306,6 +313,9 @@ class Engine {
   void connect(std::uint32_t worker, Session& session);
   Status register_agents(const Registration& registration);
   bool forget_idle_agent();
+  void tell_weights(std::uint32_t queue);
+  Status adopt_queue(std::string_view name, const QueueValues& wanted, bool force,
+                     std::vector<QueueChange>& changes);
   void repeat_stops(const Worker& worker);
   template <typename Visit>
   void each_lease(const Worker& worker, Visit&& visit) {

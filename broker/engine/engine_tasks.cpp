@@ -70,6 +70,12 @@ Code Engine::answer(Sequence sequence, std::string_view value, const LoadedTask*
   return Code::ok;
 }
 
+void Engine::purge_dead(std::uint32_t queue, const std::vector<Sequence>& sequences) {
+  if (sequences.empty()) return;
+  DeadPurged fact{queue, sequences};
+  record(fact);
+}
+
 Sequence Engine::replay_dead(Sequence sequence, const TaskOptions& options, std::string_view payload,
                              bool still_dead) {
   if (!still_dead || look(sequence) != Known::ended) return 0;

@@ -100,7 +100,14 @@ void Engine::connect(std::uint32_t worker, Session& session) {
         numbers.push_back(at->second);
   }
   dispatcher_.connect(worker, session.spec, session.credit);
-  dispatcher_.set_draining(worker, session.draining);
+  dispatcher_.set_draining(worker, session.draining || session.aside);
+}
+
+void Engine::set_aside(std::uint32_t worker, bool aside) {
+  auto at = sessions_.find(worker);
+  if (at == sessions_.end()) return;
+  at->second.aside = aside;
+  dispatcher_.set_draining(worker, at->second.draining || aside);
 }
 
 void Engine::bind_worker(std::uint32_t worker, const QueueScope& queues) {

@@ -384,6 +384,17 @@ struct Replayed {
   }
 };
 
+// Dead letters that nobody will submit again; their records stay as long as those of other tasks.
+struct DeadPurged {
+  static constexpr auto kind = FactKind::dead_purged;
+  std::uint32_t queue = 0;
+  std::vector<Sequence> sequences;
+  template <typename A>
+  void archive(A& a) {
+    a(queue, sequences);
+  }
+};
+
 // Terminal tasks below `sequence` and facts below `commit` are no longer kept.
 struct Reclaimed {
   static constexpr auto kind = FactKind::reclaimed;

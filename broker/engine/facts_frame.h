@@ -39,8 +39,10 @@ enum class FactKind : std::uint8_t {
   kept_longer = 22,
   agent_defined = 23,
   agent_forgotten = 24,
+  queue_filed = 25,
+  dead_purged = 26,
 };
-inline constexpr FactKind last_fact_kind = FactKind::agent_forgotten;
+inline constexpr FactKind last_fact_kind = FactKind::dead_purged;
 
 struct TimeFact {
   static constexpr auto kind = FactKind::time;
@@ -77,6 +79,17 @@ struct QueueSet {
   template <typename A>
   void archive(A& a) {
     a(queue, name, settings);
+  }
+};
+
+// What the file of queues says of one: what differs from it was set by hand.
+struct QueueFiled {
+  static constexpr auto kind = FactKind::queue_filed;
+  std::uint32_t queue = 0;
+  std::map<std::string, std::int64_t, std::less<>> values;
+  template <typename A>
+  void archive(A& a) {
+    a(queue, values);
   }
 };
 

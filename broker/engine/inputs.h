@@ -12,6 +12,7 @@
 
 #include "broker/engine/body.h"
 #include "broker/engine/facts.h"
+#include "broker/engine/queue_fields.h"
 #include "broker/engine/records.h"
 #include "scheduler/dispatcher.h"
 
@@ -67,6 +68,13 @@ struct LoadedTask {
 
 // Names of queues that a worker may serve, also of queues that do not exist yet; nothing: all.
 using QueueScope = std::optional<std::vector<std::string>>;
+
+// One value of a queue that is not as a file wants it.
+struct QueueChange {
+  std::string queue, name;
+  std::optional<std::int64_t> from, to;
+  bool kept = false;  // as it is: somebody has set it by hand
+};
 
 struct Registration {
   std::string name;

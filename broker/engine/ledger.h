@@ -27,7 +27,8 @@ using StateCounts = std::array<std::uint64_t, state_count>;
 struct Queue {
   std::string name;
   QueueSettings settings;
-  StateCounts tasks{};  // terminal ones: ever ended so
+  std::map<std::string, std::int64_t, std::less<>> filed;  // what the file of queues says of it
+  StateCounts tasks{};                                     // terminal ones: ever ended so
   std::uint64_t dead = 0;
   std::uint64_t submitted = 0;
   std::array<std::uint64_t, outcome_count> outcomes{};
@@ -157,6 +158,7 @@ class Ledger {
   void apply(Dropped& fact);
   void apply(StopAsked& fact);
   void apply(Paused& fact);
+  void apply(QueueFiled& fact);
   void apply(AgentDefined& fact);
   void apply(AgentForgotten& fact);
   void apply(Spilled& fact);
@@ -165,6 +167,7 @@ class Ledger {
   void apply(Answered& fact);
   void apply(Checkpointed& fact);
   void apply(Replayed& fact);
+  void apply(DeadPurged& fact);
   void apply(Reclaimed& fact);
   // One award of a run, when it is decided; apply(Awarded) is a loop over it.
   Lease& award(Line& line, std::uint32_t worker, std::uint64_t award, std::uint16_t agent,

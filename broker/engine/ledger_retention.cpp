@@ -7,6 +7,14 @@ void Ledger::apply(KeptLonger& fact) {
   longest_retention = std::max(longest_retention, fact.retention_ms);
 }
 
+void Ledger::apply(DeadPurged& fact) {
+  for (auto sequence : fact.sequences) {
+    --queues[fact.queue].dead;
+    segments.note_replayed(sequence);
+    if (index != nullptr) index->push_back({Shelving::records, true, dead_key(fact.queue, sequence), {}});
+  }
+}
+
 void Ledger::apply(Reclaimed& fact) {
   reclaimed_sequence = std::max(reclaimed_sequence, fact.sequence);
   reclaimed_commit = std::max(reclaimed_commit, fact.commit);

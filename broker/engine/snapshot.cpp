@@ -5,7 +5,7 @@
 namespace hirehall::engine {
 namespace {
 
-// 2 has agents behind the pauses; 1 is still read.
+// 2 has behind the pauses the agents, and what the file of queues says; 1 is still read.
 constexpr std::uint8_t snapshot_version = 2;
 
 struct SavedLine {
@@ -128,6 +128,7 @@ void Ledger::save(std::string& out) const {
     auto record = agent;
     archive_agent(a, named, record);
   }
+  for (auto& queue : self.queues) a(queue.filed);
   a(self.longest_retention, self.reclaimed_sequence, self.reclaimed_commit);
 
   auto save_entry = [&](const Entry& e, Paged& to) {
@@ -216,13 +217,15 @@ Status Ledger::load(std::string_view saved) {
     auto& p = pauses.emplace_back();
     a(p.queue, p.type, p.tenant, p.reason);
   });
-  if (version >= 2)
+  if (version >= 2) {
     each([&](std::uint32_t) {
       AgentName name;
       AgentRecord agent;
       archive_agent(a, name, agent);
       agents.insert_or_assign(std::move(name), std::move(agent));
     });
+    for (auto& queue : queues) a(queue.filed);
+  }
   a(longest_retention, reclaimed_sequence, reclaimed_commit);
   if (!a.ok()) return bad("malformed tables");
   recompute_pauses();

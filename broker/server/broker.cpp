@@ -37,6 +37,7 @@ Broker::~Broker() {
 
 Status Broker::run() {
   page_.not_ready.clear();
+  adopt_queues();
   Millis wait = 0;
   bool stopping = false;
   for (;;) {
@@ -74,7 +75,10 @@ bool Broker::turn(Millis wait_ms) {
     for (auto& [routing, peer] : peers_) peer->last_heard += tick.jumped_ms;
   }
   engine_.begin_turn({tick.engine, tick.calendar, tick.jumped_ms, tick.held});
-  if (reload_.exchange(false)) reload_principals();
+  if (reload_.exchange(false)) {
+    reload_principals();
+    adopt_queues();
+  }
 
   if (auto done = after_commits(); !done) {
     failed(done.error());
@@ -212,7 +216,11 @@ void Broker::dispatch(Peer& peer, const Frame& frame, std::string_view bytes) {
     case Kind::dead_list:
       return list(peer, frame, true);
     case Kind::dead_retry:
-      return dead_retry(peer, frame);
+      return dead_again(peer, frame, false);
+    case Kind::dead_purge:
+      return dead_again(peer, frame, true);
+    case Kind::worker_drain:
+      return worker_drain(peer, frame);
     case Kind::worker_list:
       return worker_list(peer, frame);
     case Kind::stats:
@@ -386,26 +394,6 @@ void Broker::stage() {
   outbox_.clear();
   outbox_acts_.clear();
   committer_->hand_over(std::move(batch));
-}
-
-void Broker::reload_principals() {
-  if (parts_.principals_path.empty() || parts_.principals == nullptr) return;
-  if (auto done = parts_.principals->reload(parts_.principals_path); !done)
-    return log::error("the principals stay as they were", done.error());
-  auto current = parts_.principals->current();
-  std::vector<std::string> gone;
-  for (auto& [routing, peer] : peers_) {
-    auto now = current->by_name(peer->principal->name);
-    if (!now || now->key != peer->principal->key)
-      gone.push_back(routing);
-    else
-      peer->principal = now;
-    if (now && peer->worker != 0) engine_.bind_worker(peer->worker, now->queues.listed());
-    peer->template_bytes.clear();  // what a template leaves open is the principal's
-  }
-  known_templates_.clear();
-  for (const auto& routing : gone) drop_peer(routing);
-  log::info("principals reloaded", {{"principals", current->size()}, {"cut_off", gone.size()}});
 }
 
 }  // namespace hirehall::server

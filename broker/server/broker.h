@@ -47,6 +47,8 @@ struct BrokerParts {
   Notifier* notifier = nullptr;
   std::function<std::pair<std::uint64_t, std::uint64_t>()> zap_counts;  // accepted, refused
   std::string principals_path;
+  std::string queues_path;    // what queues should be; may be empty
+  bool queues_force = false;  // also against what was set by hand
 };
 
 class Broker {
@@ -91,7 +93,8 @@ class Broker {
   void drop_peer(const std::string& routing);
   void forget_silent_peers();
   void fill_metrics();
-  void reload_principals();
+  void reload_principals();  // (broker_config.cpp)
+  void adopt_queues();
   void failed(const Error& error);
   std::string& answer(Peer& peer, std::uint64_t request);  // an ok message to be filled
   void refuse(const std::string& routing, std::uint64_t request, const Error& error);
@@ -115,7 +118,7 @@ class Broker {
   void list(Peer& peer, const Frame& frame, bool dead);
   void answer_task(Peer& peer, const Frame& frame);
   void explain(Peer& peer, const Frame& frame);
-  void dead_retry(Peer& peer, const Frame& frame);
+  void dead_again(Peer& peer, const Frame& frame, bool purge);
   void subscribe(Peer& peer, const Frame& frame);
   void unsubscribe(Peer& peer, const Frame& frame);
   void seen(Peer& peer, const Frame& frame);
@@ -125,6 +128,7 @@ class Broker {
   void pause(Peer& peer, const Frame& frame, bool on);
   void worker_list(Peer& peer, const Frame& frame);
   void stats(Peer& peer, const Frame& frame);
+  void worker_drain(Peer& peer, const Frame& frame);
   void agent_list(Peer& peer, const Frame& frame);  // (broker_agents.cpp)
   void agent_show(Peer& peer, const Frame& frame);
   void agent_forget(Peer& peer, const Frame& frame);
@@ -165,6 +169,7 @@ class Broker {
   void end_list(const ListJob& job);
   struct RetryJob;
   void retry_loaded(std::shared_ptr<RetryJob> job);
+  void purge_loaded(const std::shared_ptr<RetryJob>& job);
   void look_up(Sequence sequence, std::function<void(const engine::LoadedTask&)> then);
 
   // --- retention (broker_retention.cpp) ---
@@ -178,6 +183,7 @@ class Broker {
   void flush_subscriptions();
   void flush_subscription(Peer& peer, Subscription& s);
   void catch_up(Peer& peer, Subscription& s);
+  void go_live(Peer& peer, Subscription& s);
 
   Peer* peer_at(const std::string& routing, std::uint64_t serial);
   std::string token();
@@ -238,6 +244,7 @@ class Broker {
   std::vector<engine::FinishItem> finish_items_;
 
   std::map<Sequence, Sequence> replayed_;  // dead letters submitted again a short while ago
+  std::set<Sequence> purged_;              // or purged
 
   bool reclaiming_ = false;  // one step at a time
   Sequence swept_ = 0;       // records of tasks below are gone

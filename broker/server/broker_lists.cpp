@@ -3,8 +3,10 @@
 #include <algorithm>
 
 #include "broker/server/broker.h"
+#include "common/log.h"
 #include "common/msgpack.h"
 #include "common/pack.h"
+#include "common/text.h"
 
 namespace hirehall::server {
 namespace {
@@ -238,19 +240,25 @@ struct Broker::RetryJob {
     Sequence as = 0;  // retried before
   };
   std::vector<One> all;
+  bool purge = false;
+  std::string reason;
   std::optional<Error> error;
 };
 
-void Broker::dead_retry(Peer& peer, const Frame& frame) {
+void Broker::dead_again(Peer& peer, const Frame& frame, bool purge) {
   auto request = frame.header.request;
   auto job = std::make_shared<RetryJob>();
+  job->purge = purge;
   job->routing = peer.routing;
   job->serial = peer.serial;
   job->request = request;
   msgpack::Reader r(frame.body);
   auto pairs = r.map();
   for (std::size_t i = 0; i < pairs && r.ok(); ++i) {
-    if (r.str() != "ids") {
+    auto key = r.str();
+    if (key == "reason") job->reason = clip(r.str(), limits::error_bytes_max);
+    if (key == "reason") continue;
+    if (key != "ids") {
       r.skip();
       continue;
     }
@@ -263,7 +271,7 @@ void Broker::dead_retry(Peer& peer, const Frame& frame) {
   }
   if (!r.finished())
     return refuse(peer, request,
-                  {Code::bad_message, "dead_retry takes a map with ids of 16 bytes", "ids", 0});
+                  {Code::bad_message, "this request takes a map with ids of 16 bytes", "ids", 0});
   if (job->all.size() > limits::batch_items_max)
     return refuse(peer, request, {Code::too_large, "at most 4096 ids", "ids", 0});
   read_later([this, job](const store::View& view, std::uint64_t) -> Reader::Then {
@@ -295,7 +303,7 @@ void Broker::dead_retry(Peer& peer, const Frame& frame) {
             one.as = u.uint();
           }
         }
-        return [this, job] { retry_loaded(job); };
+        return [this, job] { job->purge ? purge_loaded(job) : retry_loaded(job); };
       });
     };
   });
@@ -315,7 +323,7 @@ void Broker::retry_loaded(std::shared_ptr<RetryJob> job) {
       continue;
     }
     if (auto known = replayed_.find(one.sequence); known != replayed_.end()) one.as = known->second;
-    if (one.as == 0 && one.dead) {
+    if (one.as == 0 && one.dead && !purged_.contains(one.sequence)) {
       auto options = one.task->options;
       const auto& lane = ledger.lanes[one.task->lane];
       options.queue = ledger.queues[lane.queue].name;
@@ -338,6 +346,32 @@ void Broker::retry_loaded(std::shared_ptr<RetryJob> job) {
       w.uint(static_cast<std::uint64_t>(Code::invalid));
   }
   answer(*peer, job->request) += body;
+}
+
+void Broker::purge_loaded(const std::shared_ptr<RetryJob>& job) {
+  auto* peer = peer_at(job->routing, job->serial);
+  if (peer == nullptr) return;
+  if (job->error) return refuse(*peer, job->request, *job->error);
+  std::map<std::uint32_t, std::vector<Sequence>> going;  // by queue
+  std::size_t count = 0;
+  msgpack::Writer w(answer(*peer, job->request));
+  w.array(job->all.size());
+  for (auto& one : job->all) {
+    auto code = Code::ok;
+    if (!one.task || !visible(*peer, one.task->lane))
+      code = one.sequence != 0 && !one.task ? Code::expired : Code::not_found;
+    else if (!one.dead || replayed_.contains(one.sequence) || !purged_.insert(one.sequence).second)
+      code = Code::invalid;
+    if (code == Code::ok) {
+      going[engine_.ledger().lanes[one.task->lane].queue].push_back(one.sequence);
+      ++count;
+    }
+    w.uint(static_cast<std::uint64_t>(code));
+  }
+  for (const auto& [queue, sequences] : going) engine_.purge_dead(queue, sequences);
+  while (purged_.size() > 16 * limits::batch_items_max) purged_.erase(purged_.begin());
+  log::info("dead letters purged",
+            {{"count", count}, {"by", peer->principal->name}, {"reason", job->reason}});
 }
 
 }  // namespace hirehall::server

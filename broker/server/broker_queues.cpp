@@ -35,12 +35,12 @@ Result<Named> read_named(std::string_view body) {
   return named;
 }
 
-Status in_range(const char* what, std::int64_t value, std::int64_t low, std::int64_t high) {
+Status in_range(std::string_view what, std::int64_t value, std::int64_t low, std::int64_t high) {
   if (value >= low && value <= high) return {};
   return fail(Code::invalid,
               std::string(what) + " is " + std::to_string(value) + "; accepted: " + std::to_string(low) +
                   " to " + std::to_string(high),
-              what);
+              std::string(what));
 }
 
 template <typename Map>
@@ -58,40 +58,25 @@ Status read_numbers(msgpack::Reader& r, const char* what, std::int64_t low, std:
   return {};
 }
 
-constexpr std::int64_t year_ms = 366ll * 24 * 3600 * 1000;
-
 Status read_settings(msgpack::Reader& r, std::string& queue, engine::QueueSettings& s) {
   auto pairs = r.map();
   for (std::size_t i = 0; i < pairs && r.ok(); ++i) {
     auto key = r.str();
     Status done;
-    auto number = [&](const char* what, std::int64_t low, std::int64_t high, auto& into) {
-      auto value = r.sint();
-      if (!r.ok()) return;
-      done = in_range(what, value, low, high);
-      if (done) into = static_cast<std::decay_t<decltype(into)>>(value);
-    };
     if (key == "queue")
       queue = r.str();
-    else if (key == "weight")
-      number("weight", 1, 1000, s.weight);
-    else if (key == "cap")
-      number("cap", 0, INT64_MAX, s.cap);
-    else if (key == "retention_ms")
-      number("retention_ms", 0, 100 * year_ms, s.retention_ms);
-    else if (key == "retention_bytes")
-      number("retention_bytes", 0, INT64_MAX, s.retention_bytes);
-    else if (key == "timeout_ms")
-      number("timeout_ms", 0, 100 * year_ms, s.timeout_ms);
-    else if (key == "aging_ms")
-      number("aging_ms", 0, year_ms, s.aging_ms);
-    else if (key == "policy") {
+    else if (const auto* field = engine::queue_field(key)) {
+      auto value = r.sint();
+      if (!r.ok()) break;
+      done = in_range(field->name, value, field->low, field->high);
+      if (done) field->set(s, value);
+    } else if (key == "policy") {
       auto policy = r.str();
       if (r.ok() && policy != "least_loaded") done = fail(Code::invalid, "policy is least_loaded", "policy");
     } else if (key == "tenants")
-      done = read_numbers(r, "tenants", 1, 1000, s.tenants);
+      done = read_numbers(r, "tenants", 1, engine::tenant_weight_max, s.tenants);
     else if (key == "limits")
-      done = read_numbers(r, "limits", 0, INT32_MAX, s.limits);
+      done = read_numbers(r, "limits", 0, engine::limit_max, s.limits);
     else
       r.skip();
     if (!done) return done;
@@ -221,7 +206,7 @@ void Broker::worker_list(Peer& peer, const Frame& frame) {
     w.array(types.size());
     for (const auto& type : types) w.str(type);
     w.entry_bool("connected", connected);
-    w.entry_bool("draining", session.draining);
+    w.entry_bool("draining", session.draining || session.aside);
     w.entry_sint("last_seen", session.last_seen);
     w.entry_uint("done", worker.done);
   }
@@ -233,6 +218,47 @@ void Broker::worker_list(Peer& peer, const Frame& frame) {
   out += body;
 }
 
+// No awards for workers of this number or name, until undone or until they register as new ones.
+void Broker::worker_drain(Peer& peer, const Frame& frame) {
+  auto request = frame.header.request;
+  std::optional<std::uint64_t> number;
+  std::string name;
+  bool undo = false;
+  msgpack::Reader r(frame.body);
+  auto pairs = r.map();
+  for (std::size_t i = 0; i < pairs && r.ok(); ++i) {
+    auto key = r.str();
+    if (key == "worker")
+      number = r.uint();
+    else if (key == "name")
+      name = r.str();
+    else if (key == "undo")
+      undo = r.boolean();
+    else
+      r.skip();
+  }
+  if (!r.finished()) return refuse(peer, request, {Code::bad_message, "a value has the wrong type", {}, 0});
+  if (!number && name.empty())
+    return refuse(peer, request, {Code::invalid, "name a worker, or give its number", "name", 0});
+  std::vector<std::uint32_t> found;
+  for (const auto& [no, session] : engine_.sessions())
+    if (session.connected && (number ? no == *number : engine_.ledger().workers.at(no).name == name))
+      found.push_back(no);
+  if (found.empty())
+    return refuse(
+        peer, request,
+        {Code::not_found, "no connected worker is called " + (number ? std::to_string(*number) : name),
+         "worker", 0});
+  for (auto no : found) engine_.set_aside(no, !undo);
+  log::info(undo ? "worker gets awards again" : "worker drained",
+            {{"worker", number ? std::to_string(*number) : name}, {"by", peer.principal->name}});
+  msgpack::Writer w(answer(peer, request));
+  w.map(1);
+  w.str("workers");
+  w.array(found.size());
+  for (auto no : found) w.uint(no);
+}
+
 void Broker::stats(Peer& peer, const Frame& frame) {
   const auto& ledger = engine_.ledger();
   std::uint64_t connected = 0;
@@ -240,7 +266,11 @@ void Broker::stats(Peer& peer, const Frame& frame) {
   auto counts = store_.counts();
   auto space = store_.space();
   msgpack::Writer w(answer(peer, frame.header.request));
-  w.map(20);
+  std::uint64_t subscriptions = 0, lagging = 0;
+  for (const auto& [routing, other] : peers_)
+    for (const auto& [no, subscription] : other->subscriptions)
+      ++subscriptions, lagging += subscription.lagging;
+  w.map(22);
   w.str("tasks");
   w.map(8);
   for (std::size_t i = 1; i < state_count; ++i) {
@@ -253,6 +283,8 @@ void Broker::stats(Peer& peer, const Frame& frame) {
   w.entry_uint("lanes", ledger.lanes.size());
   w.entry_uint("workers", connected);
   w.entry_uint("sessions", peers_.size());
+  w.entry_uint("subscriptions", subscriptions);
+  w.entry_uint("subscriptions_lagging", lagging);
   w.entry_uint("commits", page_.commits);
   w.entry_uint("syncs", counts.syncs);
   w.entry_uint("commit", engine_.commit() - 1);
@@ -298,7 +330,7 @@ void Broker::fill_metrics() {
       continue;
     }
     ++page_.workers.connected;
-    page_.workers.draining += session.draining;
+    page_.workers.draining += session.draining || session.aside;
     auto busy = std::min(held, session.spec.slots);
     page_.workers.slots_busy += busy;
     page_.workers.slots_idle += session.spec.slots - busy;

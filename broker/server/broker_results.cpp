@@ -1,5 +1,6 @@
 // Results as they come: subscriptions are pushed to live, and from the facts in the store when they lag.
 #include <algorithm>
+#include <utility>
 
 #include "broker/server/broker.h"
 #include "common/msgpack.h"
@@ -66,8 +67,21 @@ void Broker::push_endings() {
 }
 
 void Broker::push_ending(Peer& peer, Subscription& s, const engine::EndingOut& ending) {
-  if (s.lagging) return;
   auto size = ending.result.size() + ending.error.size() + 64;
+  auto write = [&](std::string& items) {
+    write_ending(items, ids_.make(ending.sequence), ending.state, ending.result, ending.result_type,
+                 default_code(ending.state, ending.error_code), ending.error);
+  };
+  if (s.lagging) {
+    auto& beside = s.beside;
+    if (!beside.open || engine_.commit() <= beside.until) return;
+    beside.open = beside.items.size() + size <= slice_bytes;
+    if (!beside.open) return;
+    write(beside.items);
+    ++beside.count;
+    beside.position = {engine_.commit(), ending.index + 1};
+    return;
+  }
   if (s.unseen + s.items.size() + size > s.window && s.unseen + s.items.size() != 0) {
     s.lagging = true;  // goes on from position, out of the store, when the window is free again
     return;
@@ -75,8 +89,7 @@ void Broker::push_ending(Peer& peer, Subscription& s, const engine::EndingOut& e
   if (s.items.size() + size > slice_bytes) flush_subscription(peer, s);
   if (s.count == 0) building_.emplace_back(&peer, &s);
   ++s.count;
-  write_ending(s.items, ids_.make(ending.sequence), ending.state, ending.result, ending.result_type,
-               default_code(ending.state, ending.error_code), ending.error);
+  write(s.items);
   s.position = {engine_.commit(), ending.index + 1};
 }
 
@@ -138,6 +151,7 @@ void Broker::catch_up(Peer& peer, Subscription& s) {
   }
   auto until = engine_.has_facts() ? engine_.commit() : engine_.commit() - 1;
   auto from = s.position;
+  s.beside = {until, until < from.first + commits_per_slice, {}, 0, {}};
   auto room = std::max<std::uint64_t>(s.window - std::min(s.window, s.unseen), 1);
   room = std::min(room, slice_bytes);
   struct Slice {
@@ -195,15 +209,24 @@ void Broker::catch_up(Peer& peer, Subscription& s) {
       s.items = std::move(slice->items);
       s.count = slice->count;
       if (s.count != 0) flush_subscription(*peer, s);
-      // Live again when nothing ended since that picture; else one more, smaller slice.
-      auto now = engine_.has_facts() ? engine_.commit() : engine_.commit() - 1;
-      if (slice->reached && s.position.first >= now && s.position.second >= engine_.endings_in_commit(now)) {
-        s.lagging = false;
+      if (slice->reached && s.beside.open && s.unseen + s.beside.items.size() <= s.window) {
+        go_live(*peer, s);
       } else if (s.unseen * 2 <= s.window || s.unseen == 0) {
         catch_up(*peer, s);
       }
     };
   });
+}
+
+// All up to `until` is pushed; what has ended since goes on from there.
+void Broker::go_live(Peer& peer, Subscription& s) {
+  auto beside = std::exchange(s.beside, {});
+  s.lagging = false;
+  if (beside.count == 0) return;
+  s.items = std::move(beside.items);
+  s.count = beside.count;
+  s.position = beside.position;
+  building_.emplace_back(&peer, &s);
 }
 
 void Broker::subscribe(Peer& peer, const Frame& frame) {

@@ -9,6 +9,7 @@
 #include "broker/server/broker.h"
 #include "broker/server/endpoint.h"
 #include "broker/server/offline.h"
+#include "broker/server/queues_file.h"
 #include "broker/server/recovery.h"
 #include "broker/server/zap.h"
 #include "broker/store/rocksdb_store.h"
@@ -19,7 +20,7 @@
 namespace hirehall::server {
 namespace {
 
-// Documented in docs/operating.md; a service manager restarts on 3 only.
+// Documented in docs/operating.md; the unit starts the broker again after all but 64 and 65.
 enum Exit : int {
   exit_ok = 0,
   exit_failed = 1,
@@ -40,6 +41,8 @@ OptionTable declare_options() {
             "address for /metrics, /healthz, /readyz; port 0 = any; empty = none", "HOST:PORT")
       .text("ready-file", "", "write the endpoints as JSON to this file once serving", "FILE")
       .text("principals", "", "who may do what, by CURVE key (docs/security.md)", "FILE")
+      .text("queues", "", "what queues should be, read at start and on SIGHUP (docs/operating.md)", "FILE")
+      .flag("queues-force", "the file of queues wins over what was set by hand")
       .text("key-file", "", "the broker's CURVE secret key; TCP then asks for keys", "FILE")
       .flag("insecure", "allow TCP without keys: every peer is an admin")
       .bytes("free-space-min", 1ll << 30, {0, INT64_MAX}, "refuse submits when the disk has less free space")
@@ -146,6 +149,9 @@ int serve(const OptionValues& options) {
   if (!options.text("principals").empty())
     if (auto loaded = book.reload(options.text("principals")); !loaded)
       return complain(exit_usage, loaded.error());
+  if (!options.text("queues").empty())
+    if (auto loaded = load_queues(options.text("queues")); !loaded)
+      return complain(exit_usage, loaded.error());
   std::optional<CurveKeys> keys;
   if (!options.text("key-file").empty()) {
     auto loaded = load_curve_keys(options.text("key-file"));
@@ -218,6 +224,8 @@ int serve(const OptionValues& options) {
     parts.metrics = metrics.get();
     parts.notifier = &notifier;
     parts.principals_path = options.text("principals");
+    parts.queues_path = options.text("queues");
+    parts.queues_force = options.flag("queues-force");
     parts.zap_counts = [&] {
       auto counts = context.zap_->counts();
       return std::pair{counts.accepted, counts.refused};

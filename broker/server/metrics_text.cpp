@@ -189,6 +189,8 @@ constexpr std::pair<wire::Kind, const char*> kind_labels[] = {
     {wire::Kind::agent_list, "agent_list"},
     {wire::Kind::agent_show, "agent_show"},
     {wire::Kind::agent_forget, "agent_forget"},
+    {wire::Kind::dead_purge, "dead_purge"},
+    {wire::Kind::worker_drain, "worker_drain"},
     {wire::Kind::explain, "explain"},
     {wire::Kind::register_worker, "register_worker"},
     {wire::Kind::finish, "finish"},

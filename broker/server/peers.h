@@ -29,6 +29,14 @@ struct Subscription {
   bool gap = false;   // tell it with the next push
   std::string items;  // being built for this commit
   std::uint32_t count = 0;
+  // What ends while the last slice is read from the store, in commits after `until`: it follows the slice.
+  struct Beside {
+    std::uint64_t until = 0;
+    bool open = false;  // closed when it has grown too large: one more slice is read then
+    std::string items;
+    std::uint32_t count = 0;
+    std::pair<std::uint64_t, std::uint64_t> position{};
+  } beside;
 };
 
 struct Peer {

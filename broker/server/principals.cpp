@@ -47,6 +47,7 @@ constexpr Rule rules[] = {
     {Kind::holding, workers},     {Kind::report, workers},
     {Kind::drain, workers},       {Kind::agent_list, readers},
     {Kind::agent_show, readers},  {Kind::agent_forget, operators},
+    {Kind::dead_purge, steering}, {Kind::worker_drain, operators},
 };
 
 std::uint8_t roles_of(Kind kind) {

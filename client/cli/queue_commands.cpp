@@ -150,6 +150,20 @@ int worker_list(Context& c) {
   return answer ? c.show(answer->items("workers"), worker_columns) : c.complain(answer.error());
 }
 
+int worker_drain(Context& c) {
+  if (c.operands().empty()) return c.complain("the name of the worker is missing");
+  Body b;
+  b.text("name", c.operands()[0]);
+  if (c.values().flag("undo")) b.boolean("undo", true);
+  auto answer = c.ask(number(wire::Kind::worker_drain), b.take());
+  if (!answer) return c.complain(answer.error());
+  Document d;
+  d.set("name", c.operands()[0]);
+  d.set_bool("draining", !c.values().flag("undo"));
+  d.set("workers", static_cast<std::int64_t>(answer->items("workers").size()));
+  return c.show(d);
+}
+
 int stats(Context& c) {
   auto answer = c.ask(number(wire::Kind::stats), Body().take());
   if (!answer) return c.complain(answer.error());

@@ -34,6 +34,7 @@ void declare_submit(OptionTable& t) {
   t.duration("ttl", 0, {0, INT64_C(86'400'000) * 36'600}, "expires when queued for longer; 0: never");
   t.duration("timeout", 0, {0, INT64_C(86'400'000) * 36'600}, "of one attempt; 0: the queue's");
   t.number("max-attempts", 3, {1, 1000}, "failures until it becomes a dead letter");
+  t.number("max-losses", 3, {1, 1000}, "losses of its worker until it becomes a dead letter");
   t.texts("limit-key", "concurrency limit of the queue it falls under", "KEY");
   t.text("idempotency-key", "", "the same key within 24 hours gives the first task's id", "KEY");
   t.text("unique-key", "", "while a task with this key has not ended: its id", "KEY");
@@ -91,6 +92,8 @@ client::Result<client::TaskOptions> options_of(const OptionValues& v, std::int64
   o.timeout_ms = v.number("timeout");
   if (v.from("max-attempts") != OptionValues::From::fallback)
     o.max_attempts = static_cast<int>(v.number("max-attempts"));
+  if (v.from("max-losses") != OptionValues::From::fallback)
+    o.max_losses = static_cast<int>(v.number("max-losses"));
   o.limit_keys = v.texts("limit-key");
   o.idempotency_key = v.text("idempotency-key");
   o.unique_key = v.text("unique-key");

@@ -56,6 +56,19 @@ void declare_agent(OptionTable& t) {
   t.text("agent-version", "", "version of its definition; show: the latest registered unless given",
          "VERSION");
 }
+void declare_dead_purge(OptionTable& t) {
+  t.flag("all", "every dead letter (of --queue, when given)");
+  t.text("queue", "", "with --all: only of this queue", "QUEUE");
+  t.text("reason", "", "why, for the broker's log");
+  t.flag("yes", "with --all: do it; otherwise only the count is shown");
+}
+void declare_queue_purge(OptionTable& t) {
+  t.text("reason", "", "why, kept with the tasks");
+  t.flag("yes", "do it; otherwise only the count is shown");
+}
+void declare_drain(OptionTable& t) {
+  t.flag("undo", "give it tasks again");
+}
 void declare_key(OptionTable& t) {
   t.text("directory", ".", "where the two files are written", "DIR");
 }
@@ -101,6 +114,9 @@ constexpr std::array table{
             "hirehall queue pause mail --reason 'server moves'"},
     Command{"queue", "resume", "undo a pause", "[QUEUE]", "name of the queue", 1, declare_pause, queue_resume,
             "hirehall queue resume mail"},
+    Command{"queue", "purge", "cancel all tasks that are queued in a queue; what runs goes on", "QUEUE",
+            "name of the queue", 1, declare_queue_purge, queue_purge,
+            "hirehall queue purge mail\nhirehall queue purge mail --yes --reason 'sent by hand'"},
     Command{"dead", "list", "list dead letters: tasks that failed for good", "", "", 0, declare_dead_list,
             dead_list, "hirehall dead list --queue mail"},
     Command{"dead", "show", "show a dead letter with its attempts", "ID", "id of the task", 1, nullptr,
@@ -108,8 +124,14 @@ constexpr std::array table{
     Command{"dead", "retry", "submit dead letters anew", "[ID...]", "ids of dead letters", 4096,
             declare_dead_retry, dead_retry,
             "hirehall dead retry ID\nhirehall dead retry --all --queue mail --yes"},
+    Command{"dead", "purge", "take dead letters off the list for good", "[ID...]", "ids of dead letters",
+            4096, declare_dead_purge, dead_purge,
+            "hirehall dead purge ID\nhirehall dead purge --all --queue mail --yes --reason 'old orders'"},
     Command{"worker", "list", "list workers with what they do", "", "", 0, nullptr, worker_list,
             "hirehall worker list"},
+    Command{"worker", "drain", "no more awards for a worker; what it holds it finishes", "NAME",
+            "name of the worker", 1, declare_drain, worker_drain,
+            "hirehall worker drain gpu-3\nhirehall worker drain gpu-3 --undo"},
     Command{"agent", "list", "list registered agent definitions", "", "", 0, nullptr, agent_list,
             "hirehall agent list"},
     Command{"agent", "show", "show an agent definition and the workers that offer it", "NAME",

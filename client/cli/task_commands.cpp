@@ -215,4 +215,78 @@ int dead_retry(Context& c) {
   return worst;
 }
 
+int dead_purge(Context& c) {
+  auto cl = c.client();
+  if (!cl) return c.complain(cl.error());
+  bool all = c.values().flag("all");
+  if (all && !c.operands().empty()) return c.complain("give ids or --all, not both");
+  auto ids = all ? all_dead(**cl, c.values().text("queue")) : ids_of(c);
+  if (!ids) return c.complain(ids.error());
+  if (all) c.err() << "hirehall: " << ids->size() << " dead letters\n";
+  if (all && !c.values().flag("yes")) return c.complain("nothing was done; add --yes to purge them");
+  auto outcomes = (*cl)->dead_purge(*ids, c.values().text("reason"));
+  if (!outcomes) return c.complain(outcomes.error());
+  int worst = ok;
+  std::vector<Document> shown;
+  for (const auto& o : *outcomes) {
+    Document d;
+    d.set("id", o.id.text());
+    d.set("outcome", o.error ? name_of(o.error->code) : std::string_view("purged"));
+    if (o.error) worst = std::max(worst, exit_code_of(o.error->code));
+    shown.push_back(d);
+  }
+  c.show(shown, "id,outcome");
+  return worst;
+}
+
+namespace {
+
+// Cancels up to `most` tasks in this state, oldest first: those that come meanwhile are not purged for ever.
+client::Result<std::size_t> cancel_all(client::Client& cl, const std::string& queue, client::State state,
+                                       std::size_t most, const std::string& reason) {
+  std::size_t cancelled = 0;
+  client::ListQuery query;
+  query.queue = queue;
+  query.state = std::string(name_of(state));
+  std::size_t seen = 0;
+  do {
+    query.limit = std::min<std::size_t>(most - seen, 1000);
+    auto page = cl.list(query);
+    if (!page) return tl::unexpected(page.error());
+    std::vector<TaskId> ids;
+    for (const auto& task : page->tasks) ids.push_back(task.id);
+    auto outcomes = cl.cancel(ids, reason);
+    if (!outcomes) return tl::unexpected(outcomes.error());
+    for (const auto& o : *outcomes) cancelled += !o.error;
+    seen += ids.size();
+    query.cursor = page->cursor;
+  } while (!query.cursor.empty() && seen < most);
+  return cancelled;
+}
+
+}  // namespace
+
+int queue_purge(Context& c) {
+  if (c.operands().empty()) return c.complain("the name of the queue is missing");
+  const auto& name = c.operands()[0];
+  auto cl = c.client();
+  if (!cl) return c.complain(cl.error());
+  auto queue = (*cl)->queue(name);
+  if (!queue) return c.complain(queue.error());
+  c.err() << "hirehall: " << queue->ready + queue->scheduled << " tasks are queued in " << name << "\n";
+  if (!c.values().flag("yes")) return c.complain("nothing was done; add --yes to cancel them");
+  std::size_t cancelled = 0;
+  for (auto [state, most] :
+       {std::pair{client::State::scheduled, queue->scheduled}, {client::State::ready, queue->ready}}) {
+    if (most == 0) continue;
+    auto some = cancel_all(**cl, name, state, most, c.values().text("reason"));
+    if (!some) return c.complain(some.error());
+    cancelled += *some;
+  }
+  Document d;
+  d.set("queue", name);
+  d.set("cancelled", static_cast<std::int64_t>(cancelled));
+  return c.show(d);
+}
+
 }  // namespace hirehall::cli

@@ -102,25 +102,43 @@ Result<Task> Client::wait(const TaskId& id, Millis timeout_ms) {
   }
 }
 
-Result<std::vector<CancelOutcome>> Client::cancel(std::span<const TaskId> ids, std::string_view reason,
-                                                  Millis grace_ms) {
+namespace {
+
+// One number per id, batch by batch.
+template <typename Fill>
+Result<std::vector<CancelOutcome>> each_id(Client::Inner& inner, wire::Kind kind, const char* what,
+                                           std::span<const TaskId> ids, Fill&& fill) {
   std::vector<CancelOutcome> outcomes;
   while (!ids.empty()) {
     auto some = ids.subspan(0, std::min(ids.size(), limits::batch_items_max));
     ids = ids.subspan(some.size());
     Body b;
     b.ids("ids", some);
-    b.text("reason", reason);
-    b.number("grace_ms", grace_ms);
-    auto answer = inner_->call(wire::Kind::cancel, b.take());
+    fill(b);
+    auto answer = inner.call(kind, b.take());
     if (!answer) return tl::unexpected(answer.error());
     Reader r(*answer);
     auto n = r.array();
-    if (n != some.size()) return malformed("cancel");
+    if (n != some.size()) return malformed(what);
     for (const auto& id : some) outcomes.push_back({id, error_of(r.uint())});
-    if (!r.ok()) return malformed("cancel");
+    if (!r.ok()) return malformed(what);
   }
   return outcomes;
+}
+
+}  // namespace
+
+Result<std::vector<CancelOutcome>> Client::cancel(std::span<const TaskId> ids, std::string_view reason,
+                                                  Millis grace_ms) {
+  return each_id(*inner_, wire::Kind::cancel, "cancel", ids, [&](Body& b) {
+    b.text("reason", reason);
+    b.number("grace_ms", grace_ms);
+  });
+}
+
+Result<std::vector<CancelOutcome>> Client::dead_purge(std::span<const TaskId> ids, std::string_view reason) {
+  return each_id(*inner_, wire::Kind::dead_purge, "dead_purge", ids,
+                 [&](Body& b) { b.text("reason", reason); });
 }
 
 Result<TaskPage> Client::list(const ListQuery& query) {

@@ -66,6 +66,36 @@ class CommandLine(FleetTest):
         self.assertEqual(self.run_cli("agent", "show", "nobody")[0], 3)
         self.assertEqual(self.run_cli("agent", "forget", "echo", "--agent-version", shown["version"])[0], 5)
 
+    def test_a_purge_shows_the_count_first_and_wants_yes(self):
+        self.ok("queue", "set", "mail")
+        self.ok("task", "submit", "nobody", "--queue", "mail", "--count", 1500, "-o", "none")
+        self.ok("task", "submit", "nobody", "--queue", "mail", "--delay", "1h", "--max-losses", 7, "-o", "none")
+        kept = self.ok("task", "submit", "nobody").strip()
+        code, _, err = self.run_cli("queue", "purge", "mail")
+        self.assertEqual(code, 2)
+        self.assertIn("1501 tasks are queued", err)
+        self.assertEqual(self.run_cli("queue", "purge", "nowhere", "--yes")[0], 3)
+        purged = json.loads(self.ok("queue", "purge", "mail", "--yes", "--reason", "sent by hand", "-o", "json"))
+        self.assertEqual(purged, {"queue": "mail", "cancelled": 1501})
+        last = json.loads(self.ok("task", "list", "--queue", "mail", "--newest-first", "--limit", 1, "-o", "jsonl"))
+        self.assertEqual((last["state"], last["reason"]), ("cancelled", "sent by hand"))
+        self.assertEqual(json.loads(self.ok("task", "get", last["id"], "-o", "json"))["options"]["max_losses"], 7)
+        self.assertEqual(json.loads(self.ok("task", "get", kept, "-o", "json"))["state"], "ready")
+
+    def test_dead_letters_are_purged_and_a_worker_is_drained(self):
+        self.workers()
+        for _ in range(2):
+            self.run_cli("task", "run", "crash", "--max-attempts", 1)
+        dead = [json.loads(line)["id"] for line in self.ok("dead", "list", "-o", "jsonl").splitlines()]
+        self.assertEqual(json.loads(self.ok("dead", "purge", dead[0], "-o", "jsonl"))["outcome"], "purged")
+        self.assertEqual(self.run_cli("dead", "purge", "--all")[0], 2)
+        self.ok("dead", "purge", "--all", "--yes")
+        self.assertEqual(self.ok("dead", "list", "-o", "jsonl"), "")
+        self.assertEqual(json.loads(self.ok("worker", "drain", "hand", "-o", "json")), {"name": "hand", "draining": True, "workers": 1})
+        self.assertEqual(self.run_cli("task", "run", "echo", "hi", "--wait-timeout", "300ms")[0], 6)
+        self.ok("worker", "drain", "hand", "--undo")
+        self.assertEqual(self.ok("task", "run", "echo", "hi"), '"hi"\n')
+
     def test_wait_for_many_shows_each_end_once(self):
         self.workers()
         lines = self.ok("task", "submit", "echo", "--count", 3000, "--wait", "-o", "jsonl").splitlines()

@@ -217,6 +217,23 @@ class Lifecycle(FleetTest):
                 worker.finish(award)
                 worker.close()
 
+    def test_a_purged_dead_letter_is_off_the_list_and_is_not_retried(self):
+        worker = self.fleet.worker("echo")
+        dead = self.client.submit_one("echo", b"old", max_attempts=1)
+        worker.finish(worker.award(), hand.FAILED)
+        self.client.wait(dead)
+        open_ = self.client.submit_one("nobody")
+        invalid, unknown = (wire.CODES.index(code) for code in ("invalid", "not_found"))
+        self.assertEqual(self.client.call(wire.DEAD_PURGE, {"ids": [dead, dead, open_, os.urandom(16)], "reason": "old"}),
+                         [0, invalid, invalid, unknown])
+        self.assertEqual(self.client.walk(wire.DEAD_LIST), [])
+        self.assertEqual(self.client.queue_show("default")["dead"], 0)
+        self.assertEqual(self.client.get(dead)["state"], "failed")
+        self.fleet.crash()
+        client = self.fleet.client()
+        self.assertEqual(client.call(wire.DEAD_PURGE, {"ids": [dead]}), [invalid])
+        self.assertEqual(client.call(wire.DEAD_RETRY, {"ids": [dead]}), [invalid])
+
     def test_a_dead_letter_is_listed_and_retried_as_a_new_task(self):
         worker = self.fleet.worker("echo")
         dead = self.client.submit_one("echo", b"again", max_attempts=1, labels={"k": "v"})

@@ -177,6 +177,30 @@ class Steering(FleetTest):
             got.add(id_)
         self.assertEqual(got, set(ids))
 
+    def test_a_stream_that_lags_goes_live_while_tasks_keep_ending_and_tells_each_once(self):
+        count, batch = 20_000, 4_000
+        ids = set()
+        for _ in range(count // batch):
+            ids |= set(self.client.submit([[0, b"5"]] * batch, [{"type": "sleep"}]))
+        reader = self.fleet.client()
+        self.fleet.wait_worker(self.fleet.worker_program("sleepers", slots=32, agents=("sleep",)))
+        eventually(lambda: self.client.stats()["tasks"]["succeeded"] > 500, LIMIT, "some have ended")
+        reader.subscribe(of="queue", queue="default", position=[0, 0], window_bytes=64 << 20)
+        live, got = False, []
+
+        def look():
+            nonlocal live
+            stats = self.client.stats()
+            live = live or (stats["subscriptions_lagging"] == 0 and stats["tasks"]["ready"] > 1000)
+            return live
+        for id_, *_ in reader.results(look, limit=4 * LIMIT):
+            got.append(id_)
+        self.assertTrue(live, "it lagged until nothing ended any more")
+        for id_, *_ in reader.results(lambda: len(got) >= count, limit=4 * LIMIT):
+            got.append(id_)
+        self.assertEqual(len(got), count)
+        self.assertEqual(set(got), ids)
+
     def test_a_window_stops_the_stream_until_it_is_seen(self):
         ids = self.client.submit([[0, os.urandom(60_000)] for _ in range(16)], [{"type": "echo"}])
         subscription = self.client.subscribe(window_bytes=100_000)["subscription"]

@@ -102,6 +102,17 @@ class Working(FleetTest):
         self.assertEqual(worker.heartbeat()[1], False)
         self.assertEqual(worker.finish(award, result=b"x" * (1 << 20)), "ok")
 
+    def test_an_operator_takes_a_worker_out_of_the_awards_and_puts_it_back(self):
+        worker = self.fleet.worker("echo")
+        self.refused("not_found", self.client.call, wire.WORKER_DRAIN, {"name": "nobody"})
+        self.refused("invalid", self.client.call, wire.WORKER_DRAIN, {})
+        self.assertEqual(self.client.call(wire.WORKER_DRAIN, {"name": worker.name})["workers"], [worker.number])
+        self.assertTrue(self.client.call(wire.WORKER_LIST, {})["workers"][0]["draining"])
+        self.client.submit_one("echo", b"1")
+        self.assertEqual(worker.awards(1, limit=0.5), [])
+        self.client.call(wire.WORKER_DRAIN, {"worker": worker.number, "undo": True})
+        self.assertEqual(worker.award().payload, b"1")
+
     def test_one_name_and_version_with_two_digests_is_a_conflict(self):
         self.fleet.worker("echo")
         other = self.fleet.worker("echo", start=False)

@@ -195,6 +195,7 @@ class Client {
 
   Result<TaskPage> dead(const ListQuery& query);  // of query: queue, cursor, limit
   Result<std::vector<RetryOutcome>> dead_retry(std::span<const TaskId> ids);
+  Result<std::vector<CancelOutcome>> dead_purge(std::span<const TaskId> ids, std::string_view reason = {});
 
   Result<std::vector<WorkerInfo>> workers();
   Result<std::map<std::string, double>> stats();  // flat: "tasks.ready", "commits", …

@@ -85,6 +85,25 @@ TEST_F(Retention, ADeadLetterStopsItUntilItIsRetried) {
   EXPECT_FALSE(hall.engine->reclaimable(100).empty());
 }
 
+TEST_F(Retention, APurgedDeadLetterStopsNothingAnyMore) {
+  work(10, Outcome::failed_final);
+  work(3000);
+  ASSERT_EQ(ledger().queues[0].dead, 10u);
+  std::vector<Sequence> all;
+  for (Sequence s = 1; s <= 10; ++s) all.push_back(s);
+  hall.engine->purge_dead(0, all);
+  hall.turn();
+  EXPECT_FALSE(hall.kept.dead(0, 5));
+  auto live = hall.saved();
+  hall.restart(false);
+  EXPECT_EQ(hall.saved() == live, true);
+  EXPECT_EQ(ledger().queues[0].dead, 0u);
+  EXPECT_EQ(ledger().books.tasks[static_cast<std::size_t>(State::failed)], 10u) << "the records stay";
+  hall.come_back(hall.hands.front(), {});
+  work(1000);
+  EXPECT_FALSE(hall.engine->reclaimable(100).empty());
+}
+
 TEST_F(Retention, WhatARestartNeedsStays) {
   work(3000);
   auto snapshot = hall.engine->snapshot_commit();

@@ -225,6 +225,20 @@ TEST(Workers, GetNothingOfAQueueThatTheyMayNotServe) {
   EXPECT_EQ(hall.name(hall.award(hand)), "B");
 }
 
+TEST(Workers, SetAsideByAnOperatorGetNothingUntilItIsUndone) {
+  Hall hall;
+  auto& hand = hall.hire({"echo"}, 8);
+  hall.engine->set_aside(hand.number, true);
+  hall.submit("A");
+  hall.turn();
+  EXPECT_TRUE(hand.awards.empty());
+  hall.come_back(hand, {});
+  hall.turn();
+  EXPECT_TRUE(hand.awards.empty()) << "also after it has come back";
+  hall.engine->set_aside(hand.number, false);
+  EXPECT_EQ(hall.name(hall.award(hand)), "A");
+}
+
 TEST(Workers, AreBoundToTheirQueuesWhenTheyComeBack) {
   Hall hall;
   ASSERT_TRUE(hall.engine->set_queue("mail", {}));

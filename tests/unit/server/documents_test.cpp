@@ -52,6 +52,8 @@ const std::map<std::string, Kind> kinds = {
     {"agent_list", Kind::agent_list},
     {"agent_show", Kind::agent_show},
     {"agent_forget", Kind::agent_forget},
+    {"dead_purge", Kind::dead_purge},
+    {"worker_drain", Kind::worker_drain},
     {"queue_set", Kind::queue_set},
     {"pause", Kind::pause},
     {"resume", Kind::resume},

@@ -1,0 +1,67 @@
+#include "broker/engine/queue_fields.h"
+
+#include <algorithm>
+#include <array>
+
+#include "common/check.h"
+
+namespace hirehall::engine {
+namespace {
+
+constexpr std::int64_t year_ms = 366ll * 24 * 3600 * 1000;
+
+template <auto Member>
+constexpr QueueField field(std::string_view name, std::int64_t low, std::int64_t high) {
+  return {name, low, high, [](const QueueSettings& s) { return static_cast<std::int64_t>(s.*Member); },
+          [](QueueSettings& s, std::int64_t value) {
+            s.*Member = static_cast<std::remove_reference_t<decltype(s.*Member)>>(value);
+          }};
+}
+
+constexpr std::array fields{
+    field<&QueueSettings::weight>("weight", 1, 1000),
+    field<&QueueSettings::cap>("cap", 0, INT64_MAX),
+    field<&QueueSettings::retention_ms>("retention_ms", 0, 100 * year_ms),
+    field<&QueueSettings::retention_bytes>("retention_bytes", 0, INT64_MAX),
+    field<&QueueSettings::timeout_ms>("timeout_ms", 0, 100 * year_ms),
+    field<&QueueSettings::aging_ms>("aging_ms", 0, year_ms),
+};
+
+constexpr std::string_view tenants = "tenants/", limit_keys = "limits/";
+
+template <typename Settings>
+auto entry_of(Settings& settings, std::string_view name) {
+  const bool tenant = name.starts_with(tenants);
+  HH_CHECK(tenant || name.starts_with(limit_keys), "a queue has this setting");
+  return std::pair{tenant ? &settings.tenants : &settings.limits,
+                   name.substr(tenant ? tenants.size() : limit_keys.size())};
+}
+
+}  // namespace
+
+std::span<const QueueField> queue_fields() {
+  return fields;
+}
+
+const QueueField* queue_field(std::string_view name) {
+  const auto* found = std::ranges::find(fields, name, &QueueField::name);
+  return found == fields.end() ? nullptr : found;
+}
+
+std::optional<std::int64_t> queue_value(const QueueSettings& settings, std::string_view name) {
+  if (const auto* known = queue_field(name)) return known->get(settings);
+  auto [entries, key] = entry_of(settings, name);
+  auto at = entries->find(key);
+  return at == entries->end() ? std::nullopt : std::optional<std::int64_t>(at->second);
+}
+
+void set_queue_value(QueueSettings& settings, std::string_view name, std::optional<std::int64_t> value) {
+  if (const auto* known = queue_field(name)) return known->set(settings, value.value_or(known->get({})));
+  auto [entries, key] = entry_of(settings, name);
+  if (value)
+    entries->insert_or_assign(std::string(key), static_cast<std::uint32_t>(*value));
+  else if (auto at = entries->find(key); at != entries->end())
+    entries->erase(at);
+}
+
+}  // namespace hirehall::engine
