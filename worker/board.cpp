@@ -44,7 +44,7 @@ Board::~Board() {
   for (auto& slot : slots_) ::close(slot.wake_fd);
 }
 
-void Board::post(AwardPtr award, const std::vector<std::uint32_t>& agent_of_shape) {
+void Board::post(const AwardPtr& award, const std::vector<std::uint32_t>& agent_of_shape) {
   const auto& attempts = award->attempts;
   std::lock_guard lock(mutex_);
   for (std::uint32_t from = 0; from < attempts.size();) {
@@ -89,7 +89,8 @@ bool Board::pick(std::size_t slot) {
   }
   if (best == nullptr) return false;
   double wanted = best->service_us == 0 ? 1 : run_us / best->service_us;
-  auto share = static_cast<double>((queued_ + slots_.size() - 1) / slots_.size());
+  const auto each = (queued_ + slots_.size() - 1) / slots_.size();
+  auto share = static_cast<double>(each);
   auto length = static_cast<std::uint32_t>(std::clamp(std::min(wanted, share), 1.0, double{run_max}));
   Run& front = best->runs.front();
   Run run = front;

@@ -60,7 +60,7 @@ class Board {
   Board& operator=(const Board&) = delete;
 
   // Main thread.
-  void post(AwardPtr award, const std::vector<std::uint32_t>& agent_of_shape);
+  void post(const AwardPtr& award, const std::vector<std::uint32_t>& agent_of_shape);
   void stop(const StopOrder& order, Micros now);
   void lose(Token token, Micros now);
   void interrupt_all(Micros grace_us, Micros now);  // queued and running attempts are handed back

@@ -164,6 +164,7 @@ std::vector<Link::Event> Link::events() {
 
 void Link::wait(const std::vector<int>& fds, Micros until) {
   std::vector<zmq_pollitem_t> items;
+  items.reserve(fds.size() + 2);
   for (int fd : fds) items.push_back({nullptr, fd, ZMQ_POLLIN, 0});
   if (sockets_->peer) items.push_back({sockets_->peer->handle(), 0, ZMQ_POLLIN, 0});
   if (sockets_->monitor) items.push_back({sockets_->monitor->handle(), 0, ZMQ_POLLIN, 0});

@@ -57,6 +57,7 @@ SessionConfig session_config(const Settings& settings, const std::vector<Definit
 
 std::vector<std::uint32_t> instances(const std::vector<Definition>& definitions) {
   std::vector<std::uint32_t> out;
+  out.reserve(definitions.size());
   for (const auto& d : definitions) out.push_back(d.max_instances);
   return out;
 }
@@ -271,7 +272,7 @@ void Runtime::Parts::award(Link::Message message) {
   award->bytes = std::move(message);
   award->shapes = std::move(out.shapes);
   award->attempts = std::move(out.start);
-  board.post(std::move(award), agents);
+  board.post(award, agents);
 }
 
 void Runtime::Parts::carry_out(Micros now) {

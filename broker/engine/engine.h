@@ -212,7 +212,7 @@ class Engine {
              bool on);
 
   // Answers to what was wanted.
-  void page_read(std::uint64_t line, std::uint64_t page, std::vector<PageEntry> entries);
+  void page_read(std::uint64_t line, std::uint64_t page, const std::vector<PageEntry>& entries);
   void bodies_read(std::uint64_t line, std::vector<FoundBody> bodies);
   void timers_read(std::uint64_t view_commit, std::vector<std::pair<std::string, std::string>> timers,
                    bool all);

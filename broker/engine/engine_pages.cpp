@@ -12,7 +12,7 @@ constexpr std::size_t page_bytes_max = 512u << 10;  // what reading one page may
 
 }  // namespace
 
-void Engine::page_read(std::uint64_t id, std::uint64_t page, std::vector<PageEntry> entries) {
+void Engine::page_read(std::uint64_t id, std::uint64_t page, const std::vector<PageEntry>& entries) {
   auto* line = ledger_.line_by_id(id);
   if (line == nullptr) return;
   line->page_asked = false;

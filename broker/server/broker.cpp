@@ -17,9 +17,9 @@ constexpr int silent_intervals = 5;
 }  // namespace
 
 Broker::Broker(BrokerParts parts, Surroundings& surroundings, EngineClock clock)
-    : parts_(parts),
-      store_(*parts.store),
-      engine_(*parts.engine),
+    : parts_(std::move(parts)),
+      store_(*parts_.store),
+      engine_(*parts_.engine),
       surroundings_(surroundings),
       clock_(clock),
       ids_(store_.identity().id_key, store_.identity().shard, store_.identity().incarnation),

@@ -110,7 +110,7 @@ class Broker {
   Status read_templates(Peer& peer, std::string_view encoded);
   void resume_submits(const std::string& routing, std::uint64_t serial);
   Status may_submit(const Peer& peer, const engine::SubmitRequest& input) const;
-  void find_keys(Peer& peer, std::string_view bytes, std::vector<std::string> keys);
+  void find_keys(Peer& peer, std::string_view bytes, const std::vector<std::string>& keys);
   void flush_submitted();
   void get(Peer& peer, const Frame& frame);
   void wait(Peer& peer, const Frame& frame);
@@ -160,15 +160,15 @@ class Broker {
   void answer_suspended(const std::string& routing, std::uint64_t serial, std::uint64_t request,
                         Sequence sequence, std::string value, std::size_t tries);
   struct CancelJob;
-  void cancel_queued(std::shared_ptr<CancelJob> job, std::size_t i, std::size_t tries);
+  void cancel_queued(const std::shared_ptr<CancelJob>& job, std::size_t i, std::size_t tries);
   void end_cancel(const std::shared_ptr<CancelJob>& job);
   struct ListJob;
-  void list_walk(std::shared_ptr<ListJob> job);
-  void list_dead(std::shared_ptr<ListJob> job);
-  void list_details(std::shared_ptr<ListJob> job);
+  void list_walk(const std::shared_ptr<ListJob>& job);
+  void list_dead(const std::shared_ptr<ListJob>& job);
+  void list_details(const std::shared_ptr<ListJob>& job);
   void end_list(const ListJob& job);
   struct RetryJob;
-  void retry_loaded(std::shared_ptr<RetryJob> job);
+  void retry_loaded(const std::shared_ptr<RetryJob>& job);
   void purge_loaded(const std::shared_ptr<RetryJob>& job);
   void look_up(Sequence sequence, std::function<void(const engine::LoadedTask&)> then);
 

@@ -93,7 +93,7 @@ void Broker::list(Peer& peer, const Frame& frame, bool dead) {
 }
 
 // Cursor: the next sequence to look at.
-void Broker::list_walk(std::shared_ptr<ListJob> job) {
+void Broker::list_walk(const std::shared_ptr<ListJob>& job) {
   auto first = std::max<Sequence>(engine_.ledger().reclaimed_sequence, 1);
   auto behind = engine_.ledger().next_sequence;
   auto start = job->newest_first ? behind - 1 : first;
@@ -150,7 +150,7 @@ void Broker::list_walk(std::shared_ptr<ListJob> job) {
 }
 
 // Cursor: the key of the next dead letter.
-void Broker::list_dead(std::shared_ptr<ListJob> job) {
+void Broker::list_dead(const std::shared_ptr<ListJob>& job) {
   read_later([this, job](const store::View& view, std::uint64_t) -> Reader::Then {
     std::string from = job->queue_number ? engine::dead_key(*job->queue_number, 0) : std::string("d");
     std::string to = job->queue_number ? engine::dead_key(*job->queue_number + 1, 0) : std::string("e");
@@ -174,7 +174,7 @@ void Broker::list_dead(std::shared_ptr<ListJob> job) {
   });
 }
 
-void Broker::list_details(std::shared_ptr<ListJob> job) {
+void Broker::list_details(const std::shared_ptr<ListJob>& job) {
   read_later([this, job](const store::View& view, std::uint64_t) -> Reader::Then {
     BodyFinder finder(view);
     for (auto& row : job->rows) {
@@ -309,7 +309,7 @@ void Broker::dead_again(Peer& peer, const Frame& frame, bool purge) {
   });
 }
 
-void Broker::retry_loaded(std::shared_ptr<RetryJob> job) {
+void Broker::retry_loaded(const std::shared_ptr<RetryJob>& job) {
   auto* peer = peer_at(job->routing, job->serial);
   if (peer == nullptr) return;
   if (job->error) return refuse(*peer, job->request, *job->error);

@@ -177,7 +177,7 @@ Status Broker::may_submit(const Peer& peer, const engine::SubmitRequest& input) 
   return {};
 }
 
-void Broker::find_keys(Peer& peer, std::string_view bytes, std::vector<std::string> keys) {
+void Broker::find_keys(Peer& peer, std::string_view bytes, const std::vector<std::string>& keys) {
   peer.submit_waits = true;
   auto found = std::make_shared<engine::FoundKeys>();
   auto error = std::make_shared<std::optional<Error>>();

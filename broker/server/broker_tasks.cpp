@@ -382,7 +382,7 @@ void Broker::cancel(Peer& peer, const Frame& frame) {
   end_cancel(job);
 }
 
-void Broker::cancel_queued(std::shared_ptr<CancelJob> job, std::size_t i, std::size_t tries) {
+void Broker::cancel_queued(const std::shared_ptr<CancelJob>& job, std::size_t i, std::size_t tries) {
   look_up(job->sequences[i], [this, job, i, tries](const engine::LoadedTask& loaded) {
     auto* peer = peer_at(job->routing, job->serial);
     if (peer == nullptr) return;

@@ -50,7 +50,7 @@ void Committer::run() {
       batch = std::move(todo_.front());
       todo_.pop_front();
     }
-    commit(std::move(batch));
+    commit(batch);
   }
 }
 
@@ -62,11 +62,11 @@ bool Committer::step() {
     batch = std::move(todo_.front());
     todo_.pop_front();
   }
-  commit(std::move(batch));
+  commit(batch);
   return true;
 }
 
-void Committer::commit(store::CommitBatch batch) {
+void Committer::commit(const store::CommitBatch& batch) {
   using Clock = std::chrono::steady_clock;
   auto from = threaded_ ? Clock::now() : Clock::time_point{};
   Done done;

@@ -37,7 +37,7 @@ class Committer {
 
  private:
   void run();
-  void commit(store::CommitBatch batch);
+  void commit(const store::CommitBatch& batch);
 
   store::Store& store_;
   const Wakeup& wakeup_;

@@ -47,7 +47,7 @@ void Reader::run() {
       if (stop_) return;
       jobs.swap(todo_);
     }
-    work(std::move(jobs));
+    work(jobs);
   }
 }
 
@@ -57,11 +57,11 @@ void Reader::step() {
     std::lock_guard lock(mutex_);
     jobs.swap(todo_);
   }
-  if (!jobs.empty()) work(std::move(jobs));
+  if (!jobs.empty()) work(jobs);
 }
 
 // One picture serves all that waited.
-void Reader::work(std::deque<Job> jobs) {
+void Reader::work(const std::deque<Job>& jobs) {
   auto commit = durable_.load(std::memory_order_acquire);
   auto view = store_.view();
   for (auto& job : jobs) {

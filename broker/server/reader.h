@@ -35,7 +35,7 @@ class Reader {
 
  private:
   void run();
-  void work(std::deque<Job> jobs);
+  void work(const std::deque<Job>& jobs);
 
   const store::Store& store_;
   const Wakeup& wakeup_;

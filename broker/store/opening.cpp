@@ -136,7 +136,8 @@ Status create_store(const Layout& layout, const RocksdbOptions& options) {
   return sync_directory(layout.directory);
 }
 
-Result<Opened> open_store(const Layout& layout, const RocksdbOptions& options, Database::Settings settings) {
+Result<Opened> open_store(const Layout& layout, const RocksdbOptions& options,
+                          const Database::Settings& settings) {
   auto watermark = open_watermark(layout, options.accept_loss);
   if (!watermark) return tl::unexpected(watermark.error());
   const auto logs = scan_wal(layout.database);

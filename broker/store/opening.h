@@ -20,6 +20,7 @@ struct Opened {
 
 // The caller holds the lock of the directory.
 Status create_store(const Layout& layout, const RocksdbOptions& options);
-Result<Opened> open_store(const Layout& layout, const RocksdbOptions& options, Database::Settings settings);
+Result<Opened> open_store(const Layout& layout, const RocksdbOptions& options,
+                          const Database::Settings& settings);
 
 }  // namespace hirehall::store

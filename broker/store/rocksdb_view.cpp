@@ -63,7 +63,7 @@ class RocksdbView final : public View {
   // Upper bounds keep iterators from walking tombstones behind the range; a range is read once, so it does
   // not push other records out of the cache.
   struct Bounds {
-    Bounds(rocksdb::ReadOptions base, std::string_view from, std::string_view to)
+    Bounds(const rocksdb::ReadOptions& base, std::string_view from, std::string_view to)
         : options(base), lower(slice(from)), upper(slice(to)) {
       options.fill_cache = false;
       options.iterate_lower_bound = &lower;

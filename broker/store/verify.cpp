@@ -61,12 +61,11 @@ Status walk(const Database& database, Family family, const Progress& progress,
             const std::function<void(std::string_view, std::string_view)>& visit) {
   const std::uint64_t expected = estimate(database, family);
   std::uint64_t done = 0;
-  const auto walked =
-      database.view()->scan(family, "", "", [&](std::string_view key, std::string_view value) {
-        visit(key, value);
-        if (++done % records_between_progress == 0 && progress) progress(name_of(family), done, expected);
-        return true;
-      });
+  auto walked = database.view()->scan(family, "", "", [&](std::string_view key, std::string_view value) {
+    visit(key, value);
+    if (++done % records_between_progress == 0 && progress) progress(name_of(family), done, expected);
+    return true;
+  });
   if (progress) progress(name_of(family), done, done);
   return walked;
 }

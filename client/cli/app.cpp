@@ -97,7 +97,7 @@ std::string suggestion(std::string_view noun, std::string_view verb) {
   return "did you mean `" + name + "`? `hirehall --help` lists all commands";
 }
 
-int run_command(const Command& command, std::vector<std::string> arguments, std::ostream& out,
+int run_command(const Command& command, const std::vector<std::string>& arguments, std::ostream& out,
                 std::ostream& err) {
   auto path = config_path();
   auto environment = [&](const std::string& variable) -> const char* {
@@ -141,7 +141,7 @@ int run(const std::vector<std::string>& arguments, std::ostream& out, std::ostre
     std::size_t words = c.verb.empty() ? 1 : 2;
     if (words == 2 && (rest.size() < 2 || rest[1] != c.verb)) continue;
     leading.insert(leading.end(), rest.begin() + static_cast<std::ptrdiff_t>(words), rest.end());
-    return run_command(c, std::move(leading), out, err);
+    return run_command(c, leading, out, err);
   }
   if (known_noun) {
     bool asked = rest.size() == 1 || rest[1] == "--help" || rest[1] == "-h";

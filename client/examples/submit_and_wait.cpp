@@ -35,6 +35,7 @@ int many(Client& client) {
   if (!subscription) return complain(subscription.error());
 
   std::vector<std::string> payloads;
+  payloads.reserve(1000);
   for (int i = 0; i < 1000; ++i) payloads.push_back(std::to_string(i));
   std::vector<std::string_view> views(payloads.begin(), payloads.end());
   TaskOptions options;

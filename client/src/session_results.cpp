@@ -71,7 +71,7 @@ void Session::on_subscribed(std::uint64_t id, const hirehall::Result<std::string
   auto& subscription = at->second;
   subscription.ticket = 0;
   if (!body) {
-    auto error = body.error();
+    const auto& error = body.error();
     subscriptions_.erase(at);
     return events_.answered(id, tl::unexpected(error));
   }

@@ -76,7 +76,7 @@ class OneSlot {
     award->shapes.push_back({type, definition_.name, "", "default", "local", timeout_ms});
     award->attempts.push_back({++token_, bytes->id, bytes->payload, bytes->extras, attempt, 0});
     award->bytes = bytes;
-    board_.post(std::move(award), {0});
+    board_.post(award, {0});
     return token_;
   }
 
