@@ -1,0 +1,41 @@
+// The durable state is what its facts add up to, whoever adds.
+#include "broker/engine/engine.h"
+#include "broker/server/recovery.h"
+#include "broker/server/task_reading.h"
+#include "tests/simulation/broker_host.h"
+#include "tests/simulation/violation.h"
+
+namespace hirehall::sim {
+
+std::string BrokerHost::folded(bool from_snapshot) {
+  std::string out;
+  if (from_snapshot) {
+    auto recovered = server::recover(*store_, settings_, [](const std::string&) {});
+    if (!recovered) violated("I10", "the store cannot be read back: " + describe(recovered.error()));
+    recovered->engine->ledger().save(out);
+    return out;
+  }
+  engine::Engine engine(settings_);
+  auto view = store_->view();
+  server::BodyFinder finder(*view);
+  auto scanned = view->scan(store::Family::facts, store::number_key(1), {}, [&](auto key, auto part) {
+    auto done = engine.replay(store::number_of(key), part, [&](Sequence s) { return finder.record(s); });
+    if (!done) violated("I18", "facts cannot be folded: " + describe(done.error()));
+    return true;
+  });
+  if (!scanned) violated("I10", "facts cannot be read");
+  engine.ledger().save(out);
+  return out;
+}
+
+void BrokerHost::check_fold() {
+  if (!running() || committing_ || engine_->has_facts()) return;
+  std::string live;
+  engine_->ledger().save(live);
+  if (folded(true) != live)
+    violated("I18", "the state from the last snapshot on differs from the living one");
+  if (engine_->ledger().reclaimed_commit == 0 && folded(false) != live)
+    violated("I18", "the state folded from the first fact differs from the living one");
+}
+
+}  // namespace hirehall::sim

@@ -1,0 +1,277 @@
+#include "tests/simulation/model.h"
+
+#include "common/msgpack.h"
+#include "tests/simulation/violation.h"
+
+namespace hirehall::sim {
+
+using wire::Kind;
+
+Model::Model(Timeline& time, Weather& weather, Trace& trace, Tally& tally)
+    : time_(time), weather_(weather), trace_(trace), tally_(tally) {}
+
+Number Model::intend(TaskOptions options, std::size_t bytes, bool plain) {
+  auto number = intents_.size() + 1;
+  auto& intent = intents_.emplace_back();
+  intent.options = std::move(options);
+  intent.plain = plain;
+  intent.payload = "K" + std::to_string(number) + ";";
+  while (intent.payload.size() < bytes)
+    intent.payload.push_back(static_cast<char>('a' + (intent.payload.size() * 7 + number) % 26));
+  return number;
+}
+
+Number Model::number_of(std::string_view payload) {
+  Number number = 0;
+  if (payload.empty() || payload[0] != 'K') return 0;
+  for (std::size_t i = 1; i < payload.size() && payload[i] >= '0' && payload[i] <= '9'; ++i)
+    number = number * 10 + static_cast<Number>(payload[i] - '0');
+  return number;
+}
+
+Life* Model::life(std::string_view id) {
+  auto at = lives_.find(id);
+  return at == lives_.end() ? nullptr : &at->second;
+}
+
+const std::string* Model::some_id(Chance& chance) const {
+  if (promised_.empty()) return nullptr;
+  return &promised_[chance.below(promised_.size())];
+}
+
+void Model::may_stop(std::string_view id) {
+  if (auto* l = life(id)) l->stop_possible = true;
+}
+
+void Model::may_answer(std::string_view id, std::string value) {
+  if (auto* l = life(id)) l->answers.insert(std::move(value));
+}
+
+void Model::heard(Number number, std::string_view id) {
+  auto* l = life(id);
+  if (l == nullptr || !l->promised || l->number != number)
+    violated("I1",
+             "a client was told an id that the broker did not promise: " +
+                 std::to_string(l == nullptr ? 0 : l->number) +
+                 (l != nullptr && l->promised ? " promised" : ""),
+             number);
+}
+
+// --- requests ---
+
+void Model::read(const std::string& routing, std::string_view bytes) {
+  auto frame = wire::read_frame(bytes);
+  if (!frame || frame->header.request == 0) return;
+  auto& asked = asked_[{routing, frame->header.request}];
+  asked = {};
+  asked.kind = static_cast<Kind>(frame->header.kind);
+  asked.at = time_.now();
+  switch (asked.kind) {
+    case Kind::submit:
+      return read_submit_frame(asked, frame->body);
+    case Kind::finish:
+      return read_finish_frame(routing, asked, frame->body);
+    case Kind::report:
+      asked.report = read_report(frame->body);
+      for (const auto& item : asked.report.items)
+        if (auto at = tokens_.find(item.token); at != tokens_.end() && !item.checkpoint.empty())
+          at->second.first->checkpoints.insert(item.checkpoint);
+      return;
+    case Kind::pause:
+    case Kind::resume:
+      return read_scope(routing, frame->header.request, asked, frame->body);
+    default:
+      return;
+  }
+}
+
+void Model::read_submit_frame(Asked& asked, std::string_view body) {
+  auto submit = read_submit(body);
+  asked.atomic = submit.atomic;
+  for (const auto& payload : submit.payloads) {
+    auto number = number_of(payload);
+    asked.numbers.push_back(number);
+    auto& intent = intents_.at(number - 1);
+    if (intent.first_read < 0) intent.first_read = time_.now();
+    trace_.note(time_.now(), "submit is read", number);
+  }
+}
+
+void Model::read_finish_frame(const std::string&, Asked& asked, std::string_view body) {
+  asked.finishes = read_finish(body).items;
+  for (const auto& item : asked.finishes) {
+    auto at = tokens_.find(item.token);
+    if (at == tokens_.end()) violated("I4", "a worker finishes with a token that was never given");
+    auto& [life, attempt] = at->second;
+    auto& t = life->tries.at(attempt);
+    if (t.first_report < 0) t.first_report = time_.now();
+    t.reported.emplace(item.outcome, item.result);
+    if (!item.checkpoint.empty()) life->checkpoints.insert(item.checkpoint);
+    trace_.note(time_.now(), "finish is read", life->number, attempt, static_cast<int>(item.outcome));
+  }
+}
+
+void Model::read_scope(const std::string& routing, std::uint64_t request, Asked& asked,
+                       std::string_view body) {
+  std::string queue, type, tenant;
+  msgpack::Reader r(body);
+  auto pairs = r.map();
+  for (std::size_t i = 0; i < pairs && r.ok(); ++i) {
+    auto key = r.str();
+    if (key == "queue")
+      queue = r.str();
+    else if (key == "type")
+      type = r.str();
+    else if (key == "tenant")
+      tenant = r.str();
+    else
+      r.skip();
+  }
+  asked.scope = queue + "|" + type + "|" + tenant;
+  paused_.erase(asked.scope);
+  last_change_[asked.scope] = {routing, request};
+}
+
+void Model::broker_started() {
+  last_change_.clear();  // what was not answered is not known
+  restarted = true;
+}
+
+// --- answers and pushes ---
+
+void Model::sent(const std::string& routing, std::string_view bytes) {
+  auto frame = wire::read_frame(bytes);
+  if (!frame) violated("I15", "the broker sent a frame without a header");
+  switch (static_cast<Kind>(frame->header.kind)) {
+    case Kind::submitted:
+      return sent_submitted(routing, frame->body);
+    case Kind::award:
+      return sent_award(routing, frame->body);
+    case Kind::results:
+      for (const auto& item : read_results(frame->body)) {
+        auto* l = life(item.id);
+        if (l == nullptr) l = &known(item.id, 0);
+        ended(*l, item.state, item.result);
+        trace_.note(time_.now(), "result is pushed", l->number);
+      }
+      return;
+    case Kind::ok:
+      return sent_ok(routing, frame->header.request, frame->body);
+    default:
+      return;
+  }
+}
+
+void Model::sent_ok(const std::string& routing, std::uint64_t request, std::string_view body) {
+  auto at = asked_.find({routing, request});
+  if (at == asked_.end()) violated("I15", "an answer to nothing that was asked");
+  const auto& asked = at->second;
+  switch (asked.kind) {
+    case Kind::finish:
+      return sent_finish_ok(asked, body);
+    case Kind::get:
+    case Kind::wait:
+      return sent_task(body, asked.at);
+    case Kind::pause:
+      if (last_change_[asked.scope] == std::pair{routing, request}) paused_.insert(asked.scope);
+      return;
+    case Kind::report: {
+      std::set<std::size_t> refused;
+      for (auto [index, code] : read_refusals(body)) refused.insert(index);
+      for (std::size_t i = 0; i < asked.report.items.size(); ++i)
+        if (auto token = tokens_.find(asked.report.items[i].token);
+            token != tokens_.end() && !refused.contains(i) && !asked.report.items[i].checkpoint.empty()) {
+          token->second.first->checkpoint = asked.report.items[i].checkpoint;
+          tally_.saw(Situation::checkpointed);
+        }
+      return;
+    }
+    default:
+      return;
+  }
+}
+
+// The task of an id; new when it was not named before.
+Life& Model::known(std::string_view id, Number number) {
+  if (auto* l = life(id)) {
+    if (number != 0 && l->number != 0 && l->number != number)
+      violated("I2", "one id stands for two payloads", number);
+    if (l->number == 0 && number != 0) {
+      l->number = number;
+      intents_.at(number - 1).ids.insert(l->id);
+    }
+    return *l;
+  }
+  auto& l = lives_.emplace(std::string(id), Life{}).first->second;
+  l.id = id;
+  l.number = number;
+  if (number == 0) return l;
+  auto& intent = intents_.at(number - 1);
+  if (intent.first_read < 0) violated("I2", "a task that nobody submitted", number);
+  intent.ids.insert(std::string(id));
+  if (intent.ids.size() > 1 + intent.replays && intent.options.unique_key.empty())
+    violated("I3", "one submit made two tasks", number);
+  const auto& o = intent.options;
+  l.stop_possible = o.deadline != 0;
+  l.due = intent.first_read + (o.delay_ms > 0 ? at_least(o.delay_ms) : 0);
+  return l;
+}
+
+void Model::sent_submitted(const std::string& routing, std::string_view body) {
+  for (const auto& answer : read_submitted(body).answers) {
+    auto at = asked_.find({routing, answer.request});
+    if (at == asked_.end() || at->second.kind != Kind::submit)
+      violated("I15", "an answer to a submit that was not asked");
+    const auto& numbers = at->second.numbers;
+    if (numbers.size() != answer.items.size()) violated("I15", "an answer with another number of items");
+    if (at->second.atomic) tally_.saw(Situation::submit_atomic);
+    for (std::size_t i = 0; i < numbers.size(); ++i) {
+      const auto& item = answer.items[i];
+      auto number = numbers[i];
+      if (item.code != Code::ok) {
+        submit_refused(number, item.code);
+        continue;
+      }
+      auto& l = known(item.id, number);
+      trace_.note(time_.now(), "task is promised", number);
+      if (!l.promised) promised_.push_back(l.id);
+      l.promised = true;
+      const auto& o = intents_.at(number - 1).options;
+      if (o.idempotency_key.empty() || !timing) continue;
+      auto [key, added] = keys_.emplace(std::pair{o.tenant, o.idempotency_key}, item.id);
+      if (key->second != item.id) violated("I3", "one idempotency key gave two tasks", number);
+      tally_.saw_if(!added, Situation::key_gave_the_same_task);
+      tally_.saw_if(!added && restarted, Situation::key_after_a_crash);
+    }
+  }
+}
+
+void Model::submit_refused(Number number, Code code) {
+  const auto& intent = intents_.at(number - 1);
+  const auto& o = intent.options;
+  trace_.note(time_.now(), "task is refused", number, static_cast<int>(code));
+  switch (code) {
+    case Code::not_found:
+      tally_.saw(Situation::submit_refused_unknown_queue);
+      if (o.queue == "nowhere") return;
+      break;
+    case Code::queue_full:
+    case Code::dead_letters_full:
+      tally_.saw(Situation::submit_refused_queue_full);
+      if (o.queue == "capped") return;
+      break;
+    case Code::invalid:
+      tally_.saw(Situation::submit_refused_past_deadline);
+      if (o.deadline != 0) return;
+      break;
+    case Code::conflict:
+      tally_.saw(Situation::key_conflict);
+      if (intent.key_reused) return;
+      break;
+    default:
+      break;
+  }
+  violated("I1", "a submit was refused without a reason: " + std::string(name_of(code)), number);
+}
+
+}  // namespace hirehall::sim

@@ -1,0 +1,145 @@
+// What the outside knows and therefore may demand. It sees what clients meant, what passes the broker's door,
+// and nothing of the broker's inside. An answer that left the broker is a promise, whether somebody heard it
+// or not.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tests/simulation/reading.h"
+#include "tests/simulation/tally.h"
+#include "tests/simulation/timeline.h"
+#include "tests/simulation/trace.h"
+#include "tests/simulation/weather.h"
+
+namespace hirehall::sim {
+
+using Number = std::uint64_t;  // of an intent, from 1: it stands in the payload
+
+// One try at a task, as awards and finishes tell of it.
+struct Try {
+  std::uint64_t token = 0;
+  std::string routing;
+  Micros sent = 0;
+  std::set<std::pair<Outcome, std::string>> reported;  // finishes that the broker read …
+  Micros first_report = -1;                            // … and when it read the first
+  std::optional<Outcome> recorded;                     // what it said it had recorded
+};
+
+// One task of the broker.
+struct Life {
+  std::string id;
+  Number number = 0;
+  bool promised = false;  // an answer named it
+  std::map<std::uint32_t, Try> tries;
+  std::optional<State> ended;
+  Micros ended_at = 0;  // when that was told first
+  std::string result;
+  Micros due = 0;                              // no award before this
+  std::uint32_t failures = 0;                  // recorded
+  std::set<std::string> checkpoints, answers;  // that may come back with an award
+  std::optional<std::string> checkpoint;       // that must
+  bool stop_possible = false;                  // a cancel was read, or it has a deadline
+};
+
+// What a client wants done; one payload.
+struct Intent {
+  TaskOptions options;
+  std::string payload;
+  bool plain = false;  // nothing that lets another task of its line go first
+  Micros first_read = -1;
+  Millis wall_at_read = 0;
+  std::uint32_t replays = 0;
+  bool key_reused = false;  // another payload has its idempotency key, too
+  std::set<std::string> ids;
+};
+
+class Model {
+ public:
+  Model(Timeline& time, Weather& weather, Trace& trace, Tally& tally);
+
+  // Clients' side.
+  Number intend(TaskOptions options, std::size_t bytes, bool plain);
+  const Intent& intent(Number number) const { return intents_.at(number - 1); }
+  Intent& intent(Number number) { return intents_.at(number - 1); }
+  std::size_t intents() const { return intents_.size(); }
+  void heard(Number number, std::string_view id);  // a client was told
+  const std::string* some_id(Chance& chance) const;
+  Life* life(std::string_view id);
+  const std::map<std::string, Life, std::less<>>& lives() const { return lives_; }
+  void may_stop(std::string_view id);
+  void may_answer(std::string_view id, std::string value);
+  static Number number_of(std::string_view payload);
+
+  // The broker's door.
+  void read(const std::string& routing, std::string_view frame);
+  void sent(const std::string& routing, std::string_view frame);
+  void broker_started();
+
+  // After healing.
+  void final_task(const ReadTask& task);  // as get tells
+  void final_refusal(std::string_view id, Code code);
+  void final_books(std::uint64_t accepted, std::uint64_t removed, std::uint64_t kept, std::uint64_t listed);
+  bool timing = true;  // false once the wall clock jumped: due times are no longer ours to know
+  bool tidy = true;    // frames of one connection come in order: then some things may be said to the point
+  bool short_retention = false;  // of the queues: ended tasks may go soon
+  bool restarted = false;
+
+ private:
+  struct Asked {
+    wire::Kind kind = wire::Kind::get;
+    std::vector<Number> numbers;  // of a submit
+    std::vector<ReadFinish::Item> finishes;
+    ReadReport report;
+    std::string scope;  // of a pause or resume
+    bool atomic = false;
+    Micros at = 0;
+  };
+
+  Life& known(std::string_view id, Number number);
+  Number payload_known(std::string_view payload, std::string_view id);
+  void read_submit_frame(Asked& asked, std::string_view body);
+  void read_finish_frame(const std::string& routing, Asked& asked, std::string_view body);
+  void sent_submitted(const std::string& routing, std::string_view body);
+  void submit_refused(Number number, Code code);
+  void sent_award(const std::string& routing, std::string_view body);
+  void check_award(Life& life, const ReadAward::Item& item);
+  void check_order(const Life& life, const ReadAward::Item& item);
+  void check_paused(const ReadAward::Item& item, Number number) const;
+  void check_due(const Life& life) const;
+  void check_extras(Life& life, const ReadAward::Item& item);
+  void sent_finish_ok(const Asked& asked, std::string_view body);
+  void recorded(Life& life, std::uint32_t attempt, const ReadFinish::Item& item);
+  void sent_task(std::string_view body, Micros asked_at);
+  void ended(Life& life, State state, std::string_view result);
+  void sent_ok(const std::string& routing, std::uint64_t request, std::string_view body);
+  void read_scope(const std::string& routing, std::uint64_t request, Asked& asked, std::string_view body);
+  // The least that passes on the broker's clock in what the weather calls `wanted`.
+  static Micros at_least(Millis wanted) { return wanted * ms * 85 / 100 - 10 * ms; }
+
+  Timeline& time_;
+  Weather& weather_;
+  Trace& trace_;
+  Tally& tally_;
+  std::vector<Intent> intents_;
+  std::map<std::string, Life, std::less<>> lives_;
+  std::vector<std::string> promised_;  // ids, for who wants some
+  std::map<std::uint64_t, std::pair<Life*, std::uint32_t>> tokens_;
+  std::map<std::pair<std::string, std::uint64_t>, Asked> asked_;
+  struct Front {
+    std::string before, latest;  // ids: awarded until the last instant, and until now
+    Micros at = 0;
+  };
+  std::map<std::string, Front> fronts_;  // per line of plain tasks: the last one awarded first
+  std::map<std::pair<std::string, std::string>, std::string> keys_;  // (tenant, idempotency key) → id
+  std::set<std::string> paused_;  // scopes, "queue|type|tenant", of which we know it
+  std::map<std::string, std::pair<std::string, std::uint64_t>>
+      last_change_;  // request that changed a scope last
+};
+
+}  // namespace hirehall::sim

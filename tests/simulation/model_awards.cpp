@@ -1,0 +1,108 @@
+// What an award must be, given what was promised before.
+#include "tests/simulation/model.h"
+#include "tests/simulation/violation.h"
+
+namespace hirehall::sim {
+namespace {
+
+// Shard, incarnation and sequence: ids rise with the order of submission.
+std::string order_of(const std::string& id) {
+  return id.substr(0, 11);
+}
+
+}  // namespace
+
+Number Model::payload_known(std::string_view payload, std::string_view id) {
+  auto number = number_of(payload);
+  if (number == 0 || number > intents_.size()) violated("I2", "a payload that nobody submitted");
+  if (payload != intents_[number - 1].payload) violated("I2", "a payload came back changed", number);
+  if (auto* l = life(id); l != nullptr && l->number == 0) {
+    l->number = number;
+    intents_[number - 1].ids.insert(l->id);
+  }
+  return number;
+}
+
+void Model::sent_award(const std::string& routing, std::string_view body) {
+  auto award = read_award(body);
+  tally_.saw_if(award.items.size() > 1, Situation::award_of_many);
+  for (const auto& item : award.items) {
+    auto number = payload_known(item.payload, item.id);
+    auto& l = known(item.id, number);
+    trace_.note(time_.now(), "award leaves", number, item.attempt, static_cast<std::int64_t>(item.token));
+    check_award(l, item);
+    tally_.saw(item.attempt == 1 ? Situation::award_first : Situation::award_again);
+    tally_.saw_if(restarted, Situation::award_after_restart);
+    l.tries[item.attempt] = {item.token, routing, time_.now(), {}, -1, {}};
+    if (!tokens_.emplace(item.token, std::pair{&l, item.attempt}).second)
+      violated("I4", "a token was given twice", number);
+  }
+}
+
+void Model::check_award(Life& l, const ReadAward::Item& item) {
+  const auto& o = intent(l.number).options;
+  auto expect = [&](bool sound, const char* invariant, const char* what) {
+    if (!sound) violated(invariant, what, l.number);
+  };
+  expect(item.type == o.type, "I2", "a task was awarded as another type");
+  expect(item.queue == (o.queue.empty() ? "default" : o.queue), "I2",
+         "a task was awarded from another queue");
+  expect(!l.ended, "I5", "a task was awarded after its end was told");
+  if (!l.tries.empty()) {
+    const auto& [attempt, last] = *l.tries.rbegin();
+    expect(item.attempt > attempt, "I7", "the number of an attempt did not rise");
+    expect(item.token > last.token, "I4", "the token of a task did not rise");
+    expect(last.recorded != Outcome::succeeded, "I5", "a task was awarded after its success was recorded");
+    expect(o.delivery == Delivery::at_least_once, "I7", "at most once was awarded again");
+  }
+  expect(o.delivery == Delivery::at_least_once || item.attempt == 1, "I7",
+         "at most once is at its second attempt");
+  expect(l.failures < o.retry.max_attempts, "I7", "a task was awarded beyond its attempts");
+  check_due(l);
+  check_paused(item, l.number);
+  check_order(l, item);
+  check_extras(l, item);
+}
+
+void Model::check_due(const Life& l) const {
+  if (timing && time_.now() < l.due) violated("I8", "a task was awarded before its time", l.number);
+}
+
+void Model::check_paused(const ReadAward::Item& item, Number number) const {
+  for (const auto& scope : paused_) {
+    auto first = scope.find('|');
+    auto second_bar = scope.find('|', first + 1);
+    auto fits = [](std::string_view wanted, std::string_view is) { return wanted.empty() || wanted == is; };
+    std::string_view s = scope;
+    if (fits(s.substr(0, first), item.queue) &&
+        fits(s.substr(first + 1, second_bar - first - 1), item.type) &&
+        fits(s.substr(second_bar + 1), item.tenant))
+      violated("I9", "a paused task was awarded: " + scope, number);
+  }
+}
+
+// In one line first come is first awarded. Frames of one instant go to several workers at once.
+void Model::check_order(const Life& l, const ReadAward::Item& item) {
+  const auto& i = intent(l.number);
+  if (!i.plain || item.attempt != 1 || i.replays != 0) return;
+  auto& front =
+      fronts_[item.queue + "|" + item.tenant + "|" + item.type + "|" + std::to_string(i.options.priority)];
+  if (front.at != time_.now()) front.before = std::max(front.before, front.latest), front.at = time_.now();
+  auto order = order_of(l.id);
+  if (order <= front.before) violated("I13", "a task was overtaken by a later one of its line", l.number);
+  front.latest = std::max(front.latest, order);
+}
+
+void Model::check_extras(Life& l, const ReadAward::Item& item) {
+  if (!item.checkpoint.empty()) {
+    tally_.saw(Situation::award_with_checkpoint);
+    if (!l.checkpoints.contains(item.checkpoint)) violated("I2", "a checkpoint that nobody saved", l.number);
+  } else if (l.checkpoint) {
+    violated("I6", "a saved checkpoint did not come back", l.number);
+  }
+  if (item.answer.empty()) return;
+  tally_.saw(Situation::award_with_answer);
+  if (!l.answers.contains(item.answer)) violated("I2", "an answer that nobody gave", l.number);
+}
+
+}  // namespace hirehall::sim

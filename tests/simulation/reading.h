@@ -1,0 +1,88 @@
+// Frames as an outsider reads them from docs/protocol.md, for the model. Shares the msgpack codec and nothing
+// else with the broker.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/task.h"
+#include "common/wire.h"
+
+namespace hirehall::sim {
+
+struct ReadSubmit {
+  std::uint64_t batch = 0;
+  bool atomic = false;
+  std::vector<std::string> payloads;
+};
+struct ReadSubmitted {
+  struct Item {
+    std::string id;
+    Code code = Code::ok;
+  };
+  struct Answer {
+    std::uint64_t request = 0;
+    std::vector<Item> items;
+  };
+  std::vector<Answer> answers;
+};
+struct ReadAward {
+  struct Item {
+    std::uint64_t token = 0;
+    std::string id, payload, type, queue, tenant, checkpoint, answer;
+    std::uint32_t attempt = 0;
+  };
+  std::uint64_t number = 0;
+  std::vector<Item> items;
+};
+struct ReadFinish {
+  struct Item {
+    std::uint64_t token = 0;
+    Outcome outcome = Outcome::succeeded;
+    std::string result;
+    Millis delay_ms = 0;
+    std::string checkpoint;
+    bool on = false;
+  };
+  std::uint64_t number = 0;
+  std::vector<Item> items;
+};
+struct ReadEnding {
+  std::string id;
+  State state = State::succeeded;
+  std::string result;
+};
+struct ReadTask {
+  std::string id, payload, queue, tenant, type, result, error_code;
+  std::optional<State> state;
+  std::uint64_t attempts = 0, failures = 0, losses = 0;
+  Millis submitted_at = 0, finished_at = 0;
+};
+struct ReadPage {
+  std::vector<ReadTask> tasks;
+  std::string cursor;
+};
+struct ReadReport {
+  struct Item {
+    std::uint64_t token = 0;
+    std::string checkpoint;
+  };
+  std::vector<Item> items;
+};
+
+ReadSubmit read_submit(std::string_view body);
+ReadSubmitted read_submitted(std::string_view body);
+ReadAward read_award(std::string_view body);
+ReadFinish read_finish(std::string_view body);
+ReadReport read_report(std::string_view body);
+std::vector<std::pair<std::size_t, Code>> read_refusals(std::string_view body);
+std::vector<ReadEnding> read_results(std::string_view body);
+ReadTask read_task(std::string_view body);
+ReadPage read_page(std::string_view body);
+// Value of a number or bool in a map of stats or settings; nested maps by path, "tasks/ready".
+std::uint64_t read_number(std::string_view body, std::string_view path);
+
+}  // namespace hirehall::sim

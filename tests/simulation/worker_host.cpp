@@ -1,0 +1,253 @@
+#include "tests/simulation/worker_host.h"
+
+#include <algorithm>
+
+#include "tests/simulation/violation.h"
+
+namespace hirehall::sim {
+
+WorkerHost::WorkerHost(Scene& scene, std::string name, std::vector<std::string> types, std::uint32_t slots)
+    : Process(scene), name_(std::move(name)), types_(std::move(types)), slots_(slots) {}
+
+void WorkerHost::start() {
+  begin_life();
+  worker::SessionConfig config;
+  config.name = name_;
+  config.slots = slots_;
+  worker::AgentOffer agent;
+  agent.name = "agent-" + name_;
+  agent.version = "1";
+  agent.types = types_;
+  config.agents.push_back(agent);
+  config.credit_max = slots_ * 4;
+  config.seed = scene_.chance.next();
+  session_ = std::make_unique<worker::Session>(config);
+  running_.clear();
+  waiting_.clear();
+  started_.clear();
+  busy_ = 0;
+  draining_ = false;
+  sessions_seen_ = 0;
+  next_tick_ = -1;
+  with_session([&](Micros now, auto& out) { session_->start(now, out); });
+}
+
+void WorkerHost::crash() {
+  if (!alive()) return;
+  scene_.saw(Situation::worker_crashed);
+  scene_.tally.saw_if(!running_.empty(), Situation::worker_crashed_holding);
+  scene_.note("worker dies", 0, static_cast<std::int64_t>(running_.size()));
+  scene_.network.close(link_);
+  link_ = 0;
+  end_life();
+  session_.reset();
+  scene_.time.in(10 * ms + scene_.chance.skewed(10 * second), [this] {
+    if (!alive()) start();
+  });
+}
+
+void WorkerHost::pause(Micros duration) {
+  if (!alive()) return;
+  scene_.note("worker sleeps", 0, duration / ms);
+  scene_.saw(duration > 6 * second ? Situation::worker_paused_over_a_lease : Situation::worker_paused);
+  sleep(duration);
+}
+
+void WorkerHost::drain() {
+  if (!alive() || draining_) return;
+  draining_ = true;
+  scene_.saw(Situation::worker_drained);
+  scene_.tally.saw_if(!running_.empty(), Situation::worker_drained_holding);
+  with_session([&](Micros, auto&) { session_->drain(); });
+}
+
+void WorkerHost::heal() {
+  awake();
+  if (!alive()) return start();
+  for (const auto& [token, running] : running_)  // also what hung
+    if (running.begun)
+      later(scene_.time.now() + scene_.chance.between(1, 500) * ms,
+            [this, t = token] { finish(t, Outcome::succeeded); });
+  tick();
+}
+
+void WorkerHost::connected(Link link) {
+  later(scene_.time.now(), [this, link] {
+    if (link == link_) with_session([&](Micros now, auto& out) { session_->connected(now, out); });
+  });
+}
+
+void WorkerHost::disconnected(Link link) {
+  later(scene_.time.now(), [this, link] {
+    if (link == link_) with_session([&](Micros now, auto&) { session_->disconnected(now); });
+  });
+}
+
+void WorkerHost::arrived(Link link, std::string_view frame) {
+  if (!alive()) return;
+  if (asleep())
+    return later(scene_.time.now(), [this, link, held = std::string(frame)] { take(link, held); });
+  take(link, frame);
+}
+
+void WorkerHost::take(Link link, std::string_view frame) {
+  if (link != link_) return;
+  with_session([&](Micros now, auto& out) { session_->frame(frame, now, out); });
+}
+
+void WorkerHost::with_session(const std::function<void(Micros, worker::SessionOutput&)>& use) {
+  worker::SessionOutput out;
+  auto now = clock();
+  use(now, out);
+  session_->flush(now, out);
+  carry_out(out);
+  if (session_ != nullptr) schedule_tick();
+}
+
+void WorkerHost::carry_out(worker::SessionOutput& out) {
+  if (out.close && link_ != 0) scene_.network.close(std::exchange(link_, 0));
+  if (out.open) link_ = scene_.network.open(this);
+  for (const auto& frame : out.frames)
+    if (link_ != 0) scene_.network.send(link_, *frame);
+  for (const auto& attempt : out.start) award(attempt);
+  for (const auto& order : out.stop) stop(order);
+  for (auto token : out.lost) {
+    scene_.saw(Situation::worker_was_told_of_lost_leases);
+    if (auto at = running_.find(token); at != running_.end()) {
+      if (at->second.begun) --busy_;
+      running_.erase(at);
+    }
+  }
+  if (session_->failure()) violated("I9", "a worker was turned away: " + describe(*session_->failure()));
+  if (session_->counters().sessions != sessions_seen_) {
+    sessions_seen_ = session_->counters().sessions;
+    scene_.tally.saw_if(sessions_seen_ > 1 && session_->held() > 0, Situation::worker_resumed_with_tasks);
+  }
+  fill_slots();
+}
+
+void WorkerHost::award(const worker::Attempt& a) {
+  if (!started_.insert(a.token).second) violated("I4", "a worker was given one award twice");
+  auto& r = running_[a.token];
+  r.token = a.token;
+  r.id = a.id;
+  r.attempt = a.attempt;
+  r.number = Model::number_of(a.payload);
+  waiting_.push_back(a.token);
+  scene_.note("award arrives", r.number, a.attempt, static_cast<std::int64_t>(a.token));
+}
+
+void WorkerHost::fill_slots() {
+  while (busy_ < slots_ && !waiting_.empty()) {
+    auto at = running_.find(waiting_.front());
+    waiting_.pop_front();
+    if (at == running_.end()) continue;
+    begin(at->second);
+  }
+}
+
+Outcome WorkerHost::choose_outcome() {
+  if (scene_.healing || !scene_.chance.permille(scene_.weather.misbehaved)) return Outcome::succeeded;
+  static const std::vector<Outcome> others = {Outcome::failed,      Outcome::failed,    Outcome::failed_final,
+                                              Outcome::interrupted, Outcome::snoozed,   Outcome::suspended,
+                                              Outcome::timed_out,   Outcome::cancelled, Outcome::lost};
+  return scene_.chance.of(others);
+}
+
+void WorkerHost::begin(Running& running) {
+  running.begun = true;
+  ++busy_;
+  auto token = running.token;
+  auto duration = scene_.healing ? scene_.chance.between(1, 20) * ms
+                                 : scene_.chance.skewed(scene_.weather.longest_attempt);
+  auto outcome = choose_outcome();
+  if (outcome == Outcome::lost) return;  // it hangs until somebody stops it
+  if (scene_.chance.permille(80))
+    later(scene_.time.now() + duration / 2, [this, token] { save_checkpoint(token); });
+  later(scene_.time.now() + duration, [this, token, outcome] { finish(token, outcome); });
+}
+
+void WorkerHost::save_checkpoint(worker::Token token) {
+  auto at = running_.find(token);
+  if (at == running_.end()) return;
+  std::string value;
+  msgpack::Writer(value).bin("c" + std::to_string(token));
+  with_session([&](Micros, auto&) { session_->report({token, worker::Report::What::checkpoint, value}); });
+}
+
+void WorkerHost::finish(worker::Token token, Outcome outcome) {
+  auto at = running_.find(token);
+  if (at == running_.end()) return;
+  auto& r = at->second;
+  worker::OutcomeExtras extras;
+  worker::Results results;
+  std::string result, checkpoint;
+  switch (outcome) {
+    case Outcome::succeeded:
+      result = "R" + std::to_string(r.number) + "/" + std::to_string(token);
+      if (scene_.chance.permille(50)) result.append(scene_.chance.below(3000), 'r');
+      break;
+    case Outcome::failed:
+    case Outcome::snoozed:
+      if (outcome == Outcome::snoozed || scene_.chance.permille(300))
+        extras.delay_ms = scene_.chance.between(1, 4000);
+      extras.error_code = "trouble";
+      break;
+    case Outcome::suspended:
+      if (scene_.chance.permille(950)) extras.on = "input";
+      break;
+    default:
+      break;
+  }
+  if (outcome != Outcome::succeeded && scene_.chance.permille(150)) {
+    checkpoint = "f" + std::to_string(token);
+    extras.checkpoint = checkpoint;
+  }
+  auto number = r.number;
+  auto attempt = r.attempt;
+  if (r.begun) --busy_;
+  running_.erase(at);
+  results.add(token, outcome, result, extras);
+  results.service_ns = 1'000'000;
+  scene_.note("attempt ends", number, attempt, static_cast<int>(outcome));
+  with_session([&](Micros, auto&) { session_->finished(results); });
+  end_if_drained();
+}
+
+void WorkerHost::stop(const worker::StopOrder& order) {
+  auto at = running_.find(order.token);
+  if (at == running_.end() || at->second.stopped) return;
+  at->second.stopped = true;
+  auto outcome = order.reason == "timeout" ? Outcome::timed_out : Outcome::cancelled;
+  if (scene_.chance.permille(300)) outcome = Outcome::succeeded;  // it was nearly done
+  later(scene_.time.now() + scene_.chance.skewed(second),
+        [this, token = order.token, outcome] { finish(token, outcome); });
+}
+
+void WorkerHost::tick() {
+  if (session_ != nullptr) with_session([&](Micros now, auto& out) { session_->tick(now, out); });
+}
+
+void WorkerHost::schedule_tick() {
+  auto local = session_->next_tick();
+  if (local == INT64_MAX) return;
+  auto when = std::max(from_clock(local), scene_.time.now() + 1);
+  if (next_tick_ >= scene_.time.now() && next_tick_ <= when) return;
+  next_tick_ = when;
+  later(when, [this, when] {
+    if (next_tick_ == when || next_tick_ < scene_.time.now()) next_tick_ = -1, tick();
+  });
+}
+
+void WorkerHost::end_if_drained() {
+  if (!draining_ || !session_->settled() || !session_->drained()) return;
+  scene_.network.close(link_);
+  link_ = 0;
+  end_life();
+  session_.reset();
+  scene_.time.in(second, [this] {
+    if (!alive()) start();
+  });
+}
+
+}  // namespace hirehall::sim

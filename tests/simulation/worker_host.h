@@ -1,0 +1,72 @@
+// A worker process: the real session core, and agents that behave as the world's chance wants.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "tests/simulation/scene.h"
+#include "worker/session.h"
+
+namespace hirehall::sim {
+
+class WorkerHost final : public Process, public NetworkPeer {
+ public:
+  WorkerHost(Scene& scene, std::string name, std::vector<std::string> types, std::uint32_t slots);
+
+  void start();
+  void crash();
+  void pause(Micros duration);
+  void drain();  // finishes what it holds, ends, and another one starts
+  void break_link() { scene_.network.break_some(link_); }
+  void cut(bool up, bool down, Micros until) { scene_.network.cut(this, up, down, until); }
+  void heal();
+  std::size_t held() const { return alive() ? session_->held() : 0; }
+
+ private:
+  struct Running {
+    worker::Token token = 0;
+    Number number = 0;
+    std::string id;
+    std::uint32_t attempt = 1;
+    bool begun = false;
+    bool stopped = false;
+    std::string stop_reason;
+  };
+
+  void connected(Link link) override;
+  void disconnected(Link link) override;
+  void arrived(Link link, std::string_view frame) override;
+  void take(Link link, std::string_view frame);
+
+  void with_session(const std::function<void(Micros now, worker::SessionOutput& out)>& use);
+  void carry_out(worker::SessionOutput& out);
+  void award(const worker::Attempt& attempt);
+  void fill_slots();
+  void begin(Running& running);
+  void save_checkpoint(worker::Token token);
+  void finish(worker::Token token, Outcome outcome);
+  void stop(const worker::StopOrder& order);
+  void tick();
+  void schedule_tick();
+  void end_if_drained();
+  Outcome choose_outcome();
+
+  const std::string name_;
+  const std::vector<std::string> types_;
+  const std::uint32_t slots_;
+  std::unique_ptr<worker::Session> session_;
+  Link link_ = 0;
+  std::map<worker::Token, Running> running_;
+  std::deque<worker::Token> waiting_;
+  std::set<worker::Token> started_;  // in this life
+  std::uint32_t busy_ = 0;
+  Micros next_tick_ = -1;
+  bool draining_ = false;
+  std::uint64_t sessions_seen_ = 0;
+};
+
+}  // namespace hirehall::sim

@@ -1,0 +1,149 @@
+#include "tests/simulation/workload.h"
+
+#include "client/src/body.h"
+#include "tests/simulation/violation.h"
+#include "tests/simulation/workload_tables.h"
+
+namespace hirehall::sim {
+
+using client::Body;
+using wire::Kind;
+
+Workload::Workload(Scene& scene, std::vector<std::unique_ptr<ClientHost>>& clients)
+    : scene_(scene), clients_(clients) {}
+
+std::vector<std::string> Workload::types() const {
+  std::vector<std::string> out;
+  for (std::uint32_t i = 0; i < scene_.weather.types; ++i) out.push_back("type" + std::to_string(i));
+  return out;
+}
+
+std::vector<std::string> Workload::all_types() {
+  return {"type0", "type1", "type2", "type3", "rare"};
+}
+
+void Workload::set(ClientHost& by, std::string body) {
+  ++settings_left_;
+  by.request(Kind::queue_set, body, [this, &by, body](const Result<std::string_view>& answer) {
+    --settings_left_;
+    if (!answer) set(by, body);
+  });
+}
+
+void Workload::set_up(ClientHost& by) {
+  scene_.model.short_retention = scene_.weather.tasks > 1000 && scene_.chance.permille(600);
+  for (const auto* name : {"default", "second", "third", "capped"}) {
+    Body b;
+    b.text("queue", name);
+    b.number("weight", scene_.chance.between(1, 4));
+    if (std::string_view(name) == "capped") b.number("cap", 12);
+    if (scene_.model.short_retention) b.number("retention_ms", 2000);
+    b.numbers("limits", {{"one", 1}, {"three", 3}});
+    b.numbers("tenants", {{"t1", 2}});
+    set(by, b.take());
+  }
+}
+
+void Workload::begin() {
+  until_ = scene_.time.now() + scene_.weather.storm;
+  pace_ = scene_.weather.storm * 7 / 10 / scene_.weather.tasks;
+  submit_next();
+  act_next();
+}
+
+void Workload::submit_next() {
+  if (submitted_ >= scene_.weather.tasks) return;
+  auto& client = some_client();
+  auto count = std::min<std::uint64_t>(1 + (scene_.chance.permille(200) ? scene_.chance.below(30) : 0),
+                                       scene_.weather.tasks - submitted_);
+  submitted_ += static_cast<std::uint32_t>(count);
+  if (count > 1 && count < 8 && scene_.chance.permille(300)) {
+    std::vector<Number> together;
+    for (std::uint64_t i = 0; i < count; ++i) together.push_back(draw());
+    client.submit_together(together);
+  } else {
+    for (std::uint64_t i = 0; i < count; ++i) client.submit(draw());
+  }
+  auto wait = scene_.chance.between(0, 2 * pace_ * static_cast<Micros>(count));
+  scene_.time.in(wait, [this] { submit_next(); });
+}
+
+Number Workload::draw() {
+  Draft draft;
+  auto& o = draft.options;
+  auto& c = scene_.chance;
+  static const std::vector<std::string> queues = {"default", "second", "third"};
+  static const std::vector<std::string> tenants = {"", "t1", "t2"};
+  o.type = "type" + std::to_string(c.below(scene_.weather.types));
+  o.queue = queues[c.below(scene_.weather.queues)];
+  o.tenant = tenants[c.below(scene_.weather.tenants)];
+  o.priority = 5;
+  o.retry.backoff_ms = 300;
+  o.retry.backoff_max_ms = 3000;
+  std::size_t bit = 0;
+  for (const auto& feature : Tables::features()) {
+    bool wanted = (scene_.weather.features >> (bit++ % 32) & 1u) != 0;
+    if (wanted && c.permille(feature.permille)) feature.apply(*this, draft);
+  }
+  auto number = scene_.model.intend(o, draft.bytes, draft.plain);
+  if (draft.same_key_as != 0)
+    scene_.model.intent(number).key_reused = scene_.model.intent(draft.same_key_as).key_reused = true;
+  if (!o.idempotency_key.empty() || !o.unique_key.empty()) keyed_.push_back(number);
+  return number;
+}
+
+void Workload::act_next() {
+  if (scene_.time.now() > until_) return;
+  std::uint64_t all = 0;
+  for (const auto& action : Tables::actions()) all += action.weight;
+  auto at = scene_.chance.below(all);
+  for (const auto& action : Tables::actions()) {
+    if (at < action.weight) {
+      action.act(*this, some_client());
+      break;
+    }
+    at -= action.weight;
+  }
+  scene_.time.in(scene_.chance.between(0, 4 * pace_), [this] { act_next(); });
+}
+
+void Workload::resume(ClientHost& by, const std::string& body) {
+  by.request(Kind::resume, body, [this](const Result<std::string_view>& answer) {
+    if (!answer) return;
+    scene_.saw(Situation::queue_resumed);
+  });
+}
+
+void Workload::answer(ClientHost& by, const std::string& id) {
+  Body b;
+  b.bin("id", id);
+  auto value = "answer " + std::to_string(++answers_);
+  b.bin("value", value);
+  scene_.model.may_answer(id, value);
+  by.request(Kind::answer, b.take(), [this](const Result<std::string_view>& answer) {
+    if (answer) return scene_.saw(Situation::answered_suspended);
+    scene_.tally.saw_if(answer.error().code == Code::terminal, Situation::answer_refused_ended);
+    scene_.tally.saw_if(answer.error().code == Code::invalid, Situation::answer_refused_not_suspended);
+  });
+}
+
+void Workload::answer_all(ClientHost& by, const std::string& cursor) {
+  Body b;
+  b.text("state", "suspended");
+  b.number("limit", 1000);
+  if (!cursor.empty()) b.bin("cursor", cursor);
+  by.request(Kind::list, b.take(), [this, &by](const Result<std::string_view>& answered) {
+    if (!answered) return;
+    auto page = read_page(*answered);
+    for (const auto& task : page.tasks) answer(by, task.id);
+    if (!page.cursor.empty()) answer_all(by, page.cursor);
+  });
+}
+
+void Workload::end(ClientHost& by) {
+  auto paused = paused_;
+  for (const auto& body : paused) resume(by, body);
+  answer_all(by, {});
+}
+
+}  // namespace hirehall::sim

@@ -1,0 +1,263 @@
+#include "tests/simulation/workload_tables.h"
+
+#include "client/src/body.h"
+
+namespace hirehall::sim {
+
+using client::Body;
+using wire::Kind;
+using Draft = Workload::Draft;
+
+// --- what tasks may ask for ---
+
+std::span<const Tables::Feature> Tables::features() {
+  static constexpr auto wall = [](Workload& w) {
+    return Millis{1'700'000'000'000} + w.scene_.time.now() / 1000;
+  };
+  static const Feature table[] = {
+      {"priority", 300, [](Workload& w, Draft& d) { d.options.priority = w.scene_.chance.between(1, 10); }},
+      {"delay", 120,
+       [](Workload& w, Draft& d) { d.options.delay_ms = w.scene_.chance.between(1, 8000), d.plain = false; }},
+      {"not_before", 60,
+       [](Workload& w, Draft& d) {
+         if (w.scene_.weather.wall_jumps != 0) return;  // hours from now on a clock that is hours behind
+         d.options.not_before = wall(w) + w.scene_.chance.between(-2000, 8000), d.plain = false;
+       }},
+      {"deadline", 80,
+       [](Workload& w, Draft& d) {
+         d.options.deadline = wall(w) + w.scene_.chance.between(1000, 20000), d.plain = false;
+       }},
+      {"past_deadline", 15,
+       [](Workload& w, Draft& d) { d.options.deadline = wall(w) - 100'000, d.plain = false; }},
+      {"ttl", 80,
+       [](Workload& w, Draft& d) {
+         d.options.ttl_ms = w.scene_.chance.between(500, 15000), d.plain = false;
+       }},
+      {"timeout", 120,
+       [](Workload& w, Draft& d) { d.options.timeout_ms = w.scene_.chance.between(100, 6000); }},
+      {"attempts", 300,
+       [](Workload& w, Draft& d) { d.options.retry.max_attempts = w.scene_.chance.between(1, 5); }},
+      {"losses", 200,
+       [](Workload& w, Draft& d) { d.options.retry.max_losses = w.scene_.chance.between(1, 3); }},
+      {"labels", 100,
+       [](Workload&, Draft& d) {
+         d.options.labels = {{"colour", "blue"}}, d.plain = false;
+       }},
+      {"rare", 40, [](Workload&, Draft& d) { d.options.type = "rare"; }},
+      {"limit_one", 80, [](Workload&, Draft& d) { d.options.limit_keys = {"one"}, d.plain = false; }},
+      {"limit_three", 80,
+       [](Workload&, Draft& d) {
+         d.options.limit_keys = {"three", "free"}, d.plain = false;
+       }},
+      {"idempotency_key", 150,
+       [](Workload& w, Draft& d) {
+         d.options.idempotency_key = "key" + std::to_string(w.scene_.model.intents());
+       }},
+      {"key_conflict", 20,
+       [](Workload& w, Draft& d) {
+         if (w.keyed_.empty()) return;
+         auto number = w.scene_.chance.of(w.keyed_);
+         const auto& other = w.scene_.model.intent(number);
+         if (other.options.idempotency_key.empty()) return;
+         d.options = other.options;
+         d.same_key_as = number;
+         d.plain = false;
+       }},
+      {"unique_key", 60,
+       [](Workload& w, Draft& d) {
+         d.options.unique_key = "unique" + std::to_string(w.scene_.model.intents());
+         d.options.idempotency_key.clear();
+         d.plain = false;
+       }},
+      {"at_most_once", 80, [](Workload&, Draft& d) { d.options.delivery = Delivery::at_most_once; }},
+      {"retention", 60, [](Workload&, Draft& d) { d.options.retention_ms = 1000; }},
+      {"large", 60,
+       [](Workload& w, Draft& d) {
+         d.bytes = static_cast<std::size_t>(w.scene_.chance.between(100, 6000));
+         w.scene_.saw(Situation::submit_large);
+       }},
+      {"huge", 2,
+       [](Workload& w, Draft& d) {
+         d.bytes = static_cast<std::size_t>(w.scene_.chance.between(60, 200)) << 10;
+       }},
+      {"nowhere", 10, [](Workload&, Draft& d) { d.options.queue = "nowhere"; }},
+      {"capped", 100, [](Workload&, Draft& d) { d.options.queue = "capped"; }},
+      {"effort", 100, [](Workload& w, Draft& d) { d.options.effort_ms = w.scene_.chance.between(1, 10000); }},
+  };
+  return table;
+}
+
+// --- what else clients ask for ---
+
+namespace {
+
+using Answer = Result<std::string_view>;
+
+std::string id_body(const std::string& id) {
+  Body b;
+  b.bin("id", id);
+  return b.take();
+}
+
+std::string foreign_id(Chance& chance) {
+  std::string id(16, '\0');
+  for (auto& c : id) c = static_cast<char>(chance.next());
+  return id;
+}
+
+// Now and then an id that nobody was given.
+std::string id_or_foreign(Scene& scene) {
+  const auto* id = scene.model.some_id(scene.chance);
+  return id == nullptr || scene.chance.permille(30) ? foreign_id(scene.chance) : *id;
+}
+
+void cancel(Scene& scene, ClientHost& client) {
+  std::vector<std::string> ids;
+  auto count = scene.chance.permille(800) ? 1 : scene.chance.below(6);
+  for (std::uint64_t i = 0; i < count; ++i) ids.push_back(id_or_foreign(scene));
+  Body b;
+  std::string list;
+  msgpack::Writer w(list);
+  w.map(3);
+  w.str("ids"), w.array(ids.size());
+  for (const auto& id : ids) w.bin(id), scene.model.may_stop(id);
+  w.entry("reason", "enough");
+  w.entry_sint("grace_ms", 500);
+  client.request(Kind::cancel, list, [&scene](const Answer& body) {
+    if (!body) return;
+    msgpack::Reader r(*body);
+    auto n = r.array();
+    for (std::size_t i = 0; i < n; ++i) {
+      auto code = static_cast<Code>(r.uint());
+      scene.tally.saw_if(code == Code::terminal, Situation::cancel_ended);
+      scene.tally.saw_if(code == Code::not_found, Situation::cancel_unknown_id);
+    }
+  });
+}
+
+void get(Scene& scene, ClientHost& client) {
+  client.request(Kind::get, id_body(id_or_foreign(scene)), [&scene](const Answer& body) {
+    if (!body) scene.tally.saw_if(body.error().code == Code::not_found, Situation::get_unknown_id);
+  });
+}
+
+void wait(Scene& scene, ClientHost& client) {
+  const auto* id = scene.model.some_id(scene.chance);
+  if (id == nullptr) return;
+  Body b;
+  b.bin("id", *id);
+  b.number("timeout_ms", scene.chance.between(0, 5000));
+  client.request(Kind::wait, b.take(), [&scene](const Answer& body) {
+    if (body) return scene.saw(Situation::wait_answered);
+    scene.tally.saw_if(body.error().code == Code::timeout, Situation::wait_timed_out);
+  });
+}
+
+void list(Scene& scene, ClientHost& client, const std::string& cursor) {
+  static const std::vector<std::string> states = {"", "ready", "leased", "failed", "succeeded", "scheduled"};
+  Body b;
+  b.text("state", scene.chance.of(states));
+  b.number("limit", scene.chance.between(1, 40));
+  if (!cursor.empty()) {
+    Body next;
+    next.number("limit", 20);
+    next.bin("cursor", cursor);
+    b = next;
+    scene.saw(Situation::list_went_on_with_a_cursor);
+  } else if (scene.chance.permille(300)) {
+    b.boolean("newest_first", true);
+  }
+  client.request(Kind::list, b.take(), [&scene, &client, first = cursor.empty()](const Answer& body) {
+    if (!body) return;
+    scene.saw(Situation::list_answered);
+    auto page = read_page(*body);
+    if (first && !page.cursor.empty()) list(scene, client, page.cursor);
+  });
+}
+
+void replay_dead(Scene& scene, ClientHost& client) {
+  Body b;
+  b.number("limit", 5);
+  client.request(Kind::dead_list, b.take(), [&scene, &client](const Answer& body) {
+    if (!body) return;
+    for (const auto& task : read_page(*body).tasks) {
+      auto* life = scene.model.life(task.id);
+      if (life == nullptr || life->number == 0) continue;
+      ++scene.model.intent(life->number).replays;
+      std::string ids;
+      msgpack::Writer w(ids);
+      w.map(1);
+      w.str("ids"), w.array(1), w.bin(task.id);
+      client.request(Kind::dead_retry, ids, [&scene](const Answer& answer) {
+        if (answer) scene.saw(Situation::dead_letter_replayed);
+      });
+      return;
+    }
+  });
+}
+
+}  // namespace
+
+std::span<const Tables::Action> Tables::actions() {
+  static const Action table[] = {
+      {"cancel", 20, [](Workload& w, ClientHost& c) { cancel(w.scene_, c); }},
+      {"get", 20, [](Workload& w, ClientHost& c) { get(w.scene_, c); }},
+      {"wait", 10, [](Workload& w, ClientHost& c) { wait(w.scene_, c); }},
+      {"list", 5, [](Workload& w, ClientHost& c) { list(w.scene_, c, {}); }},
+      {"answer", 15,
+       [](Workload& w, ClientHost& c) {
+         if (const auto* id = w.scene_.model.some_id(w.scene_.chance)) w.answer(c, *id);
+       }},
+      {"answer_suspended", 5, [](Workload& w, ClientHost& c) { w.answer_all(c, {}); }},
+      {"explain", 4,
+       [](Workload& w, ClientHost& c) {
+         c.request(Kind::explain, id_body(id_or_foreign(w.scene_)), [&w](const Answer& body) {
+           if (body) w.scene_.saw(Situation::explain_answered);
+         });
+       }},
+      {"dead_retry", 5, [](Workload& w, ClientHost& c) { replay_dead(w.scene_, c); }},
+      {"resubmit", 15,
+       [](Workload& w, ClientHost& c) {
+         if (!w.keyed_.empty()) c.submit(w.scene_.chance.of(w.keyed_));
+       }},
+      {"follow", 4,
+       [](Workload& w, ClientHost& c) {
+         if (!c.follows()) c.follow(w.scene_.chance.permille(700) ? "" : "default");
+       }},
+      {"pause", 3,
+       [](Workload& w, ClientHost& c) {
+         Body b;
+         auto which = w.scene_.chance.below(4);
+         if (which == 0 || which == 3) b.text("queue", "default"), w.scene_.saw(Situation::queue_paused);
+         if (which == 1 || which == 3) b.text("type", "type0"), w.scene_.saw(Situation::type_paused);
+         if (which == 2) b.text("tenant", "t1"), w.scene_.saw(Situation::tenant_paused);
+         auto body = b.take();
+         w.paused_.insert(body);
+         c.request(Kind::pause, body, nullptr);
+       }},
+      {"resume", 6,
+       [](Workload& w, ClientHost& c) {
+         if (w.paused_.empty()) return;
+         auto at = w.paused_.begin();
+         std::advance(at, w.scene_.chance.below(w.paused_.size()));
+         w.resume(c, *at);
+       }},
+      {"stats", 2,
+       [](Workload& w, ClientHost& c) {
+         c.request(Kind::stats, Body().take(), [&w](const Answer& body) {
+           if (body) w.scene_.saw(Situation::stats_read);
+         });
+       }},
+      {"worker_list", 2,
+       [](Workload& w, ClientHost& c) {
+         c.request(Kind::worker_list, Body().take(), [&w](const Answer& body) {
+           if (body) w.scene_.saw(Situation::worker_listed);
+         });
+       }},
+      {"queue_list", 2,
+       [](Workload&, ClientHost& c) { c.request(Kind::queue_list, Body().take(), nullptr); }},
+  };
+  return table;
+}
+
+}  // namespace hirehall::sim
