@@ -195,6 +195,8 @@ class Engine {
 
   enum class Known : std::uint8_t { leased, ended, queued, never };
   Known look(Sequence sequence) const;
+  // What a picture of `commit` says of it is no longer so; a lease or an end is not asked for here.
+  bool moved_since(Sequence sequence, std::uint64_t commit) const;
   // ok: done, or the worker was told. busy: the task is queued and must be loaded first (again, when it moved
   // since).
   Code cancel(Sequence sequence, std::string_view reason, Millis grace_ms, const LoadedTask* loaded);
@@ -325,7 +327,6 @@ class Engine {
   void note_endings();
   void note_index_writes(std::size_t from);
   void move(Sequence sequence) { moves_.emplace_back(ledger_.commit, sequence); }
-  bool moved_since(Sequence sequence, std::uint64_t commit) const;
 
   void fire_timers();
   void fire_expiry(const Timer& timer, const std::string& key);

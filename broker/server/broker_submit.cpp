@@ -77,13 +77,6 @@ void Broker::submit_found(Peer& peer, std::string_view bytes, const engine::Foun
     ++page_.malformed;
     refuse(peer, request, {Code::bad_message, std::move(what), {}, 0});
   };
-  if (!store_.admits_submits())
-    return refuse(
-        peer, request,
-        {Code::disk_full,
-         "the disk is nearly full: submits are refused until space is freed, running work completes",
-         {},
-         5000});
   msgpack::Reader r(frame->body);
   auto elements = r.array();
   if (elements < 4) return bad("a submit is an array of batch, acked, templates, items");
@@ -95,6 +88,21 @@ void Broker::submit_found(Peer& peer, std::string_view bytes, const engine::Foun
   if (!r.ok()) return bad("batch, acked or templates have the wrong type");
   if (input.batch == 0 || input.acked >= input.batch)
     return bad("acked is below batch, batches count from 1");
+  // A recorded batch has its answer whatever would keep a new one out now: told that it was refused, its
+  // client would give the number to another batch.
+  if (const auto* producer = engine_.producer(peer.producer);
+      producer != nullptr && input.batch <= producer->last_batch) {
+    auto known = engine_.submit(input);
+    if (!known) return refuse(peer, request, known.error());
+    return answer_submit(peer, request, input.batch, *known);
+  }
+  if (!store_.admits_submits())
+    return refuse(
+        peer, request,
+        {Code::disk_full,
+         "the disk is nearly full: submits are refused until space is freed, running work completes",
+         {},
+         5000});
   if (input.batch - input.acked > limits::batches_in_flight_max)
     return refuse(peer, request,
                   {Code::busy,

@@ -81,13 +81,17 @@ bool Broker::visible(const Peer& peer, std::uint32_t lane) const {
 // that is not stored yet the engine knows it, so an ended one takes two readings.
 void Broker::load_task(Sequence sequence, TaskThen then, bool ended, std::uint64_t ended_in) {
   read_later([this, sequence, ended, ended_in, then = std::move(then)](const store::View& view,
-                                                                       std::uint64_t) -> Reader::Then {
+                                                                       std::uint64_t commit) -> Reader::Then {
     BodyFinder finder(view);
     auto task = std::make_shared<Result<std::optional<StoredTask>>>(
         read_task(view, finder, sequence, ended, ended_in));
-    return [this, sequence, ended, task, then] {
-      if (*task && !ended && engine_.look(sequence) == engine::Engine::Known::ended)
+    return [this, sequence, ended, commit, task, then] {
+      auto known = engine_.look(sequence);
+      if (*task && !ended && known == engine::Engine::Known::ended)
         return load_task(sequence, then, true, engine_.ledger().segments.commit_of(sequence));
+      // An attempt that ended meanwhile is neither in the picture nor among the leases.
+      if (*task && known == engine::Engine::Known::queued && engine_.moved_since(sequence, commit))
+        return load_task(sequence, then);
       then(std::move(*task));
     };
   });
