@@ -71,7 +71,7 @@ void ClientHost::crash() {
 void ClientHost::pause(Micros duration) {
   if (!alive()) return;
   scene_.saw(Situation::client_paused);
-  sleep(duration);
+  doze(duration);
 }
 
 void ClientHost::heal() {

@@ -43,7 +43,7 @@ class Process {
 
   bool alive() const { return alive_; }
   bool asleep() const { return scene_.time.now() <= asleep_until_; }
-  void sleep(Micros duration) { asleep_until_ = std::max(asleep_until_, scene_.time.now() + duration); }
+  void doze(Micros duration) { asleep_until_ = std::max(asleep_until_, scene_.time.now() + duration); }
   void awake() { asleep_until_ = scene_.time.now() - 1; }
 
  protected:

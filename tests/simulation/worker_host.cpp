@@ -50,7 +50,7 @@ void WorkerHost::pause(Micros duration) {
   if (!alive()) return;
   scene_.note("worker sleeps", 0, duration / ms);
   scene_.saw(duration > 6 * second ? Situation::worker_paused_over_a_lease : Situation::worker_paused);
-  sleep(duration);
+  doze(duration);
 }
 
 void WorkerHost::drain() {
