@@ -190,6 +190,7 @@ void Engine::decide_end(Lease& lease, const FinishItem& item, EndedItem& out) {
   out.tries = lease.tries;
   out.worker = lease.worker;
   out.lane = lease.lane;
+  out.awarded_ago = ledger_.commit - lease.awarded_in;
   out.due = 0;
   out.on = SuspendedOn::none;
   out.result = item.result;

@@ -168,6 +168,7 @@ struct EndedItem {
   std::uint64_t producer = 0;
   std::uint32_t lane = 0;
   std::uint32_t worker = 0;
+  std::uint64_t awarded_ago = 0;  // commits since its award: there its start and the reasons are found
 
   // Most ends are plain: one byte says so.
   bool plain() const {
@@ -178,7 +179,7 @@ struct EndedItem {
   template <typename A>
   void archive(A& a) {
     bool is_plain = A::reading ? false : plain();
-    a(is_plain, producer, lane, result);
+    a(is_plain, producer, lane, awarded_ago, result);
     if (is_plain) {
       if constexpr (A::reading) tries.attempts = 1;
       return;

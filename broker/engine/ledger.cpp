@@ -456,6 +456,7 @@ Lease& Ledger::award(Line& line, std::uint32_t worker_no, std::uint64_t award, s
   lease.class_ = line.shelf->class_;
   lease.limits = line.limits;
   lease.award = award;
+  lease.awarded_in = commit;
   lease.started = now;
   lease.deadline = deadline;
   lease.reasons = reasons;

@@ -66,6 +66,7 @@ struct Lease {
   LimitSet* limits = nullptr;
   Tries tries;
   std::uint64_t award = 0;
+  std::uint64_t awarded_in = 0;  // commit
   Millis started = 0;
   Millis deadline = 0;
   Reasons reasons;

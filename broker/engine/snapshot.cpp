@@ -5,8 +5,9 @@
 namespace hirehall::engine {
 namespace {
 
-// 2 has behind the pauses the agents, and what the file of queues says; 1 is still read.
-constexpr std::uint8_t snapshot_version = 2;
+// 2 has behind the pauses the agents, and what the file of queues says; 3 the commit of each lease's award. Before
+// the first release only the newest is read.
+constexpr std::uint8_t snapshot_version = 3;
 
 struct SavedLine {
   std::uint64_t id = 0;
@@ -36,12 +37,13 @@ struct SavedLease {
   std::vector<std::string> limits;
   Tries tries;
   std::uint64_t award = 0;
+  std::uint64_t awarded_in = 0;
   Millis started = 0, deadline = 0;
   Reasons reasons;
   template <typename A>
   void archive(A& a) {
-    a(slot, sequence, token, worker, agent, priority, stop_to, lane, class_, limits, tries, award, started,
-      deadline, reasons);
+    a(slot, sequence, token, worker, agent, priority, stop_to, lane, class_, limits, tries, award, awarded_in,
+      started, deadline, reasons);
   }
 };
 
@@ -167,7 +169,7 @@ void Ledger::save(std::string& out) const {
     const auto& l = leases[slot];
     if (l.token == 0) continue;
     SavedLease saved{slot,     l.sequence, l.token, l.worker, l.agent,   l.priority, l.stop_to, l.lane,
-                     l.class_, {},         l.tries, l.award,  l.started, l.deadline, l.reasons};
+                     l.class_, {},         l.tries, l.award, l.awarded_in, l.started, l.deadline, l.reasons};
     if (l.limits != nullptr) saved.limits = l.limits->names;
     a(saved);
   }
@@ -177,7 +179,7 @@ void Ledger::save(std::string& out) const {
 Status Ledger::load(std::string_view saved) {
   auto bad = [](const char* what) { return fail(Code::corrupt, std::string("snapshot: ") + what); };
   const auto version = saved.empty() ? 0 : static_cast<std::uint8_t>(saved[0]);
-  if (version == 0 || version > snapshot_version) return bad("unknown version");
+  if (version != snapshot_version) return bad("unknown version");
   ArchiveIn a(saved.substr(1));
   a(now, next_sequence, counter, books.accepted, books.removed);
   archive_counts(a, books.tasks);
@@ -217,15 +219,13 @@ Status Ledger::load(std::string_view saved) {
     auto& p = pauses.emplace_back();
     a(p.queue, p.type, p.tenant, p.reason);
   });
-  if (version >= 2) {
-    each([&](std::uint32_t) {
-      AgentName name;
-      AgentRecord agent;
-      archive_agent(a, name, agent);
-      agents.insert_or_assign(std::move(name), std::move(agent));
-    });
-    for (auto& queue : queues) a(queue.filed);
-  }
+  each([&](std::uint32_t) {
+    AgentName name;
+    AgentRecord agent;
+    archive_agent(a, name, agent);
+    agents.insert_or_assign(std::move(name), std::move(agent));
+  });
+  for (auto& queue : queues) a(queue.filed);
   a(longest_retention, reclaimed_sequence, reclaimed_commit);
   if (!a.ok()) return bad("malformed tables");
   recompute_pauses();
@@ -274,6 +274,7 @@ Status Ledger::load(std::string_view saved) {
     lease.class_ = s.class_;
     lease.tries = s.tries;
     lease.award = s.award;
+    lease.awarded_in = s.awarded_in;
     lease.started = s.started;
     lease.deadline = s.deadline;
     lease.reasons = s.reasons;

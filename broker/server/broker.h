@@ -145,7 +145,8 @@ class Broker {
   bool past_retention(const StoredTask& task) const;
   void refuse_expired(Peer& peer, std::uint64_t request, Sequence sequence);
   using TaskThen = std::function<void(Result<std::optional<StoredTask>>)>;
-  void load_task(Sequence sequence, TaskThen then, bool ended = false, std::uint64_t ended_in = 0);
+  void load_task(Sequence sequence, TaskThen then, bool with_award = false, bool ended = false,
+                 std::uint64_t ended_in = 0);
   void end_waits(Sequence sequence);
   void time_out_waits();
   void wait_for(Peer& peer, std::uint64_t request, Sequence sequence, Millis limit, unsigned parts);

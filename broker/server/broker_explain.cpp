@@ -3,6 +3,14 @@
 #include "common/msgpack.h"
 
 namespace hirehall::server {
+namespace {
+
+// Tasks held per slot, before the award.
+double load_of(std::uint32_t load) {
+  return static_cast<double>(load) / scheduler::load_one;
+}
+
+}  // namespace
 
 void Broker::explain(Peer& peer, const Frame& frame) {
   std::string_view id;
@@ -29,7 +37,7 @@ void Broker::explain(Peer& peer, const Frame& frame) {
     if (!*task || !visible(*peer, (*task)->lane))
       return refuse(*peer, request, {Code::not_found, "no such task", {}, 0});
     write_explanation(*peer, request, sequence, **task);
-  });
+  }, true);
 }
 
 void Broker::write_explanation(Peer& peer, std::uint64_t request, Sequence sequence, const StoredTask& task) {
@@ -41,7 +49,9 @@ void Broker::write_explanation(Peer& peer, std::uint64_t request, Sequence seque
   auto state = loaded.state;
   if (task.end) {
     state = task.end->state;
-    reasons.emplace_back("it has ended; see task get");
+    reasons.push_back(task.end->attempted
+                          ? "it has ended, in attempt " + std::to_string(task.end->tries.attempts)
+                          : "it has ended in its queue: " + task.end->reason);
   } else if (lease != nullptr) {
     state = State::leased;
     reasons.push_back("leased to worker " + ledger.workers.at(lease->worker).name);
@@ -50,27 +60,33 @@ void Broker::write_explanation(Peer& peer, std::uint64_t request, Sequence seque
   }
   msgpack::Writer w(answer(peer, request));
   w.map(3);
-  w.entry("state", name_of(state));
+  w.entry("state", hirehall::name_of(state));
   w.str("reasons");
   w.array(reasons.size());
   for (const auto& reason : reasons) w.str(reason);
-  auto award = [&](std::uint32_t attempt, std::uint32_t worker, const engine::Reasons* why) {
+  auto name_of = [&](std::uint32_t worker) {
     auto at = ledger.workers.find(worker);
-    w.map(why != nullptr ? 6 : 3);
+    return at == ledger.workers.end() ? std::to_string(worker) : at->second.name;
+  };
+  auto award = [&](std::uint32_t attempt, std::uint32_t worker, const engine::Reasons* why) {
+    bool runner_up = why != nullptr && why->runner_up != 0;
+    w.map(why == nullptr ? 3 : runner_up ? 7 : 5);
     w.entry_uint("attempt", attempt);
     w.entry("policy", "least_loaded");
-    w.entry("worker", at == ledger.workers.end() ? std::to_string(worker) : at->second.name);
+    w.entry("worker", name_of(worker));
     if (why == nullptr) return;
-    w.entry_uint("load", why->load);
     w.entry_uint("candidates", why->candidates);
-    w.entry_uint("runner_up", why->runner_up);
+    w.str("load"), w.real(load_of(why->load));
+    if (!runner_up) return;
+    w.entry("runner_up", name_of(why->runner_up));
+    w.str("runner_up_load"), w.real(load_of(why->runner_up_load));
   };
   bool ended = task.end && task.end->attempted;
   w.str("awards");
   w.array(task.attempts.size() + (ended || lease != nullptr ? 1 : 0));
   for (const auto& a : task.attempts) award(a.attempt, a.record.worker, &a.record.reasons);
   if (ended)
-    award(task.end->tries.attempts, task.end->worker, nullptr);
+    award(task.end->tries.attempts, task.end->worker, task.award ? &task.award->reasons : nullptr);
   else if (lease != nullptr)
     award(lease->tries.attempts, lease->worker, &lease->reasons);
 }
@@ -89,7 +105,8 @@ std::vector<std::string> Broker::why_not_running(const engine::LoadedTask& task)
       reasons.push_back("paused" + (pause.reason.empty() ? "" : ": " + pause.reason));
   }
   for (const auto& missing : engine_.dispatcher().missing(task.place.class_, lane.queue))
-    reasons.push_back("no connected worker has " + missing);
+    reasons.push_back(missing == "a connected worker" ? "no worker is connected"
+                                                      : "no connected worker has " + missing);
   for (const auto& name : task.place.limit_keys) {
     auto at = ledger.limit_keys.find({lane.queue, name});
     if (at != ledger.limit_keys.end() && at->second->full())

@@ -79,19 +79,19 @@ bool Broker::visible(const Peer& peer, std::uint32_t lane) const {
 
 // Reads the task behind the batch that is being built. Where a task ended is in the result tables; of a table
 // that is not stored yet the engine knows it, so an ended one takes two readings.
-void Broker::load_task(Sequence sequence, TaskThen then, bool ended, std::uint64_t ended_in) {
-  read_later([this, sequence, ended, ended_in, then = std::move(then)](const store::View& view,
-                                                                       std::uint64_t commit) -> Reader::Then {
+void Broker::load_task(Sequence sequence, TaskThen then, bool with_award, bool ended, std::uint64_t ended_in) {
+  read_later([this, sequence, with_award, ended, ended_in, then = std::move(then)](
+                 const store::View& view, std::uint64_t commit) -> Reader::Then {
     BodyFinder finder(view);
     auto task = std::make_shared<Result<std::optional<StoredTask>>>(
-        read_task(view, finder, sequence, ended, ended_in));
-    return [this, sequence, ended, commit, task, then] {
+        read_task(view, finder, sequence, ended, ended_in, with_award));
+    return [this, sequence, with_award, ended, commit, task, then] {
       auto known = engine_.look(sequence);
       if (*task && !ended && known == engine::Engine::Known::ended)
-        return load_task(sequence, then, true, engine_.ledger().segments.commit_of(sequence));
+        return load_task(sequence, then, with_award, true, engine_.ledger().segments.commit_of(sequence));
       // An attempt that ended meanwhile is neither in the picture nor among the leases.
       if (*task && known == engine::Engine::Known::queued && engine_.moved_since(sequence, commit))
-        return load_task(sequence, then);
+        return load_task(sequence, then, with_award);
       then(std::move(*task));
     };
   });
@@ -115,7 +115,8 @@ void Broker::answer_get(const std::string& routing, std::uint64_t serial, std::u
         if (!*task)
           return refuse(*peer, request, {Code::not_found, "no such task", ids_.make(sequence).text(), 0});
         answer_task_map(*peer, request, sequence, **task, parts);
-      });
+      },
+      (parts & part_history) != 0);
 }
 
 void Broker::refuse_expired(Peer& peer, std::uint64_t request, Sequence sequence) {
@@ -232,11 +233,10 @@ void Broker::write_task(std::string& out, Sequence sequence, const StoredTask& t
       auto at = ledger.workers.find(number);
       return at == ledger.workers.end() ? std::string() : at->second.name;
     };
-    for (auto i = from; i < task.attempts.size(); ++i) {
-      const auto& a = task.attempts[i].record;
+    auto attempt = [&](std::uint32_t number, const engine::AttemptRecord& a) {
       bool error = !a.error.empty() || !a.error_code.empty();
       w.map(error ? 6 : 5);
-      w.entry_uint("attempt", task.attempts[i].attempt);
+      w.entry_uint("attempt", number);
       w.entry("worker", name_of_worker(a.worker));
       w.entry_sint("started_at", a.started);
       w.entry_sint("ended_at", a.ended);
@@ -246,13 +246,18 @@ void Broker::write_task(std::string& out, Sequence sequence, const StoredTask& t
         w.entry("code", a.error_code);
         w.entry("message", a.error);
       }
-    }
+    };
+    for (auto i = from; i < task.attempts.size(); ++i)
+      attempt(task.attempts[i].attempt, task.attempts[i].record);
     if (ended) {
-      w.map(4);
-      w.entry_uint("attempt", task.end->tries.attempts);
-      w.entry("worker", name_of_worker(task.end->worker));
-      w.entry_sint("ended_at", task.end->at);
-      w.entry("outcome", outcome_word(task.end->outcome));
+      engine::AttemptRecord last;
+      last.worker = task.end->worker;
+      last.started = task.award ? task.award->started : 0;
+      last.ended = task.end->at;
+      last.outcome = task.end->outcome;
+      last.error_code = task.end->error_code;
+      last.error = task.end->error;
+      attempt(task.end->tries.attempts, last);
     }
   }
   msgpack::Writer(out).map(pairs);

@@ -26,6 +26,7 @@ StoredEnd end_of(const engine::EndedItem& item, Millis at) {
   end.worker = item.worker;
   end.lane = item.lane;
   end.tries = item.tries;
+  end.awarded_ago = item.awarded_ago;
   end.result = item.result;
   end.result_type = item.result_type;
   end.error_code = item.error_code;
@@ -170,26 +171,64 @@ Result<std::uint64_t> commit_of_end(const store::View& view, Sequence sequence) 
   return commit;
 }
 
-Status read_end(const store::View& view, Sequence sequence, std::uint64_t ended_in, StoredTask& task) {
+bool find_award(std::string_view part, Sequence sequence, StoredAward& award) {
+  Unpacker u(part);
+  u.u8();
+  award.started = u.sint();
+  while (u.ok() && !u.at_end()) {
+    auto kind = static_cast<FactKind>(u.u8());
+    auto body = u.bytes();
+    if (kind == FactKind::time) {
+      engine::TimeFact fact;
+      if (engine::read_fact(body, fact)) award.started = fact.now;
+    } else if (kind == FactKind::awarded) {
+      engine::Awarded fact;
+      if (!engine::read_fact(body, fact)) continue;
+      for (const auto& run : fact.runs)
+        for (const auto& item : run.items)
+          if (item.sequence == sequence) {
+            award.reasons = run.reasons;
+            return true;
+          }
+    }
+  }
+  return false;
+}
+
+Status read_award(const store::View& view, Sequence sequence, std::uint64_t ended_in, StoredTask& task) {
+  auto commit = ended_in - task.end->awarded_ago;
+  return view.scan(Family::facts, store::number_key(commit), store::number_key(commit + 1),
+                   [&](std::string_view, std::string_view part) {
+                     StoredAward award;
+                     if (!find_award(part, sequence, award)) return true;
+                     task.award = award;
+                     return false;
+                   });
+}
+
+Status read_end(const store::View& view, Sequence sequence, std::uint64_t ended_in, bool with_award,
+                StoredTask& task) {
   if (ended_in == 0) {
     auto commit = commit_of_end(view, sequence);
     if (!commit) return tl::unexpected<Error>(commit.error());
     ended_in = *commit;
   }
   if (ended_in == 0) return {};
-  return view.scan(Family::facts, store::number_key(ended_in), store::number_key(ended_in + 1),
-                   [&](std::string_view, std::string_view part) {
-                     StoredEnd end;
-                     if (!find_end(part, sequence, end)) return true;
-                     task.end = std::move(end);
-                     return false;
-                   });
+  auto found = view.scan(Family::facts, store::number_key(ended_in), store::number_key(ended_in + 1),
+                         [&](std::string_view, std::string_view part) {
+                           StoredEnd end;
+                           if (!find_end(part, sequence, end)) return true;
+                           task.end = std::move(end);
+                           return false;
+                         });
+  if (!found || !with_award || !task.end || !task.end->attempted) return found;
+  return read_award(view, sequence, ended_in, task);
 }
 
 }  // namespace
 
 Result<std::optional<StoredTask>> read_task(const store::View& view, BodyFinder& finder, Sequence sequence,
-                                            bool ended, std::uint64_t ended_in) {
+                                            bool ended, std::uint64_t ended_in, bool with_award) {
   auto found = finder.find(sequence);
   if (!found) return tl::unexpected<Error>(found.error());
   if (!*found) return std::optional<StoredTask>{};
@@ -214,12 +253,8 @@ Result<std::optional<StoredTask>> read_task(const store::View& view, BodyFinder&
                         });
   if (!done) return tl::unexpected<Error>(done.error());
   if (ended) {
-    if (auto read = read_end(view, sequence, ended_in, task); !read)
+    if (auto read = read_end(view, sequence, ended_in, with_award, task); !read)
       return tl::unexpected<Error>(read.error());
-    if (task.end && task.end->state == State::failed) {
-      auto end_lane = task.end->attempted ? task.end->lane : task.lane;
-      (void)end_lane;
-    }
     return std::optional<StoredTask>{std::move(task)};
   }
   auto due = task.attempts.empty() ? task.options.not_before : task.attempts.back().record.due;

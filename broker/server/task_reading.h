@@ -53,7 +53,14 @@ struct StoredEnd {
   std::uint32_t worker = 0;
   std::uint32_t lane = 0;
   engine::Tries tries;
+  std::uint64_t awarded_ago = 0;  // commits
   std::string result, result_type, error_code, error, usage, reason;
+};
+
+// How the attempt that ended a task came to its worker.
+struct StoredAward {
+  Millis started = 0;
+  engine::Reasons reasons;
 };
 
 struct StoredTask {
@@ -68,13 +75,14 @@ struct StoredTask {
   bool answered = false;
   bool dead = false;
   std::optional<StoredEnd> end;
+  std::optional<StoredAward> award;  // of the attempt that ended it
 
   engine::Place place() const;
 };
 
 // `ended_in`: the commit when it is known to the caller; 0 = look in the result tables, if `ended`.
 Result<std::optional<StoredTask>> read_task(const store::View& view, BodyFinder& finder, Sequence sequence,
-                                            bool ended, std::uint64_t ended_in);
+                                            bool ended, std::uint64_t ended_in, bool with_award = false);
 engine::LoadedTask loaded_task(const StoredTask& task, std::uint64_t view_commit);
 
 // Calls visit for the endings in the facts of `commit`, in order; false when it stopped early.

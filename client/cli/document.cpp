@@ -114,6 +114,7 @@ bool Document::has(std::string_view key) const {
 }
 
 std::string Document::text(std::string_view key) const {
+  if (key.empty()) return plain(tree_->json);
   return has(key) ? plain(tree_->json[std::string(key)]) : std::string();
 }
 

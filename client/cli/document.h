@@ -25,7 +25,7 @@ class Document {
   Document& set(std::string_view key, const Document& value);
 
   bool has(std::string_view key) const;
-  std::string text(std::string_view key) const;  // as a person reads it; empty when absent
+  std::string text(std::string_view key) const;  // as a person reads it; empty when absent; no key: the whole
   std::int64_t number(std::string_view key) const;
   std::vector<Document> items(std::string_view key) const;  // of an array
   std::vector<std::string> keys() const;

@@ -63,16 +63,44 @@ std::string render_table(const std::vector<Document>& objects, std::string_view 
   return out;
 }
 
+namespace {
+
+// Objects that belong to an object: a table below their name.
+std::string render_nested(const std::vector<Document>& rows) {
+  std::string columns;
+  std::vector<std::string> known;
+  for (const auto& row : rows)
+    for (const auto& key : row.keys())
+      if (std::find(known.begin(), known.end(), key) == known.end()) known.push_back(key);
+  for (const auto& key : known) columns += (columns.empty() ? "" : ",") + key;
+  std::string out, table = render_table(rows, columns);
+  for (std::size_t at = 0; at < table.size();) {
+    auto end = table.find('\n', at) + 1;
+    out += "  " + table.substr(at, end - at);
+    at = end;
+  }
+  return out;
+}
+
+}  // namespace
+
 std::string render_object(const Document& object) {
-  std::string out;
+  std::string out, nested;
   std::size_t width = 0;
   for (const auto& key : object.keys()) width = std::max(width, key.size());
   for (const auto& key : object.keys()) {
+    auto items = object.items(key);
+    if (!items.empty() && !items.front().keys().empty()) {
+      nested += key + "\n" + render_nested(items);
+      continue;
+    }
     std::string name = key;
     name.resize(width + 2, ' ');
-    out += name + cell(object, key) + "\n";
+    if (items.empty()) out += name + cell(object, key) + "\n";
+    for (std::size_t i = 0; i < items.size(); ++i)
+      out += (i == 0 ? name : std::string(width + 2, ' ')) + cell(items[i], "") + "\n";
   }
-  return out;
+  return out + nested;
 }
 
 std::string render_time(std::int64_t epoch_ms) {

@@ -92,6 +92,9 @@ class Lifecycle(FleetTest):
         self.assertEqual((task["state"], task["failures"], task["attempt"]), ("failed", 3, 3))
         self.assertEqual(task["error"], dict(task["error"], code="e", message="no 3"))
         self.assertEqual([h["outcome"] for h in task["history"]], ["failed"] * 3)
+        self.assertEqual([h["error"]["message"] for h in task["history"]], ["no 1", "no 2", "no 3"])
+        for h in task["history"]:
+            self.assertTrue(task["submitted_at"] <= h["started_at"] <= h["ended_at"] <= task["finished_at"], h)
 
     def test_a_retry_waits_at_least_the_delay_its_agent_asked_for(self):
         worker = self.fleet.worker("echo")

@@ -97,6 +97,7 @@ class Steering(FleetTest):
         done = self.done(1)[0]
         award = self.client.call(wire.EXPLAIN, {"id": done})["awards"][0]
         self.assertEqual((award["attempt"], award["policy"]), (1, "least_loaded"))
+        self.assertEqual((award["candidates"], award["load"]), (1, 0.0), "also when the task has ended")
 
     # Queues.
 
