@@ -8,7 +8,7 @@
 namespace hirehall::engine {
 namespace {
 
-constexpr std::uint8_t part_version = 1;
+constexpr std::uint8_t part_version = 2;  // 2: ends tell how long ago their award was
 constexpr Millis stall_ms = 1000;
 constexpr std::uint64_t key_commits_kept = 16;  // a look at the store may be that old
 constexpr std::size_t moves_kept = 65536;       // a look at the store that is older than these is made again

@@ -5,8 +5,8 @@
 namespace hirehall::engine {
 namespace {
 
-// 2 has behind the pauses the agents, and what the file of queues says; 3 the commit of each lease's award. Before
-// the first release only the newest is read.
+// 2 has behind the pauses the agents, and what the file of queues says; 3 the commit of each lease's award.
+// Before the first release only the newest is read.
 constexpr std::uint8_t snapshot_version = 3;
 
 struct SavedLine {
@@ -168,8 +168,9 @@ void Ledger::save(std::string& out) const {
   for (std::uint32_t slot = 0; slot < leases.size(); ++slot) {
     const auto& l = leases[slot];
     if (l.token == 0) continue;
-    SavedLease saved{slot,     l.sequence, l.token, l.worker, l.agent,   l.priority, l.stop_to, l.lane,
-                     l.class_, {},         l.tries, l.award, l.awarded_in, l.started, l.deadline, l.reasons};
+    SavedLease saved{slot,         l.sequence, l.token,    l.worker, l.agent, l.priority,
+                     l.stop_to,    l.lane,     l.class_,   {},       l.tries, l.award,
+                     l.awarded_in, l.started,  l.deadline, l.reasons};
     if (l.limits != nullptr) saved.limits = l.limits->names;
     a(saved);
   }

@@ -27,17 +27,20 @@ void Broker::explain(Peer& peer, const Frame& frame) {
     return refuse(peer, request, {Code::bad_message, "explain takes a map with an id of 16 bytes", "id", 0});
   auto sequence = sequence_of(id);
   if (!sequence) return refuse(peer, request, {Code::not_found, "no such task", {}, 0});
-  load_task(*sequence, [this, routing = peer.routing, serial = peer.serial, request,
-                        sequence = *sequence](Result<std::optional<StoredTask>> task) {
-    auto* peer = peer_at(routing, serial);
-    if (peer == nullptr) return;
-    if (!task) return refuse(*peer, request, task.error());
-    if (!*task && sequence < engine_.ledger().reclaimed_sequence)
-      return refuse_expired(*peer, request, sequence);
-    if (!*task || !visible(*peer, (*task)->lane))
-      return refuse(*peer, request, {Code::not_found, "no such task", {}, 0});
-    write_explanation(*peer, request, sequence, **task);
-  }, true);
+  load_task(
+      *sequence,
+      [this, routing = peer.routing, serial = peer.serial, request,
+       sequence = *sequence](Result<std::optional<StoredTask>> task) {
+        auto* peer = peer_at(routing, serial);
+        if (peer == nullptr) return;
+        if (!task) return refuse(*peer, request, task.error());
+        if (!*task && sequence < engine_.ledger().reclaimed_sequence)
+          return refuse_expired(*peer, request, sequence);
+        if (!*task || !visible(*peer, (*task)->lane))
+          return refuse(*peer, request, {Code::not_found, "no such task", {}, 0});
+        write_explanation(*peer, request, sequence, **task);
+      },
+      true);
 }
 
 void Broker::write_explanation(Peer& peer, std::uint64_t request, Sequence sequence, const StoredTask& task) {

@@ -79,7 +79,8 @@ bool Broker::visible(const Peer& peer, std::uint32_t lane) const {
 
 // Reads the task behind the batch that is being built. Where a task ended is in the result tables; of a table
 // that is not stored yet the engine knows it, so an ended one takes two readings.
-void Broker::load_task(Sequence sequence, TaskThen then, bool with_award, bool ended, std::uint64_t ended_in) {
+void Broker::load_task(Sequence sequence, TaskThen then, bool with_award, bool ended,
+                       std::uint64_t ended_in) {
   read_later([this, sequence, with_award, ended, ended_in, then = std::move(then)](
                  const store::View& view, std::uint64_t commit) -> Reader::Then {
     BodyFinder finder(view);
@@ -103,7 +104,8 @@ void Broker::answer_get(const std::string& routing, std::uint64_t serial, std::u
       peer != nullptr && sequence < engine_.ledger().reclaimed_sequence)
     return refuse_expired(*peer, request, sequence);
   load_task(
-      sequence, [this, routing, serial, request, sequence, parts](Result<std::optional<StoredTask>> task) {
+      sequence,
+      [this, routing, serial, request, sequence, parts](Result<std::optional<StoredTask>> task) {
         auto* peer = peer_at(routing, serial);
         if (peer == nullptr) return;
         if (!task) return refuse(*peer, request, task.error());
