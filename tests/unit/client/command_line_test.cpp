@@ -30,7 +30,7 @@ const Command& command(std::string_view noun, std::string_view verb) {
   return commands()[0];
 }
 
-client::Result<OptionValues> submit_values(std::vector<std::string> arguments) {
+client::Result<OptionValues> submit_values(const std::vector<std::string>& arguments) {
   auto values = table_of(command("task", "submit")).parse(arguments, [](const std::string&) -> const char* {
     return nullptr;
   });

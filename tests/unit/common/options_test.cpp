@@ -34,7 +34,7 @@ struct OptionsTest : testing::Test {
   }
   void TearDown() override { std::filesystem::remove_all(folder); }
 
-  Result<OptionValues> parse(std::vector<std::string> arguments) {
+  Result<OptionValues> parse(const std::vector<std::string>& arguments) {
     return table.parse(arguments, [this](const std::string& name) -> const char* {
       auto it = environment.find(name);
       return it == environment.end() ? nullptr : it->second.c_str();
