@@ -23,7 +23,7 @@ def read(path):
                 sent[row[1]] = row[2]
             elif row[0] == "ack":
                 acked.setdefault(row[1], row[2])
-            else:
+            elif row[0] == "end":
                 ended.append(tuple(row[1:]))
     return sent, acked, ended
 
@@ -62,6 +62,17 @@ def check(histories, tasks, repeated, right_result=lambda payload: payload):
     findings += [f"{id_} has {len(over)} successful attempts" for id_, task in tasks.items()
                  if len(over := [h for h in task.get("history", []) if h["outcome"] == "succeeded"]) != 1]
     return findings
+
+
+class Verdict:
+    """The figures of one run: what was acknowledged and is gone, and what is there twice."""
+
+    def __init__(self, histories, tasks):
+        acked = [id_ for path in histories for ids in read(path)[1].values() for id_ in ids]
+        payloads = Counter(_text(task.get("payload")) for task in tasks.values())
+        self.acknowledged = len(acked)
+        self.lost = sum(id_ not in tasks for id_ in acked)
+        self.recorded_twice = sum(count - 1 for count in payloads.values())
 
 
 def _check_acknowledged(path, sent, acked, tasks, right_result):

@@ -6,6 +6,7 @@ Runs until SIGTERM: stops submitting then, waits for answers and ends. One JSON 
     ["send", batch, [payloads]]   before the batch leaves; a batch without "ack" has an unknown outcome
     ["ack", batch, [ids]]         after its answer; an id is hex, a refusal its code
     ["end", id, state, result]    a result push
+    ["session", t]                a session, also after a lost connection; t as in diary.py
 A history belongs to the checker: the client survives kill -9 because a new one reads session and history and resends.
 """
 
@@ -31,6 +32,7 @@ class Load:
         if torn:
             self.history.write("\n")
         self.client = Client(options.endpoint, name=options.name)
+        self.client.after_hello = lambda: self.write("session", time.monotonic())
         self.stopping = False
         self.next_send = time.monotonic()
         self.subscribed_on = None
@@ -52,7 +54,7 @@ class Load:
                 elif row[0] == "ack":
                     self.acked.add(row[1])
                     self.open_ids |= set(row[2])
-                else:
+                elif row[0] == "end":
                     ended.add(row[1])
         self.open_ids -= ended
         self.ended = ended
@@ -66,6 +68,7 @@ class Load:
             with open(self.options.session, "rb") as file:
                 self.client.session = file.read()
         self.client.hello(60)
+        self.client.after_hello()
         with open(self.options.session + ".new", "wb") as file:
             file.write(self.client.session)
         os.rename(self.options.session + ".new", self.options.session)

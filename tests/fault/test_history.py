@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The history checker finds what it is there for: each planted lie about the same small history is named."""
+"""The checkers of histories and diaries find what they are there for: each planted lie about the same small run is named."""
 
 import copy
 import json
@@ -10,7 +10,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from fault import history
+from fault import diary, history
 
 ROWS = [["send", 1, ["p1", "p2"]], ["ack", 1, ["a1", "a2"]], ["send", 2, ["p3"]], ["end", "a1", "succeeded", "p1"],
         ["end", "a2", "succeeded", "p2"]]
@@ -63,6 +63,56 @@ class Checker(unittest.TestCase):
         rows = copy.deepcopy(ROWS) + [["ack", 2, ["a1"]]]
         self.assertIn("a1 was given out 2 times", self.findings(rows))
         self.assertIn("the end of a2 was never pushed", self.findings(ROWS[:-1]))
+
+    def test_the_figures_count_what_is_gone_and_what_is_there_twice(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".history") as file:
+            file.write("".join(json.dumps(row) + "\n" for row in ROWS))
+            file.flush()
+            del self.tasks["a2"]
+            self.tasks["a7"] = task("p1")
+            verdict = history.Verdict([file.name], self.tasks)
+        self.assertEqual((verdict.acknowledged, verdict.lost, verdict.recorded_twice), (2, 1, 1))
+
+
+class Diaries(unittest.TestCase):
+    """Worker one is killed at 12 over task b; worker two does both again and ends a."""
+
+    def setUp(self):
+        self.directory = tempfile.TemporaryDirectory()
+        self.addCleanup(self.directory.cleanup)
+        self.one = self.write("one", ["begin", 10, "a", 1], ["end", 11, "a", 1], ["begin", 11, "b", 1])
+        self.two = self.write("two", ["session", 15.5], ["begin", 16, "b", 2], ["end", 17, "b", 2])
+
+    def write(self, name, *rows):
+        path = os.path.join(self.directory.name, name)
+        with open(path, "w") as file:
+            file.write("".join(json.dumps(row) + "\n" for row in rows) + '["begin", 9')
+        return path
+
+    def diaries(self):
+        return diary.Diaries([self.one, self.two], {self.one: 12})
+
+    def success(self, attempt):
+        return dict(task("p"), history=[{"outcome": "succeeded", "attempt": attempt}])
+
+    def test_true_diaries_are_clean(self):
+        self.assertEqual(self.diaries().check({"a": self.success(1), "b": self.success(2)}), [])
+        self.assertEqual(self.diaries().executed_again(), 1)
+
+    def test_a_success_that_nobody_began_and_an_attempt_that_began_twice(self):
+        self.assertIn("attempt 3 of a is recorded as succeeded", " ".join(self.diaries().check({"a": self.success(3)})))
+        self.two = self.write("two", ["begin", 16, "b", 1])
+        self.assertIn("attempt 1 of b was begun 2 times", " ".join(self.diaries().check({})))
+
+    def test_an_orphan_waits_from_the_death_of_its_worker_and_lives_of_the_broker_part_that(self):
+        self.assertEqual(self.diaries().orphans([[0, 99]]), [("b", 4, 4)])
+        self.assertEqual(self.diaries().orphans([[0, 13], [15, 99]]), [("b", 4, 1)])
+        self.two = self.write("two")
+        self.assertEqual(self.diaries().orphans([[0, 99]]), [("b", None, None)])
+
+    def test_a_session_counts_from_the_start_of_the_life_that_it_is_in(self):
+        self.assertEqual(diary.reconnects([self.two], [[0, 13], [15, 99]]), [0.5])
+        self.assertEqual(diary.reconnects([self.two], [[0, 13], [14, 15], [16, 99]]), [])
 
 
 if __name__ == "__main__":

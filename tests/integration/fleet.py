@@ -245,14 +245,14 @@ class Fleet:
                 shutil.copy(SOURCE / "configs" / "agents" / f"{name}.md", directory)
         return directory
 
-    def worker_program(self, name, slots=4, agents=("echo",), extra=()):
-        """A real hirehall-worker with sample agents."""
+    def worker_program(self, name, slots=4, agents=("echo",), extra=(), endpoint=None, environment=None):
+        """A real hirehall-worker with sample agents, or those of a directory."""
         self.count += 1
         ready_file = self.directory / f"{name}-{self.count}.ready"
-        agents = self.agents(*agents)
-        process = self.adopt(Process([BIN / "hirehall-worker", "--broker", self.broker.endpoint, "--name", name,
+        agents = agents if isinstance(agents, Path) else self.agents(*agents)
+        process = self.adopt(Process([BIN / "hirehall-worker", "--broker", endpoint or self.broker.endpoint, "--name", name,
                                       "--agents", agents, "--slots", slots,
-                                      "--ready-file", ready_file, *extra], self.directory / f"{name}.log"))
+                                      "--ready-file", ready_file, *extra], self.directory / f"{name}.log", environment))
         process.ready_file = ready_file
         return process
 
