@@ -8,6 +8,7 @@
 // file (who decides it).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -175,6 +176,9 @@ class Engine {
   std::vector<std::uint32_t> offering(std::string_view agent, std::string_view version) const;
   // not_found; conflict while a connected worker offers it.
   Status forget_agent(std::string_view name, std::string_view version);
+  Millis lease_ms() const { return settings_.lease_ms; }
+  // Two lost heartbeats do not end a lease, however short it is.
+  Millis worker_heartbeat_ms() const { return std::min(limits::heartbeat_ms, settings_.lease_ms / 3); }
   struct HeartbeatAnswer {
     bool known = true;
     bool list = false;

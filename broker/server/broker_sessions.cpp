@@ -116,8 +116,8 @@ void Broker::hello(const std::string& routing, const char* user, const Frame& fr
   w.entry_uint("next_batch", producer != 0 ? engine_.producer(producer)->last_batch + 1 : 0);
   w.entry("principal", principal->name);
   w.entry("tenant", principal->tenant);
-  w.entry_sint("heartbeat_ms", limits::heartbeat_ms);
-  w.entry_sint("lease_ms", limits::lease_ms);
+  w.entry_sint("heartbeat_ms", is_worker ? engine_.worker_heartbeat_ms() : limits::heartbeat_ms);
+  w.entry_sint("lease_ms", engine_.lease_ms());
   w.entry_sint("server_time", engine_.to_wall(engine_.now()));
   w.entry_uint("credit_batches", limits::batches_in_flight_max);
   w.entry_uint("credit_bytes", limits::held_bytes_max);

@@ -154,8 +154,8 @@ void Broker::register_worker(Peer& peer, const Frame& frame) {
   w.entry_bin("token", done->token);
   w.entry_bool("resumed", done->resumed);
   w.entry_uint("next_finish", done->next_finish);
-  w.entry_sint("lease_ms", limits::lease_ms);
-  w.entry_sint("heartbeat_ms", limits::heartbeat_ms);
+  w.entry_sint("lease_ms", engine_.lease_ms());
+  w.entry_sint("heartbeat_ms", engine_.worker_heartbeat_ms());
   w.str("lost");
   w.array(done->lost.size());
   for (auto token : done->lost) w.uint(token);

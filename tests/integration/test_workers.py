@@ -332,5 +332,20 @@ class Leases(FleetTest):
         self.assertEqual(worker.finish(award), "ok")
 
 
+class ShortLease(FleetTest):
+    extra = ("--lease", "1s")
+
+    def test_workers_are_told_to_beat_often_enough_and_keep_what_they_work_on(self):
+        client, worker = self.fleet.client(), self.fleet.worker("elsewhere")
+        self.assertEqual((worker.welcome["lease_ms"], worker.lease_ms), (1000, 1000))
+        self.assertLessEqual(worker.heartbeat_ms, 333)
+        self.assertEqual(worker.welcome["heartbeat_ms"], worker.heartbeat_ms)
+        if not (BIN / "hirehall-worker").exists():
+            self.skipTest("hirehall-worker is not built")
+        self.fleet.wait_worker(self.fleet.worker_program("program", agents=("sleep",)))
+        task = client.wait(client.submit_one("sleep", b"3500"))
+        self.assertEqual([entry["outcome"] for entry in task["history"]], ["succeeded"])
+
+
 if __name__ == "__main__":
     fleet.main()
