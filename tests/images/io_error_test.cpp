@@ -57,6 +57,13 @@ TEST_F(IoError, WhicheverOperationFailsNothingAcknowledgedIsLost) {
       },
       &reference);
   ASSERT_GT(whole, 12u);
+  Reference again;
+  live([](const Operation&) { return std::nullopt; }, &again);
+  ASSERT_EQ(again.states.size(), reference.states.size()) << "a life is the same with the same seed";
+  for (std::size_t commit = 0; commit < again.states.size(); ++commit) {
+    ASSERT_EQ(again.states[commit].records, reference.states[commit].records) << commit;
+    ASSERT_EQ(again.states[commit].ledger, reference.states[commit].ledger) << commit;
+  }
   const std::uint64_t stride = everything() ? 1 : 7;
   std::uint64_t runs = 0;
   std::uint64_t struck = 0;
@@ -65,17 +72,20 @@ TEST_F(IoError, WhicheverOperationFailsNothingAcknowledgedIsLost) {
       for (std::uint64_t nth = 1 + seed_ % stride; nth <= operations && !HasFailure(); nth += stride) {
         std::atomic<std::uint64_t> count = 0;
         std::atomic<bool> hit = false;
-        const std::uint64_t acknowledged = live([&](const Operation&) -> std::optional<int> {
+        std::string what;
+        const std::uint64_t acknowledged = live([&](const Operation& operation) -> std::optional<int> {
           const auto now = ++count;
           if (now != nth && !(stays && now > nth)) return std::nullopt;
-          hit = true;
+          if (!hit.exchange(true)) what = name_of(operation) + " of " + operation.path;
           return error;
         });
         ++runs;
         struck += hit ? 1 : 0;
         const auto verdict = judge(path_, reference, nullptr, true);
         SCOPED_TRACE("operation " + std::to_string(nth) + " of " + std::to_string(operations) +
-                     (stays ? " and all later ones" : "") + ", errno " + std::to_string(error));
+                     (stays ? " and all later ones" : "") + ", errno " + std::to_string(error) + ": " + what +
+                     "; acknowledged " + std::to_string(acknowledged) + ", recovered " +
+                     std::to_string(verdict.commit));
         ASSERT_TRUE(verdict.opened) << describe(verdict.refusal);
         EXPECT_EQ(verdict.wrong, "");
         EXPECT_GE(verdict.commit, acknowledged);

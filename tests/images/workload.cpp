@@ -188,7 +188,8 @@ void Workload::finish(engine::Hand& hand) {
     if (chance_.one_in(4)) continue;
     engine::FinishItem item;
     item.outcome = chance_.one_in(5) ? Outcome::failed : Outcome::succeeded;
-    item.result = std::string(chance_.below(80), 'r');
+    const std::string result(chance_.below(80), 'r');
+    item.result = result;
     hall_->finish(hand, award, item);
   }
 }
