@@ -333,7 +333,9 @@ struct Paged {
     PagedItem last;
     for (auto& item : items) {
       auto step = static_cast<std::int64_t>(item.sequence - last.sequence);
-      auto later = item.ready_at - last.ready_at;
+      // Unsigned, as sequences are: a damaged record may hold any number.
+      auto later = static_cast<Millis>(static_cast<std::uint64_t>(item.ready_at) -
+                                       static_cast<std::uint64_t>(last.ready_at));
       bool fresh = item.tries.fresh();
       std::uint64_t head =
           (step > 0 && step < 32 && later == 0 && fresh) ? static_cast<std::uint64_t>(step) : 0;
@@ -345,7 +347,8 @@ struct Paged {
         later = 0;
       }
       item.sequence = last.sequence + static_cast<Sequence>(step);
-      item.ready_at = last.ready_at + later;
+      item.ready_at =
+          static_cast<Millis>(static_cast<std::uint64_t>(last.ready_at) + static_cast<std::uint64_t>(later));
       last.sequence = item.sequence;
       last.ready_at = item.ready_at;
     }

@@ -258,35 +258,20 @@ void Segments::save(std::string& out) const {
   save_summaries(out);
 }
 
+// 7e13 tasks; what a damaged snapshot may make us reserve is bounded by it.
+constexpr std::uint64_t segments_max = std::uint64_t{1} << 36;
+
 bool Segments::load(const char*& at, const char* end) {
   Unpacker u(std::string_view(at, static_cast<std::size_t>(end - at)));
   low_ = u.uint();
-  auto runs = u.count();
-  for (std::size_t i = 0; i < runs && u.ok(); ++i) {
-    auto from = u.uint();
-    auto width = u.uint();
-    if (width > (std::uint64_t{1} << 46)) return false;
-    for (auto s = from; s < from + width; ++s) {
-      auto page = s / page_size;
-      if (page >= pages_.size()) pages_.resize(page + 1);
-      if (s % page_size == 0 && from + width - s >= page_size) {
-        pages_[page] = full_page();
-        s += page_size - 1;
-        continue;
-      }
-      if (pages_[page] == nullptr) pages_[page] = new Page;
-      pages_[page]->cells[s % page_size] = full_mark();
-      ++pages_[page]->full;
-    }
-  }
-  auto partial = u.count();
-  for (std::size_t i = 0; i < partial && u.ok(); ++i) {
-    auto* cell = touch(u.uint());
-    cell->count = 0;
-    for (auto& word : cell->bits) {
-      word = u.uint();
-      cell->count += static_cast<std::uint32_t>(__builtin_popcountll(word));
-    }
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> runs(u.count());
+  for (auto& [from, width] : runs) from = u.uint(), width = u.uint();
+  std::vector<std::pair<std::uint64_t, std::unique_ptr<Segment>>> partial(u.count());
+  for (auto& [number, segment] : partial) {
+    number = u.uint();
+    segment = std::make_unique<Segment>();
+    for (auto& word : segment->bits) word = u.uint();
+    if (!u.ok()) return false;
   }
   summaries_.resize(u.count());
   std::uint64_t before = 0;
@@ -298,7 +283,38 @@ bool Segments::load(const char*& at, const char* end) {
     for (auto* n : {&s.failed, &s.cancelled, &s.expired, &s.dead}) *n = static_cast<std::uint16_t>(u.uint());
   }
   at = u.position();
-  return u.ok();
+  // Each segment in which something ended has a summary, so the bytes at hand bound what is made of them.
+  const auto limit = low_ + summaries_.size();
+  if (!u.ok() || limit > segments_max) return false;
+  auto next = low_;
+  for (const auto& [from, width] : runs) {
+    if (from < next || width > limit || from > limit - width) return false;
+    next = from + width;
+    load_full(from, width);
+  }
+  for (const auto& [number, segment] : partial) {
+    if (number < low_ || number >= limit || find(number) != nullptr) return false;
+    auto* cell = touch(number);
+    cell->bits = segment->bits;
+    cell->count = 0;
+    for (auto word : cell->bits) cell->count += static_cast<std::uint32_t>(__builtin_popcountll(word));
+  }
+  return true;
+}
+
+void Segments::load_full(std::uint64_t from, std::uint64_t width) {
+  for (auto s = from; s < from + width; ++s) {
+    auto page = s / page_size;
+    if (page >= pages_.size()) pages_.resize(page + 1);
+    if (s % page_size == 0 && from + width - s >= page_size) {
+      pages_[page] = full_page();
+      s += page_size - 1;
+      continue;
+    }
+    if (pages_[page] == nullptr) pages_[page] = new Page;
+    pages_[page]->cells[s % page_size] = full_mark();
+    ++pages_[page]->full;
+  }
 }
 
 }  // namespace hirehall::engine

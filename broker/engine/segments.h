@@ -99,6 +99,7 @@ class Segments {
   void complete(std::uint64_t segment, Segment* cell);
   Summary& summary_of(std::uint64_t segment);
   void save_summaries(std::string& out) const;
+  void load_full(std::uint64_t from, std::uint64_t width);  // segments
   static std::string encode(const std::vector<Segment::Ending>& endings);
 
   std::vector<Page*> pages_;

@@ -189,6 +189,7 @@ Status Ledger::load(std::string_view saved) {
     a(n);
     for (std::uint64_t i = 0; i < n && a.ok(); ++i) one(static_cast<std::uint32_t>(i));
   };
+  bool sound = true;
   each([&](std::uint32_t number) {
     archive_queue(a, queues.emplace_back());
     queue_by_name.emplace(queues.back().name, number);
@@ -197,13 +198,15 @@ Status Ledger::load(std::string_view saved) {
     LaneDefined lane;
     lane.lane = number;
     a(lane.queue, lane.tenant);
-    if (lane.queue < queues.size()) apply(lane);
+    sound = sound && a.ok() && lane.queue < queues.size();
+    if (sound) apply(lane);
   });
   each([&](std::uint32_t number) {
     ClassDefined cls;
     cls.class_ = number;
     a(cls.type, cls.requirements);
-    if (a.ok() && decode_options(cls.requirements)) apply(cls);
+    sound = sound && a.ok() && decode_options(cls.requirements).has_value();
+    if (sound) apply(cls);
   });
   each([&](std::uint32_t) {
     std::uint32_t number = 0;
@@ -228,7 +231,7 @@ Status Ledger::load(std::string_view saved) {
   });
   for (auto& queue : queues) a(queue.filed);
   a(longest_retention, reclaimed_sequence, reclaimed_commit);
-  if (!a.ok()) return bad("malformed tables");
+  if (!sound || !a.ok()) return bad("malformed tables");
   recompute_pauses();
 
   auto load_entry = [&](const PagedItem& item) {
@@ -238,12 +241,12 @@ Status Ledger::load(std::string_view saved) {
     return entry;
   };
   auto following = next_line;
-  bool sound = true;
   each([&](std::uint32_t) {
     SavedLine s;
     a(s);
     sound = sound && a.ok() && s.lane < lanes.size() && s.class_ < classes.size() && s.priority >= 1 &&
-            s.priority <= limits::priority_max && s.deadlines.size() == s.by_deadline.items.size();
+            s.priority <= limits::priority_max && s.deadlines.size() == s.by_deadline.items.size() &&
+            s.id < following && line_by_id(s.id) == nullptr;
     if (!sound) return;
     next_line = s.id;
     auto* set = s.limits.empty() ? nullptr : limit_set(lanes[s.lane].queue, s.limits);
@@ -264,7 +267,9 @@ Status Ledger::load(std::string_view saved) {
   each([&](std::uint32_t) {
     SavedLease s;
     a(s);
-    sound = sound && a.ok() && s.slot < (1u << 20) && s.lane < lanes.size() && workers.contains(s.worker);
+    sound = sound && a.ok() && s.slot < (1u << 20) && s.lane < lanes.size() && s.class_ < classes.size() &&
+            s.token != 0 && workers.contains(s.worker) && lease_of(s.sequence) == nullptr &&
+            (s.slot >= leases.size() || leases[s.slot].token == 0);
     if (!sound) return;
     load_lease(s.slot, s.sequence, s.token, s.worker);
     auto& lease = leases[s.slot];

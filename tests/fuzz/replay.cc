@@ -13,6 +13,10 @@
 #include <vector>
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
+// A target that knows the form of its inputs changes them itself.
+extern "C" __attribute__((weak)) std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size,
+                                                                     std::size_t max_size, unsigned seed);
+extern "C" std::size_t LLVMFuzzerMutate(std::uint8_t* data, std::size_t size, std::size_t max_size);
 
 namespace {
 
@@ -48,7 +52,25 @@ void mutate(Bytes& bytes, Random& random) {
   }
 }
 
+void change(Bytes& bytes, Random& random) {
+  if (LLVMFuzzerCustomMutator == nullptr) return mutate(bytes, random);
+  constexpr std::size_t room = 4096;
+  const std::size_t size = bytes.size();
+  bytes.resize(size + room);
+  bytes.resize(
+      LLVMFuzzerCustomMutator(bytes.data(), size, bytes.size(), static_cast<unsigned>(random.next())));
+}
+
 }  // namespace
+
+extern "C" std::size_t LLVMFuzzerMutate(std::uint8_t* data, std::size_t size, std::size_t max_size) {
+  static Random random;
+  Bytes bytes(data, data + size);
+  mutate(bytes, random);
+  bytes.resize(std::min(bytes.size(), max_size));
+  std::copy(bytes.begin(), bytes.end(), data);
+  return bytes.size();
+}
 
 int main(int argc, char** argv) {
   std::vector<std::filesystem::path> files;
@@ -76,7 +98,7 @@ int main(int argc, char** argv) {
   Random random;
   for (std::size_t i = 0; i < runs; ++i) {
     Bytes input = corpus[random.below(corpus.size())];
-    mutate(input, random);
+    change(input, random);
     LLVMFuzzerTestOneInput(input.data(), input.size());
   }
   std::printf("%zu files and %zu mutations replayed\n", files.size(), runs);
