@@ -94,7 +94,7 @@ int main(int argc, char** argv) {
   for (const auto& input : corpus) LLVMFuzzerTestOneInput(input.data(), input.size());
 
   const char* wanted = std::getenv("HIREHALL_FUZZ_RUNS");
-  const std::size_t runs = wanted != nullptr ? std::strtoull(wanted, nullptr, 10) : 20000;
+  const std::size_t runs = wanted != nullptr ? std::strtoull(wanted, nullptr, 10) : 4000;
   Random random;
   for (std::size_t i = 0; i < runs; ++i) {
     Bytes input = corpus[random.below(corpus.size())];

@@ -1,0 +1,193 @@
+// The bytes of what is stored. They may only change together with their version: a store that was written
+// yesterday must be read as it was meant, or be refused.
+#include <gtest/gtest.h>
+
+#include "broker/engine/body.h"
+#include "broker/engine/ledger.h"
+#include "broker/engine/records.h"
+
+namespace hirehall::engine {
+namespace {
+
+constexpr const char* what_to_do =
+    "The form of stored records has changed. If that is meant: raise the version of this record (its first "
+    "byte, or "
+    "format_version in broker/store/side_records.h), keep reading the old one or refuse it, describe the new "
+    "one in "
+    "docs/storage.md, and only then change the bytes in this test. A changed fact gets a new number instead.";
+
+std::string hex(std::string_view bytes) {
+  std::string out;
+  for (const char c : bytes) {
+    constexpr char digits[] = "0123456789abcdef";
+    out += digits[static_cast<unsigned char>(c) >> 4];
+    out += digits[static_cast<unsigned char>(c) & 15];
+  }
+  return out;
+}
+
+template <typename Fact>
+std::string fact_bytes(Fact fact) {
+  std::string out;
+  write_fact(out, fact);
+  return hex(out);
+}
+
+Place place() {
+  Place p;
+  p.lane = 1;
+  p.class_ = 2;
+  p.priority = 7;
+  p.deadline = 300;
+  p.limit_keys = {"k"};
+  return p;
+}
+
+constexpr Tries tries{3, 2, 1, true, false};
+
+TEST(Format, Facts) {
+  Submitted submitted;
+  submitted.producer = 1;
+  submitted.batch = 2;
+  submitted.acked = 1;
+  submitted.first = 300;
+  submitted.count = 2;
+  submitted.exceptions = {{1, 4, 9, "m"}};
+  Awarded awarded;
+  awarded.counter = 5;
+  awarded.runs = {{1, 2, 3, 4, {1, 2, 3, 4}, {{300, 0}, {299, 1}}}};
+  Ended ended;
+  ended.worker = 1;
+  ended.number = 2;
+  ended.acked = 1;
+  ended.items.resize(2);
+  ended.items[0].sequence = 300;
+  ended.items[0].tries.attempts = 1;
+  ended.items[0].result = "r";
+  ended.items[1].sequence = 301;
+  ended.items[1].outcome = Outcome::failed;
+  ended.items[1].next = State::failed;
+  ended.items[1].tries = tries;
+  ended.items[1].error_code = "e";
+  ended.items[1].error = "why";
+  Paged paged;
+  paged.line = 1;
+  paged.page = 2;
+  paged.items = {{300, 1000, {}}, {301, 1000, {}}, {303, 1001, tries}};
+  EXPECT_EQ(fact_bytes(TimeFact{300}), "0102d804") << what_to_do;
+  EXPECT_EQ(fact_bytes(QueueSet{1, "q", {}}),
+            "022101017101000c6c656173745f6c6f6164656480f0b252808080804000c0a9070000")
+      << what_to_do;
+  EXPECT_EQ(fact_bytes(LaneDefined{1, 2, "t"}), "030401020174") << what_to_do;
+  EXPECT_EQ(fact_bytes(ClassDefined{1, "t", "r"}), "04050101740172") << what_to_do;
+  EXPECT_EQ(fact_bytes(ProducerOpened{1, "t", "p"}), "05050101740170") << what_to_do;
+  EXPECT_EQ(fact_bytes(ProducerClosed{1}), "060101") << what_to_do;
+  EXPECT_EQ(fact_bytes(submitted), "070c010201ac020201010409016d") << what_to_do;
+  EXPECT_EQ(fact_bytes(awarded), "08100501010203040102030402d804000101") << what_to_do;
+  EXPECT_EQ(fact_bytes(ended),
+            "09250102010002d804010000000172020000000000010600000302010100000165037768790000")
+      << what_to_do;
+  EXPECT_EQ(fact_bytes(WorkerOpened{1, "n", "t", "p"}), "0a0701016e01740170") << what_to_do;
+  EXPECT_EQ(fact_bytes(WorkerClosed{1}), "0b0101") << what_to_do;
+  EXPECT_EQ(fact_bytes(BecameDue{{{300, place(), tries}}}), "0c1001ac02010207d80401016b0302010100")
+      << what_to_do;
+  EXPECT_EQ(fact_bytes(Dropped{300, State::ready, State::cancelled, place(), 1, "r"}),
+            "0d0fac020207010207d80401016b010172")
+      << what_to_do;
+  EXPECT_EQ(fact_bytes(StopAsked{300, State::cancelled, "r"}), "0e05ac02070172") << what_to_do;
+  EXPECT_EQ(fact_bytes(Paused{true, "q", "t", "n", "r"}), "0f090101710174016e0172") << what_to_do;
+  EXPECT_EQ(fact_bytes(Spilled{1, 2, true, {3, 4}}), "1006010201020304") << what_to_do;
+  EXPECT_EQ(fact_bytes(paged), "111601020300d804d00f0000000000010004020302010100") << what_to_do;
+  EXPECT_EQ(fact_bytes(Answered{300, place(), tries}), "120fac02010207d80401016b0302010100") << what_to_do;
+  EXPECT_EQ(fact_bytes(Checkpointed{300, "c"}), "1304ac020163") << what_to_do;
+  EXPECT_EQ(fact_bytes(Replayed{300, 301, 1}), "1405ac02ad0201") << what_to_do;
+  EXPECT_EQ(fact_bytes(Reclaimed{2048, 7, 1023}), "1505801007ff07") << what_to_do;
+  EXPECT_EQ(fact_bytes(KeptLonger{300}), "1602d804") << what_to_do;
+}
+
+TEST(Format, Bodies) {
+  TaskOptions options;
+  options.type = "echo";
+  options.limit_keys = {"k"};
+  const auto shared = make_template(options);
+  std::string tasks;
+  write_body(tasks, {shared->flags, 7, 1, 2, 0, {}, "hi"});
+  write_body(tasks, {static_cast<std::uint8_t>(shared->flags | body_own), 7, 1, 2, 0, "\x80", "ho"});
+  EXPECT_EQ(hex(encode_body_record(300, 1000, {shared}, 2, tasks)),
+            "01ac02d00f010b8202a46563686f1691a16b0208070102000268690907010200018002686f")
+      << what_to_do;
+}
+
+TEST(Format, Pages) {
+  std::vector<PageEntry> entries;
+  entries.push_back({{300, 1000, {}}, {}, 0});
+  entries.push_back({{302, 1000, tries}, {}, 0});
+  EXPECT_EQ(hex(encode_page(entries)), "0100000200d804d00f00000000000004000302010100") << what_to_do;
+  auto chunk = ChunkRef::make();
+  TaskOptions options;
+  options.type = "echo";
+  chunk->templates = {make_template(options)};
+  write_body(chunk->bytes, {0, 5, 1, 2, 0, {}, "hi"});
+  std::vector<PageEntry> whole;
+  whole.push_back({{300, 1000, {}}, chunk, 0});
+  EXPECT_EQ(hex(encode_page(whole)), "0200000100d804d00f000000000001078102a46563686f0005010200026869")
+      << what_to_do;
+}
+
+TEST(Format, Records) {
+  AttemptRecord attempt;
+  attempt.worker = 1;
+  attempt.agent = "a";
+  attempt.started = 1000;
+  attempt.ended = 2000;
+  attempt.outcome = Outcome::failed;
+  attempt.next = State::scheduled;
+  attempt.due = 3000;
+  attempt.tries = tries;
+  attempt.place = place();
+  attempt.error_code = "e";
+  attempt.error = "why";
+  EXPECT_EQ(hex(encode_record(attempt)),
+            "01010161d00fa01f0101f02e000302010100010207d80401016b01650377687900000000")
+      << what_to_do;
+  EXPECT_EQ(hex(encode_record(KeyRecord{300, "d", 1000})), "01ac020164d00f") << what_to_do;
+  EXPECT_EQ(hex(encode_record(DeadRecord{1000, 7})), "01d00f07") << what_to_do;
+}
+
+TEST(Format, Keys) {
+  EXPECT_EQ(hex(timer_key(1000, TimerKind::expire, 300)), "00000000000003e802000000000000012c") << what_to_do;
+  EXPECT_EQ(hex(page_key(1, 2)), "00000000000000010000000000000002") << what_to_do;
+  EXPECT_EQ(hex(attempt_key(300, 2)), "78000000000000012c00000002") << what_to_do;
+  EXPECT_EQ(hex(checkpoint_key(300)), "6b000000000000012c") << what_to_do;
+  EXPECT_EQ(hex(answer_key(300)), "61000000000000012c") << what_to_do;
+  EXPECT_EQ(hex(dead_key(1, 300)), "6400000001000000000000012c") << what_to_do;
+  EXPECT_EQ(hex(replay_key(300)), "72000000000000012c") << what_to_do;
+  EXPECT_EQ(hex(result_table_key(1, 7)), "6600000000000000010000000000000007") << what_to_do;
+  EXPECT_EQ(hex(idempotency_key("t", "k")), "6901746b") << what_to_do;
+  EXPECT_EQ(hex(unique_record_key(unique_key(1, "t", "k"), 300)), "75000000010174016b000000000000012c")
+      << what_to_do;
+}
+
+TEST(Format, Snapshot) {
+  Ledger ledger;
+  QueueSet queue{0, "default", {}};
+  LaneDefined lane{0, 0, "t"};
+  WorkerOpened worker{1, "n", "t", "p"};
+  ProducerOpened producer{1, "t", "p"};
+  Paused paused{true, "default", "", "", "r"};
+  ledger.apply(queue);
+  ledger.apply(lane);
+  ledger.apply(worker);
+  ledger.apply(producer);
+  ledger.apply(paused);
+  std::string saved;
+  ledger.save(saved);
+  EXPECT_EQ(hex(saved),
+            "030001010000000000000000000000010764656661756c7401000c6c656173745f6c6f6164656480f0b2528080808040"
+            "00c0a9070000000000000000000000000000000000000000000001000174000101016e01740170000000000101017401"
+            "70000000020201010764656661756c74000001720000000000000000000000")
+      << what_to_do;
+}
+
+}  // namespace
+}  // namespace hirehall::engine
