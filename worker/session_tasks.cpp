@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "common/mutant.h"
 #include "worker/session.h"
 
 namespace hirehall::worker {
@@ -68,7 +69,8 @@ void Session::on_award(std::string_view body, SessionOutput& out) {
   for (std::size_t i = 0; i < shapes && r.ok(); ++i) out.shapes.push_back(read_shape(r));
   auto items = r.array();
   if (!r.ok()) return out.shapes.clear(), malformed("award", out);
-  if (number <= last_award_) return out.shapes.clear(), static_cast<void>(counters_.duplicates += items);
+  if (number <= last_award_ && !HH_MUTANT("worker_takes_awards_twice"))
+    return out.shapes.clear(), static_cast<void>(counters_.duplicates += items);
   out.start.reserve(items);
   for (std::size_t i = 0; i < items && r.ok(); ++i) {
     Attempt a = read_attempt(r);
@@ -283,7 +285,8 @@ void Session::finish_otherwise(Token token, Code code, SessionOutput& out) {
 
 void Session::resend(Micros now, SessionOutput& out) {
   resend_at_ = 0;
-  for (auto& finish : sent_) send_finish(finish, now, out);
+  if (!HH_MUTANT("worker_forgets_finishes"))
+    for (auto& finish : sent_) send_finish(finish, now, out);
   for (auto& sent : sent_reports_) {
     std::string frame;
     wire::write_header(frame, wire::Kind::report, sent.request);

@@ -4,6 +4,7 @@
 
 #include "broker/engine/engine_impl.h"
 #include "common/hash.h"
+#include "common/mutant.h"
 
 namespace hirehall::engine {
 namespace {
@@ -236,7 +237,7 @@ Status Engine::replay(std::uint64_t commit, std::string_view part, const BodySou
         done = replay_one<StopAsked>(ledger_, body);
         break;
       case FactKind::paused:
-        done = replay_one<Paused>(ledger_, body);
+        if (!HH_MUTANT("pauses_not_replayed")) done = replay_one<Paused>(ledger_, body);
         break;
       case FactKind::spilled:
         done = replay_one<Spilled>(ledger_, body);
@@ -245,7 +246,7 @@ Status Engine::replay(std::uint64_t commit, std::string_view part, const BodySou
         done = replay_one<Paged>(ledger_, body);
         break;
       case FactKind::answered:
-        done = replay_one<Answered>(ledger_, body);
+        if (!HH_MUTANT("answers_not_replayed")) done = replay_one<Answered>(ledger_, body);
         break;
       case FactKind::checkpointed:
         done = replay_one<Checkpointed>(ledger_, body);
@@ -303,6 +304,7 @@ void Engine::start(Millis now) {
   open_count_ = 0;
   std::vector<std::uint32_t>().swap(replay_offsets_);
   ++ledger_.commit;
+  if (HH_MUTANT("timers_lost_at_restart")) timers_complete_ = true;
   ledger_.index = &index_;
   ledger_.endings = &endings_;
   now_ = std::max(now, ledger_.now);

@@ -4,6 +4,7 @@
 
 #include "broker/engine/engine.h"
 #include "broker/engine/engine_impl.h"
+#include "common/mutant.h"
 
 namespace hirehall::engine {
 namespace {
@@ -100,7 +101,8 @@ Line* Engine::find_best_line(Shelf& shelf) {
 }
 
 void Engine::place_limited(Line& line) {
-  bool open = (line.ready != 0 || line.has_pages()) && !line.limits->full() && tend(line);
+  bool open = (line.ready != 0 || line.has_pages()) &&
+              (!line.limits->full() || HH_MUTANT("limits_ignored")) && tend(line);
   std::pair<std::uint32_t, Sequence> key{};
   if (open) key = {limits::priority_max - line.priority, line.front(ledger_.segments)->sequence};
   if (line.offered && (!open || key != line.offered_key)) {
@@ -122,7 +124,8 @@ void Engine::refresh(Shelf& shelf) {
     shelf_by_number_[shelf.number] = &shelf;
   }
   for (auto* line : shelf.limited_lines) place_limited(*line);
-  if (ledger_.line_paused(shelf)) return dispatcher_.set_ready(shelf.number, false);
+  if (ledger_.line_paused(shelf) && !HH_MUTANT("pause_ignored"))
+    return dispatcher_.set_ready(shelf.number, false);
   auto* best = best_line(shelf);
   if (best == nullptr) return dispatcher_.set_ready(shelf.number, false);
   const auto* front = best->front(ledger_.segments);
@@ -191,14 +194,14 @@ std::uint32_t Engine::award_run(const scheduler::Pick& pick, std::vector<AwardRu
     out.token = lease.token;
     out.sequence = lease.sequence;
     out.attempt = lease.tries.attempts;
-    out.offset = entry.offset;
+    out.offset = HH_MUTANT("payload_of_a_neighbour") && lease.tries.attempts == 2 ? 0 : entry.offset;
     out.chunk = std::move(entry.chunk);
     out.options = lease.options;
     out.lane = lease.lane;
     out.class_ = lease.class_;
     if (lease.tries.checkpoint || lease.tries.answer) {
       if (auto at = extras_.find(lease.sequence); at != extras_.end()) {
-        out.extras = std::move(at->second);
+        if (!HH_MUTANT("checkpoint_left_behind")) out.extras = std::move(at->second);
         extras_.erase(at);
       }
     }

@@ -3,6 +3,7 @@
 
 #include "broker/engine/engine.h"
 #include "broker/engine/engine_impl.h"
+#include "common/mutant.h"
 
 namespace hirehall::engine {
 namespace {
@@ -23,6 +24,7 @@ void Engine::page_read(std::uint64_t id, std::uint64_t page, const std::vector<P
   fact.page = page;
   fact.items.reserve(entries.size());
   for (auto& e : entries) {
+    if (HH_MUTANT("page_read_off_by_one") && &e == &entries.back() && entries.size() > 1) break;
     fact.items.push_back(e.item);
     if (e.chunk) e.chunk.charge(ledger_.chunk_bytes);
   }

@@ -4,6 +4,7 @@
 
 #include "broker/engine/engine.h"
 #include "broker/engine/engine_impl.h"
+#include "common/mutant.h"
 
 namespace hirehall::engine {
 
@@ -38,7 +39,8 @@ void Engine::reclaim(std::size_t count) {
   if (until == from) return;
   Reclaimed fact;
   fact.sequence = until * segment_size;
-  fact.removed = (until - from) * segment_size - (from == 0 ? 1 : 0);
+  fact.removed =
+      (until - from) * segment_size - (from == 0 ? 1 : 0) - (HH_MUTANT("removed_miscounted") ? 1 : 0);
   // Facts are needed from the snapshot on, and of every end that is still to be told.
   fact.commit = segments.first_commit(until, snapshot_commit_);
   record(fact);

@@ -4,6 +4,7 @@
 #include "broker/engine/engine.h"
 #include "broker/engine/engine_impl.h"
 #include "common/digest.h"
+#include "common/mutant.h"
 
 namespace hirehall::engine {
 namespace {
@@ -68,7 +69,7 @@ Code Engine::resolve_names(const TaskOptions& options, Resolved& out) {
 
 const KeyRecord* Engine::known_key(const SubmitRequest& request, const std::string& key) const {
   if (auto at = recent_keys_.find(key); at != recent_keys_.end()) return &at->second.record;
-  if (request.found == nullptr) return nullptr;
+  if (request.found == nullptr || HH_MUTANT("keys_only_in_memory")) return nullptr;
   auto at = request.found->find(key);
   return at == request.found->end() ? nullptr : &at->second;
 }
@@ -80,7 +81,7 @@ void Engine::check_keys(const SubmitRequest& request, const TaskOptions& options
   auto stands_for = [&](const KeyRecord* known, const char* which) {
     if (known == nullptr) return;
     out.existing = known->sequence;
-    if (known->digest == out.digest) return;
+    if (known->digest == out.digest || HH_MUTANT("key_payload_not_compared")) return;
     out.code = static_cast<std::uint32_t>(Code::conflict);
     out.message = std::string("the ") + which + " key was used for another payload";
   };
@@ -268,7 +269,7 @@ Result<SubmitAnswer> Engine::submit(const SubmitRequest& request) {
   auto* producer = const_cast<Producer*>(this->producer(request.producer));
   if (producer == nullptr)
     return fail(Code::session_expired, "the producer record is gone; say hello without a token");
-  if (request.batch <= producer->last_batch) {
+  if (request.batch <= producer->last_batch && !HH_MUTANT("batch_resent_is_new")) {
     for (const auto& known : producer->answers)
       if (known.batch == request.batch) {
         ++counts_.duplicates;

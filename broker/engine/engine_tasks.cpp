@@ -1,6 +1,7 @@
 // What people do to single tasks: cancel, answer, submit a dead letter again.
 #include "broker/engine/engine.h"
 #include "broker/engine/engine_impl.h"
+#include "common/mutant.h"
 
 namespace hirehall::engine {
 
@@ -61,7 +62,7 @@ Code Engine::answer(Sequence sequence, std::string_view value, const LoadedTask*
   std::string stored;
   Packer p(stored);
   p.uint(tries.attempts);
-  p.raw(value);
+  if (!HH_MUTANT("answer_dropped")) p.raw(value);
   index_.push_back({Shelving::records, false, answer_key(sequence), std::move(stored)});
   Answered fact{sequence, loaded->place, tries};
   move(sequence);

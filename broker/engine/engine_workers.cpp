@@ -5,6 +5,7 @@
 #include "broker/engine/engine_impl.h"
 #include "broker/engine/lifecycle.h"
 #include "common/hash.h"
+#include "common/mutant.h"
 #include "common/text.h"
 
 namespace hirehall::engine {
@@ -83,7 +84,7 @@ Result<Registered> Engine::register_worker(const Registration& registration) {
   std::vector<std::uint64_t> never;
   std::set<std::uint64_t> held(registration.holding.begin(), registration.holding.end());
   each_lease(worker, [&](Lease& lease) {
-    if (!held.contains(lease.token)) never.push_back(lease.token);
+    if (!held.contains(lease.token) && !HH_MUTANT("unlisted_leases_stay")) never.push_back(lease.token);
   });
   end_leases(out.worker, never, award_lost(), false);
   repeat_stops(worker);
@@ -148,7 +149,7 @@ Engine::HeartbeatAnswer Engine::heartbeat(std::uint32_t number, std::uint32_t he
   if (last_award != at->second.last_award) return {true, false};
   std::uint64_t ours = 0;
   each_lease(at->second, [&](Lease& lease) { ours ^= mix(lease.token); });
-  return {true, held != at->second.held || ours != hash};
+  return {true, !HH_MUTANT("heartbeat_not_compared") && (held != at->second.held || ours != hash)};
 }
 
 std::vector<std::uint64_t> Engine::holding(std::uint32_t number, std::uint64_t last_award,
@@ -203,7 +204,8 @@ void Engine::decide_end(Lease& lease, const FinishItem& item, EndedItem& out) {
   const auto& options = lease.options->options;
   out.producer = options.producer;
   Event event = Event::succeed;
-  if (item.outcome == Outcome::succeeded) {
+  if (item.outcome == Outcome::succeeded &&
+      (!HH_MUTANT("success_under_a_stop_is_lost") || lease.stop_to == State::leased)) {
     event = Event::succeed;
   } else if (lease.stop_to != State::leased) {
     event = lease.stop_to == State::expired ? Event::expire : Event::cancel;
@@ -213,15 +215,17 @@ void Engine::decide_end(Lease& lease, const FinishItem& item, EndedItem& out) {
     switch (item.outcome) {
       case Outcome::failed:
       case Outcome::timed_out:
-        ++out.tries.failures;
-        event = out.tries.failures >= options.retry.max_attempts ? Event::fail_final : Event::retry;
+        if (!HH_MUTANT("failures_not_counted")) ++out.tries.failures;
+        event = out.tries.failures >= options.retry.max_attempts + (HH_MUTANT("one_attempt_too_many") ? 1 : 0)
+                    ? Event::fail_final
+                    : Event::retry;
         break;
       case Outcome::failed_final:
         ++out.tries.failures;
         event = Event::fail_final;
         break;
       case Outcome::lost:
-        ++out.tries.losses;
+        if (!HH_MUTANT("losses_not_counted")) ++out.tries.losses;
         event = out.tries.losses >= options.retry.max_losses ? Event::fail_final : Event::give_back;
         break;
       case Outcome::interrupted:
@@ -241,7 +245,8 @@ void Engine::decide_end(Lease& lease, const FinishItem& item, EndedItem& out) {
     }
     bool again = event == Event::retry || event == Event::give_back || event == Event::snooze ||
                  event == Event::suspend;
-    if (again && options.delivery == Delivery::at_most_once) event = Event::fail_final;
+    if (again && !HH_MUTANT("at_most_once_again") && options.delivery == Delivery::at_most_once)
+      event = Event::fail_final;
   }
   auto next = next_state(State::leased, event);
   HH_CHECK(next.has_value(), "every end of an attempt is in the table");
@@ -252,9 +257,9 @@ void Engine::decide_end(Lease& lease, const FinishItem& item, EndedItem& out) {
       doubled *= 2;
     doubled = std::min(doubled, options.retry.backoff_max_ms);
     auto jittered = doubled > 0 ? static_cast<Millis>(random() % static_cast<std::uint64_t>(doubled + 1)) : 0;
-    out.due = now_ + std::max({jittered, item.delay_ms, Millis{1}});
+    out.due = now_ + (HH_MUTANT("retry_at_once") ? 1 : std::max({jittered, item.delay_ms, Millis{1}}));
   } else if (event == Event::snooze) {
-    out.due = now_ + std::max<Millis>(item.delay_ms, 1);
+    out.due = now_ + (HH_MUTANT("snooze_at_once") ? 1 : std::max<Millis>(item.delay_ms, 1));
   } else if (event == Event::suspend) {
     out.on = item.on == SuspendedOn::none ? SuspendedOn::input : item.on;
   }
@@ -295,7 +300,7 @@ Result<std::string> Engine::finish(std::uint32_t number, std::uint64_t message, 
   auto at = ledger_.workers.find(number);
   if (at == ledger_.workers.end()) return fail(Code::unknown_session, "register the worker first");
   auto& worker = at->second;
-  if (message <= worker.last_finish) {
+  if (message <= worker.last_finish && !HH_MUTANT("finish_resent_is_new")) {
     for (const auto& [known, refused] : worker.answers)
       if (known == message) {
         ++counts_.duplicates;
@@ -389,7 +394,7 @@ void Engine::end_leases(std::uint32_t number, const std::vector<std::uint64_t>& 
 
 void Engine::expire_leases() {
   for (auto& [number, session] : sessions_) {
-    if (now_ - session.last_seen < settings_.lease_ms) continue;
+    if (now_ - session.last_seen < settings_.lease_ms || HH_MUTANT("leases_never_expire")) continue;
     if (session.connected) disconnect_worker(number);
     auto at = ledger_.workers.find(number);
     if (at == ledger_.workers.end() || at->second.held == 0) continue;
@@ -409,7 +414,7 @@ void Engine::expire_leases() {
 
 // An award that no sign of its worker has reached in a lease time was lost on the way.
 void Engine::take_back_unconfirmed() {
-  if (now_ - looked_for_unconfirmed_ < unconfirmed_look_ms) return;
+  if (now_ - looked_for_unconfirmed_ < unconfirmed_look_ms || HH_MUTANT("lost_awards_stay_lost")) return;
   looked_for_unconfirmed_ = now_;
   for (const auto& [number, session] : sessions_) {
     auto at = ledger_.workers.find(number);

@@ -5,6 +5,7 @@
 #include "broker/engine/lifecycle.h"
 #include "common/check.h"
 #include "common/digest.h"
+#include "common/mutant.h"
 
 namespace hirehall::engine {
 namespace {
@@ -411,8 +412,8 @@ Lease* Ledger::lease_of(Sequence sequence) {
 
 Lease* Ledger::lease_by_token(std::uint64_t token) {
   auto slot = slot_of(token);
-  if (slot >= leases.size() || leases[slot].token != token || token == 0) return nullptr;
-  return &leases[slot];
+  bool given = slot < leases.size() && leases[slot].token != 0;
+  return given && (leases[slot].token == token || HH_MUTANT("token_not_checked")) ? &leases[slot] : nullptr;
 }
 
 Place Ledger::place_of(const Lease& lease) const {
@@ -516,7 +517,7 @@ void Ledger::free_lease(Lease& lease) {
     for (auto* key : lease.limits->keys) {
       if (key->full())
         for (auto* line : key->lines) touch(*line->shelf);
-      --key->running;
+      key->running -= HH_MUTANT("limits_leak") ? 0u : 1u;
     }
     release(lease.limits);
     lease.limits = nullptr;

@@ -5,6 +5,7 @@
 #include "common/check.h"
 #include "common/log.h"
 #include "common/msgpack.h"
+#include "common/mutant.h"
 
 namespace hirehall::server {
 namespace {
@@ -390,6 +391,8 @@ void Broker::stage() {
   for (auto& w : draft.index)
     batch.writes.push_back(
         {static_cast<store::Family>(w.where), w.erase, std::move(w.key), std::move(w.value)});
+  if (HH_MUTANT("ack_before_sync"))
+    for (const auto& message : std::exchange(outbox_, {})) send_now(message.routing, message.frame);
   in_flight_.push_back({draft.number, std::move(outbox_), std::move(outbox_acts_)});
   outbox_.clear();
   outbox_acts_.clear();

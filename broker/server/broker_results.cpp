@@ -4,6 +4,7 @@
 
 #include "broker/server/broker.h"
 #include "common/msgpack.h"
+#include "common/mutant.h"
 
 namespace hirehall::server {
 namespace {
@@ -143,7 +144,7 @@ void Broker::seen(Peer& peer, const Frame& frame) {
 // Reads on from the position. The last slice ends at the commit that is being built now, and from now on
 // endings are buffered beside it, so that nothing falls between the two.
 void Broker::catch_up(Peer& peer, Subscription& s) {
-  if (s.reading) return;
+  if (s.reading || HH_MUTANT("stream_stays_behind")) return;
   s.reading = true;
   if (auto oldest = engine_.ledger().reclaimed_commit; s.position.first < oldest) {
     s.position = {oldest, 0};
@@ -178,7 +179,8 @@ void Broker::catch_up(Peer& peer, Subscription& s) {
       std::uint64_t index = 0;
       auto done = each_ending(view, commit, [&](Sequence sequence, std::uint64_t by, const StoredEnd& end) {
         auto at = index++;
-        if (full || (commit == from.first && at < from.second)) return;
+        if (full || (commit == from.first && at < from.second + (HH_MUTANT("stream_skips_one") ? 1 : 0)))
+          return;
         if (slice->count != 0 && slice->items.size() + end.result.size() + 64 > room) {
           full = true;
           return;

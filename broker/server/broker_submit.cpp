@@ -3,6 +3,7 @@
 
 #include "broker/server/broker.h"
 #include "common/msgpack.h"
+#include "common/mutant.h"
 
 namespace hirehall::server {
 namespace {
@@ -91,7 +92,8 @@ void Broker::submit_found(Peer& peer, std::string_view bytes, const engine::Foun
   // A recorded batch has its answer whatever would keep a new one out now: told that it was refused, its
   // client would give the number to another batch.
   if (const auto* producer = engine_.producer(peer.producer);
-      producer != nullptr && input.batch <= producer->last_batch) {
+      producer != nullptr && input.batch <= producer->last_batch &&
+      (store_.admits_submits() || !HH_MUTANT("full_disk_before_answers"))) {
     auto known = engine_.submit(input);
     if (!known) return refuse(peer, request, known.error());
     return answer_submit(peer, request, input.batch, *known);

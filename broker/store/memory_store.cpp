@@ -10,6 +10,7 @@
 #include "broker/store/failure.h"
 #include "broker/store/side_records.h"
 #include "common/check.h"
+#include "common/mutant.h"
 
 namespace hirehall::store {
 
@@ -230,6 +231,7 @@ class MemoryStore final : public Store {
     for (const Write& write : batch.writes) {
       HH_CHECK(write.family != Family::meta || (write.key != commit_key && write.key != identity_key),
                "these keys belong to the store");
+      if (HH_MUTANT("commit_torn") && &write == &batch.writes.back() && batch.writes.size() > 4) continue;
       content_.apply(write, batch.number);
     }
     content_.last_commit = batch.number;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "common/check.h"
+#include "common/mutant.h"
 #include "common/version.h"
 
 namespace hirehall::client_core {
@@ -189,7 +190,7 @@ void Session::on_welcome(std::string_view body, Millis now) {
     renumber(next_batch);
   }
   held_ = false;
-  resend_submits(0);
+  if (!HH_MUTANT("client_forgets_batches")) resend_submits(0);
   // Subscriptions ask anew below, with their latest position.
   for (auto& [id, subscription] : subscriptions_) {
     forget(subscription.ticket);

@@ -7,6 +7,7 @@
 #include "client/src/session.h"
 #include "common/check.h"
 #include "common/ids.h"
+#include "common/mutant.h"
 
 namespace hirehall::client_core {
 namespace {
@@ -58,6 +59,7 @@ void Session::submit(Batch batch) {
 }
 
 void Session::transmit(Submitted& record) {
+  if (HH_MUTANT("client_renumbers") && record.request != 0) record.number = next_batch_++;
   record.request = next_number_++;
   auto& frame = record.batch.frame;
   put_little_endian(frame, 8, record.request);

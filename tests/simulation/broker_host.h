@@ -48,6 +48,7 @@ class BrokerHost final : public BrokerPort, public server::Surroundings {
   void set_going();
   void die(bool noticed);
   std::string folded(bool from_snapshot);
+  void check_limits();
 
   Scene& scene_;
   std::shared_ptr<store::MemoryDisk> disk_;
@@ -60,6 +61,7 @@ class BrokerHost final : public BrokerPort, public server::Surroundings {
   std::deque<std::pair<std::string, std::string>> inbox_;
   std::pair<std::string, std::string> being_read_;
   std::uint64_t life_ = 0;
+  std::uint64_t turns_ = 0;
   Micros next_turn_ = -1;
   Micros stalled_until_ = 0;
   Micros died_at_ = -1;

@@ -245,7 +245,8 @@ void ClientHost::refused(const Error& error) {
 }
 
 Number ClientHost::missed() const {
-  if (!alive() || !scene_.model.tidy) return 0;
+  // Retention makes gaps, which are told with the next push only.
+  if (!alive() || !scene_.model.tidy || scene_.model.short_retention) return 0;
   for (const auto& [ticket, stream] : streams_) {
     if (!stream.standing || stream.gap || !stream.queue.empty()) continue;
     for (const auto& id : own_) {

@@ -28,6 +28,25 @@ std::string BrokerHost::folded(bool from_snapshot) {
   return out;
 }
 
+// Of no key more tasks run at once than its queue allows: looked at inside, because leases end without a
+// word.
+void BrokerHost::check_limits() {
+  const auto& ledger = engine_->ledger();
+  std::map<std::pair<std::uint32_t, std::string>, std::uint32_t> running;
+  for (const auto& lease : ledger.leases) {
+    if (lease.token == 0 || !lease.options) continue;
+    for (const auto& key : lease.options->options.limit_keys)
+      ++running[{ledger.lanes[lease.lane].queue, key}];
+  }
+  for (const auto& [key, count] : running) {
+    const auto& limits = ledger.queues[key.first].settings.limits;
+    auto limit = limits.find(key.second);
+    if (limit == limits.end()) continue;
+    scene_.tally.saw_if(count == limit->second, Situation::limit_was_full);
+    if (count > limit->second) violated("I12", "more tasks run at once than their limit key allows");
+  }
+}
+
 void BrokerHost::check_fold() {
   if (!running() || committing_ || engine_->has_facts()) return;
   std::string live;

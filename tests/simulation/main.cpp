@@ -1,5 +1,6 @@
 // hirehall-sim: worlds by seed, on both cores.
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 
 #include "common/log.h"
 #include "common/mutant.h"
+#include "tests/simulation/mutants.h"
 #include "tests/simulation/run.h"
 
 namespace {
@@ -132,6 +134,43 @@ Sum run_beside(Plan plan, unsigned jobs) {
   return all;
 }
 
+// How many worlds it takes until a promise is broken or something asserts; 0: none of `most` showed it.
+std::uint64_t seeds_to_find(std::string_view mutant, std::uint64_t first, std::uint64_t most) {
+  auto* world = static_cast<std::uint64_t*>(
+      ::mmap(nullptr, sizeof(std::uint64_t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+  if (world == MAP_FAILED) return 0;
+  auto pid = ::fork();
+  if (pid == 0) {
+    ::signal(SIGABRT, SIG_DFL);
+    ::close(2);
+    mutant::plant(mutant);
+    for (*world = 1; *world <= most; ++*world)
+      if (sim::run_seed(first + *world - 1).violation) ::_exit(1);
+    ::_exit(0);
+  }
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  bool found = WIFSIGNALED(status) || WEXITSTATUS(status) == 1;
+  auto needed = found ? *world : 0;
+  ::munmap(world, sizeof(std::uint64_t));
+  return needed;
+}
+
+int show_mutants(const std::string& only, std::uint64_t first, std::uint64_t most) {
+  int survived = 0, known = 0;
+  for (const auto& mutant : sim::mutants) {
+    if (!only.empty() && only != mutant.name) continue;
+    ++known;
+    auto needed = seeds_to_find(mutant.name, first, most);
+    survived += needed == 0;
+    std::printf("| %-28s | %6s | %s |\n", mutant.name.data(),
+                needed == 0 ? "none" : std::to_string(needed).c_str(), mutant.what.data());
+    std::fflush(stdout);
+  }
+  if (known == 0) std::printf("no planted bug is named %s\n", only.c_str());
+  return survived != 0 || known == 0 ? 1 : 0;
+}
+
 int say(const Sum& sum, double took, bool counts, bool need_all) {
   std::printf(
       "%llu worlds, %llu tasks, %llu events, %.1f simulated hours in %.1f s: %.0f worlds a minute, %llu "
@@ -161,9 +200,9 @@ int main(int argc, char** argv) {
       "first", po::value(&first), "the first seed (else: as the clock says)")(
       "hours", po::value(&hours), "go on for so long")("minutes", po::value(&minutes), "stop after so long")(
       "jobs", po::value(&jobs)->default_value(2), "processes side by side")(
-      "mutant", po::value(&mutant), "with this planted bug: must be found (hirehall-sim-mutants)")(
-      "counts", "tell how often what happened")("need-all", "a situation that never happened is a failure")(
-      "keep-going", "after a violation, too");
+      "mutant", po::value(&mutant), "how many worlds until this planted bug is found")(
+      "mutants", "the same of all of them")("counts", "tell how often what happened")(
+      "need-all", "a situation that never happened is a failure")("keep-going", "after a violation, too");
   po::variables_map given;
   try {
     po::store(po::parse_command_line(argc, argv, options), given);
@@ -175,13 +214,18 @@ int main(int argc, char** argv) {
   if (given.contains("help")) return std::cout << options, 0;
   log::set_level(log::Level::off);
   ::signal(SIGABRT, aborted);
-  if (!mutant.empty()) {
+  bool planted = given.contains("mutant") || given.contains("mutants");
 #ifndef HIREHALL_MUTANTS
+  if (planted) {
     std::cerr << "hirehall-sim: no bugs are planted in this program: hirehall-sim-mutants has them\n";
     return 2;
-#endif
-    mutant::plant(mutant);
   }
+#endif
+  if (planted && !given.contains("seed")) {
+    std::printf("seeds from %llu\n", static_cast<unsigned long long>(first));
+    return show_mutants(mutant, first, given["seeds"].defaulted() ? 20000 : seeds);
+  }
+  mutant::plant(mutant);
   if (given.contains("seed")) {
     running = seed;
     std::printf("seed %llu\n", static_cast<unsigned long long>(seed));

@@ -140,6 +140,9 @@ void Model::final_task(const ReadTask& task) {
   auto losses = static_cast<std::uint64_t>(o.retry.max_losses);
   if (!terminal(*task.state)) violated("I9", "a task did not end after all had healed", number);
   if (task.failures > attempts || task.losses > losses) violated("I7", "a count is above its limit", number);
+  bool counted = l.stop_possible || task.attempts > 20 ||
+                 (task.lost_attempts <= task.losses && task.failed_attempts <= task.failures);
+  if (!counted) violated("I7", "the history of a task has more failures or losses than count", number);
   if (task.failures < l.failures) violated("I7", "a recorded failure does not count", number);
   ended(l, *task.state, task.result);
   if (*task.state != State::failed) return;

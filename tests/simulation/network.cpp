@@ -18,6 +18,14 @@ bool sequenced(std::uint16_t kind) {
          k == Kind::finish || k == Kind::subscribe || k == Kind::results;
 }
 
+// What a living link may lose: what is said again, or found missing, by itself.
+bool repeated(std::uint16_t kind) {
+  using wire::Kind;
+  auto k = static_cast<Kind>(kind);
+  return k == Kind::award || k == Kind::lost || k == Kind::stop || k == Kind::worker_heartbeat ||
+         k == Kind::heartbeat;
+}
+
 std::uint16_t kind_of(std::string_view frame) {
   auto read = wire::read_frame(frame);
   return read ? read->header.kind : 0;
@@ -99,7 +107,7 @@ void Network::transmit(bool up, const std::string& routing, std::string frame) {
   auto& last = up ? connection.last_up : connection.last_down;
   auto when = time_.now() + wait;
   bool rough = !sequenced(kind_of(frame));
-  if (rough && weather_.lost != 0 && chance_.permille(weather_.lost)) {
+  if (repeated(kind_of(frame)) && weather_.lost != 0 && chance_.permille(weather_.lost)) {
     trace_.note(time_.now(), "a frame is lost", 0, kind_of(frame), up);
     return tally_.lost(kind_of(frame));
   }
@@ -178,14 +186,19 @@ void Network::broker_died(bool noticed) {
   }
 }
 
-void Network::calm() {
+void Network::calm(const std::function<bool(NetworkPeer*)>& anew) {
   weather_.lost = weather_.twice = weather_.reordered = 0;
   weather_.half_open = 0;
   cuts_.clear();
   std::vector<std::string> all;
   for (auto& [routing, connection] : connections_) all.push_back(routing);
   for (const auto& routing : all) {
-    connections_.at(routing).broken = false;
+    auto& connection = connections_.at(routing);
+    auto socket = sockets_.find(connection.link);
+    if (!connection.broken && socket != sockets_.end() && socket->second.routing == routing &&
+        !anew(socket->second.peer))
+      continue;
+    connection.broken = false;
     break_connection(routing, true, true);
   }
 }

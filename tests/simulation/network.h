@@ -50,9 +50,9 @@ class Network {
   // Faults.
   void break_some(Link link);  // one connection, noticed by both, one or no side
   void cut(NetworkPeer* peer, bool up, bool down,
-           Micros until);          // frames wait that long, and connections too
-  void broker_died(bool noticed);  // all connections
-  void calm();                     // no faults from now on; every link once anew
+           Micros until);                                    // frames wait that long, and connections too
+  void broker_died(bool noticed);                            // all connections
+  void calm(const std::function<bool(NetworkPeer*)>& anew);  // no faults from now on; every link once anew
 
  private:
   struct Socket {

@@ -12,6 +12,22 @@ void all_read(const Reader& r, const char* what) {
   if (!r.finished()) violated("I15", std::string("a frame is not what the protocol says: ") + what);
 }
 
+void read_history(Reader& r, ReadTask& task) {
+  auto n = r.array();
+  for (std::size_t i = 0; i < n && r.ok(); ++i) {
+    auto pairs = r.map();
+    for (std::size_t k = 0; k < pairs && r.ok(); ++k) {
+      if (r.str() != "outcome") {
+        r.skip();
+        continue;
+      }
+      auto outcome = r.str();
+      task.lost_attempts += outcome == "lost";
+      task.failed_attempts += outcome == "failed" || outcome == "timed_out";
+    }
+  }
+}
+
 ReadTask task_of(Reader& r) {
   ReadTask task;
   auto pairs = r.map();
@@ -41,6 +57,8 @@ ReadTask task_of(Reader& r) {
       task.submitted_at = r.sint();
     else if (key == "finished_at")
       task.finished_at = r.sint();
+    else if (key == "history")
+      read_history(r, task);
     else if (key == "error") {
       auto n = r.map();
       for (std::size_t k = 0; k < n && r.ok(); ++k) {

@@ -59,6 +59,7 @@ struct ReadTask {
   std::string id, payload, queue, tenant, type, result, error_code;
   std::optional<State> state;
   std::uint64_t attempts = 0, failures = 0, losses = 0;
+  std::uint64_t lost_attempts = 0, failed_attempts = 0;  // as its history tells
   Millis submitted_at = 0, finished_at = 0;
 };
 struct ReadPage {

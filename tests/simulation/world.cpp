@@ -149,7 +149,10 @@ void World::heal() {
   scene_.weather.slow_syncs = scene_.weather.failed_commits = 0;
   scene_.weather.half_open = 0;
   broker_.jump_wall(BrokerHost::epoch + scene_.time.now() / 1000 - broker_.wall());
-  scene_.network.calm();
+  // What was lost on living links must be made good without a new connection.
+  bool workers_anew = scene_.weather.twice + scene_.weather.reordered != 0 || scene_.chance.permille(500);
+  scene_.network.calm(
+      [&](NetworkPeer* peer) { return workers_anew || dynamic_cast<WorkerHost*>(peer) == nullptr; });
   broker_.heal();
   for (auto& worker : workers_) worker->heal();
   for (auto& client : clients_) client->heal();
