@@ -36,6 +36,7 @@ void BrokerHost::start() {
   if (store_->last_commit() != 0)
     scene_.saw(recovered->snapshot != 0 ? Situation::broker_recovered_from_a_snapshot
                                         : Situation::broker_recovered_from_the_first_fact);
+  scene_.tally.saw_if(engine_->ledger().books.tasks[3] != 0, Situation::broker_recovered_leases);
   server::EngineClock clock(engine_->ledger().now, monotonic_ms(), wall_ms());
   engine_->start(clock.now());
   server::BrokerParts parts;
@@ -64,6 +65,7 @@ void BrokerHost::die(bool noticed) {
   scene_.tally.saw_if(reading_, Situation::broker_crashed_with_reads_under_way);
   scene_.tally.saw_if(!inbox_.empty(), Situation::broker_crashed_with_submits_under_way);
   died_at_ = scene_.time.now();
+  scene_.tally.saw_if(engine_->ledger().books.tasks[3] != 0, Situation::broker_crashed_with_leases);
   mute_ = true;
   if (committing_) {
     scene_.saw(Situation::broker_crashed_with_a_commit_under_way);

@@ -47,11 +47,19 @@ class Moves {
         return read<engine::Answered>(body, [&](auto&) { tally_.moved(State::suspended, Event::answer); });
       case engine::FactKind::dropped:
         return read<engine::Dropped>(body, [&](auto& fact) {
+          if (fact.to == State::cancelled) {
+            tally_.saw_if(fact.from == State::scheduled, Situation::cancel_scheduled);
+            tally_.saw_if(fact.from == State::ready, Situation::cancel_ready);
+            tally_.saw_if(fact.from == State::suspended, Situation::cancel_suspended);
+          }
           tally_.moved(fact.from, fact.to == State::expired ? Event::expire : Event::cancel);
         });
       case engine::FactKind::ended:
         return read<engine::Ended>(body, [&](auto& fact) {
-          for (const auto& item : fact.items) tally_.moved(State::leased, event_of(item));
+          for (const auto& item : fact.items) {
+            tally_.moved(State::leased, event_of(item));
+            tally_.saw_if(item.next == State::cancelled, Situation::cancel_leased);
+          }
         });
       case engine::FactKind::spilled:
         return tally_.saw(Situation::window_spilled);

@@ -156,6 +156,9 @@ void Network::break_connection(const std::string& routing, bool peer_sees, bool 
   if (at == connections_.end() || at->second.broken) return;
   at->second.broken = true;
   auto link = at->second.link;
+  tally_.saw(Situation::connection_broke);
+  tally_.saw_if(!peer_sees, Situation::connection_half_open_for_peer);
+  tally_.saw_if(!broker_sees, Situation::connection_half_open_for_broker);
   trace_.note(time_.now(), "a connection breaks", 0, link, peer_sees * 2 + broker_sees);
   if (peer_sees) time_.in(chance_.skewed(second), [this, link, routing] { peer_notices(link, routing); });
   auto forget = broker_sees ? chance_.skewed(second) : 40 * second;  // ZeroMQ's own heartbeat in the end
