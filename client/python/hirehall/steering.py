@@ -1,0 +1,86 @@
+"""The verbs about queues, dead letters, workers and numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from . import errors, ids, task
+from .errors import HirehallError
+from .session import Session
+from .task import Task
+from .wire import Kind
+
+_IDS_MAX = 4096
+
+
+class Steering:
+    """Part of Client."""
+
+    _session: Session
+    _request_timeout: float
+
+    def stats(self) -> Mapping[str, Any]:
+        return self._call(Kind.STATS, {})
+
+    def queues(self) -> Sequence[Mapping[str, Any]]:
+        return self._call(Kind.QUEUE_LIST, {})["queues"]
+
+    def queue(self, name: str) -> Mapping[str, Any]:
+        return self._call(Kind.QUEUE_SHOW, {"queue": name})
+
+    def set_queue(self, name: str, **settings: Any) -> Mapping[str, Any]:
+        """Makes or changes a queue: weight, cap, retention_ms, retention_bytes, timeout_ms, tenants, limits."""
+        return self._call(Kind.QUEUE_SET, {"queue": name, **settings})
+
+    def pause(self, *, queue: str | None = None, type: str | None = None, tenant: str | None = None, reason: str = "") -> None:
+        """No awards of what matches all that is named; submits and running work go on."""
+        self._call(Kind.PAUSE, _named(queue=queue, type=type, tenant=tenant) | {"reason": reason})
+
+    def resume(self, *, queue: str | None = None, type: str | None = None, tenant: str | None = None) -> None:
+        self._call(Kind.RESUME, _named(queue=queue, type=type, tenant=tenant))
+
+    def dead(self, queue: str | None = None) -> Iterator[Task]:
+        """The dead letters."""
+        return self._walk(Kind.DEAD_LIST, _named(queue=queue) | {"limit": 1000})
+
+    def retry(self, *tasks: str) -> dict[str, str | HirehallError]:
+        """A new task for each dead letter: its id, or why there is none. Asking again within 24 hours gives the same id."""
+        answers: dict[str, str | HirehallError] = {}
+        for some, got in self._in_pieces(Kind.DEAD_RETRY, tasks, {}):
+            answers[some] = ids.text(got) if isinstance(got, bytes) else errors.of_number(got)
+        return answers
+
+    def purge(self, *tasks: str, reason: str = "") -> dict[str, HirehallError | None]:
+        """Takes dead letters away for good; None per task that was purged."""
+        return self._by_id(Kind.DEAD_PURGE, tasks, {"reason": reason})
+
+    def workers(self) -> Sequence[Mapping[str, Any]]:
+        return self._call(Kind.WORKER_LIST, {})["workers"]
+
+    def drain_worker(self, name: str, *, undo: bool = False) -> Sequence[int]:
+        """No more awards to workers of this name; what they hold they finish."""
+        return self._call(Kind.WORKER_DRAIN, {"name": name, "undo": undo})["workers"]
+
+    def _call(self, kind: Kind, body: Any) -> Any:
+        return self._session.call(kind, body, self._request_timeout)
+
+    def _walk(self, kind: Kind, body: dict[str, Any]) -> Iterator[Task]:
+        while True:
+            page = self._call(kind, body)
+            yield from map(task.of_body, page["tasks"])
+            if not page.get("cursor"):
+                return
+            body = body | {"cursor": page["cursor"]}
+
+    def _by_id(self, kind: Kind, tasks: Sequence[str], body: dict[str, Any]) -> dict[str, HirehallError | None]:
+        return {id: errors.of_number(code) if code else None for id, code in self._in_pieces(kind, tasks, body)}
+
+    def _in_pieces(self, kind: Kind, tasks: Sequence[str], body: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+        for start in range(0, len(tasks), _IDS_MAX):
+            some = tasks[start : start + _IDS_MAX]
+            yield from zip(some, self._call(kind, body | {"ids": list(map(ids.raw, some))}), strict=True)
+
+
+def _named(**values: str | None) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
