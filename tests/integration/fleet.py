@@ -151,9 +151,9 @@ def _ready(process, path, limit):
 class Script(Process):
     """A Python program of the tests that prints one JSON object per line."""
 
-    def __init__(self, path, arguments, log):
+    def __init__(self, path, arguments, log, prefix=()):
         self.log = Path(log)
-        self.command = [sys.executable, str(path), *map(str, arguments)]
+        self.command = [*prefix, sys.executable, str(path), *map(str, arguments)]
         with open(self.log, "ab") as errors:
             self.child = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors,
                                           env=dict(os.environ, PYTHONPATH=str(SOURCE / "tests")))
@@ -245,12 +245,12 @@ class Fleet:
                 shutil.copy(SOURCE / "configs" / "agents" / f"{name}.md", directory)
         return directory
 
-    def worker_program(self, name, slots=4, agents=("echo",), extra=(), endpoint=None, environment=None):
+    def worker_program(self, name, slots=4, agents=("echo",), extra=(), endpoint=None, environment=None, prefix=()):
         """A real hirehall-worker with sample agents, or those of a directory."""
         self.count += 1
         ready_file = self.directory / f"{name}-{self.count}.ready"
         agents = agents if isinstance(agents, Path) else self.agents(*agents)
-        process = self.adopt(Process([BIN / "hirehall-worker", "--broker", endpoint or self.broker.endpoint, "--name", name,
+        process = self.adopt(Process([*prefix, BIN / "hirehall-worker", "--broker", endpoint or self.broker.endpoint, "--name", name,
                                       "--agents", agents, "--slots", slots,
                                       "--ready-file", ready_file, *extra], self.directory / f"{name}.log", environment))
         process.ready_file = ready_file
@@ -259,9 +259,9 @@ class Fleet:
     def wait_worker(self, process, limit=LIMIT):
         return _ready(process, process.ready_file, limit)
 
-    def script(self, path, *arguments, name="script"):
+    def script(self, path, *arguments, name="script", prefix=()):
         self.count += 1
-        return self.adopt(Script(path, arguments, self.directory / f"{name}-{self.count}.log"))
+        return self.adopt(Script(path, arguments, self.directory / f"{name}-{self.count}.log", prefix))
 
     def close(self, keep=False):
         for peer in self.peers:
