@@ -116,7 +116,7 @@ class Process:
 class Broker(Process):
     """`endpoint` and `metrics` are known once ready() returned."""
 
-    def __init__(self, directory, data=None, listen=None, extra=(), name="broker", metrics="127.0.0.1:0"):
+    def __init__(self, directory, data=None, listen=None, extra=(), name="broker", metrics="127.0.0.1:0", environment=None):
         directory = Path(directory)
         self.data = Path(data or directory / "data")
         self.ready_file = directory / f"{name}.ready"
@@ -124,7 +124,7 @@ class Broker(Process):
         listen = listen or f"ipc://{directory}/{name}.sock"
         loopback = ["--insecure"] if listen.startswith("tcp://") and not any("key" in str(e) for e in extra) else []
         super().__init__([BIN / "hirehall-broker", "--data", self.data, "--listen", listen, "--metrics", metrics,
-                          "--ready-file", self.ready_file, *loopback, *extra], directory / f"{name}.log")
+                          "--ready-file", self.ready_file, *loopback, *extra], directory / f"{name}.log", environment)
         self.endpoint = self.metrics = None
 
     def ready(self, limit=LIMIT):
