@@ -125,11 +125,12 @@ class Broker(Process):
         loopback = ["--insecure"] if listen.startswith("tcp://") and not any("key" in str(e) for e in extra) else []
         super().__init__([BIN / "hirehall-broker", "--data", self.data, "--listen", listen, "--metrics", metrics,
                           "--ready-file", self.ready_file, *loopback, *extra], directory / f"{name}.log", environment)
-        self.endpoint = self.metrics = None
+        self.endpoint, self.endpoints, self.metrics = None, [], None
 
     def ready(self, limit=LIMIT):
         ready = _ready(self, self.ready_file, limit)
-        self.endpoint, self.metrics = ready["listen"][0], ready["metrics"]
+        self.endpoints, self.metrics = ready["listen"], ready["metrics"]
+        self.endpoint = self.endpoints[0]
         return self
 
 
