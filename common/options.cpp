@@ -210,6 +210,7 @@ OptionTable::OptionTable(std::string program, std::string summary)
   flag("help,h", "print this and end");
   flag("version", "print the version and end");
   flag("print-config", "print an annotated configuration file with the defaults and end");
+  flag("print-man", "print the manual page (roff) and end");
   text("config", "", "configuration file with lines `name = value`", "FILE");
 }
 
@@ -281,6 +282,11 @@ OptionTable& OptionTable::epilogue(std::string text) {
   return *this;
 }
 
+OptionTable& OptionTable::section(int number) {
+  section_ = number;
+  return *this;
+}
+
 Result<OptionValues> OptionTable::parse(int argc, const char* const* argv) const {
   std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
   return parse(arguments, [](const std::string& name) { return std::getenv(name.c_str()); });
@@ -297,6 +303,7 @@ Result<OptionValues> OptionTable::parse(const std::vector<std::string>& argument
   if (given_flag(*flags, "help")) out.answer_ = help();
   if (given_flag(*flags, "version")) out.answer_ = program_ + " " + std::string(software_version()) + "\n";
   if (given_flag(*flags, "print-config")) out.answer_ = annotated_config();
+  if (given_flag(*flags, "print-man")) out.answer_ = man_page();
   if (out.answer_) return out;
 
   std::vector<Source> sources;

@@ -8,11 +8,12 @@
 //        .flag("insecure", "accept peers without keys");
 //   auto values = table.parse(argc, argv);
 //   if (!values) { print describe_usage(values.error()); return 2; }
-//   if (values->answer()) { print *values->answer(); return 0; }      // --help, --version, --print-config
+//   if (values->answer()) { print *values->answer(); return 0; }      // --help, --version, --print-…
 //   values->number("slots");
 //
-// Every table also has --help, --version, --print-config and --config FILE. Where a value is given twice the
-// flag wins over the variable, the variable over the file. The file has lines `name = value`, comments with
+// Every table also has --help, --version, --print-config, --print-man and --config FILE. Where a value is
+// given twice the flag wins over the variable, the variable over the file. The file has lines `name = value`,
+// comments with
 // #, and [sections] that become `section.name`. Unknown options and values out of range are errors that name
 // file, key and what is accepted.
 #pragma once
@@ -46,8 +47,9 @@ struct OptionDeclaration {
   std::string placeholder;           // what --help shows after the name
   std::vector<std::string> choices;  // of a choice
   OptionRange range;
-  std::string variable() const;  // HIREHALL_STOP_TIMEOUT
-  std::string accepts() const;   // "a number from 1 to 4096"
+  std::string variable() const;     // HIREHALL_STOP_TIMEOUT
+  std::string accepts() const;      // "a number from 1 to 4096"
+  std::string explanation() const;  // help, what it accepts and its default, as --help prints them
 };
 
 class OptionValues {
@@ -100,9 +102,12 @@ class OptionTable {
   OptionTable& operands(std::string placeholder, std::string help,
                         std::size_t max);   // without it: none accepted
   OptionTable& epilogue(std::string text);  // exit codes, examples: printed below the options by --help
+  OptionTable& section(int number);         // of the manual; 1 unless given, 8 is for daemons
 
+  const std::string& program() const { return program_; }
   const std::vector<OptionDeclaration>& declarations() const { return declarations_; }
   std::string help() const;
+  std::string man_page() const;          // roff, made from the same declarations as help()
   std::string annotated_config() const;  // every option commented out with its default: a file to start from
 
   Result<OptionValues> parse(int argc, const char* const* argv) const;  // with the process's environment
@@ -117,8 +122,12 @@ class OptionTable {
   std::string operand_placeholder_;
   std::string operand_help_;
   std::size_t operands_max_ = 0;
+  int section_ = 1;
   std::vector<OptionDeclaration> declarations_;
 };
+
+// Text with what roff would take for a command of its own made harmless.
+std::string roff_escaped(std::string_view text);
 
 // Whole texts with a unit, as accepted by duration() and bytes(). nullopt: not one.
 std::optional<std::int64_t> parse_duration(std::string_view text);

@@ -63,17 +63,17 @@ bool bounded(const OptionRange& range) {
   return range.max != INT64_MAX || range.min != 0;
 }
 
-std::string explanation(const OptionDeclaration& d) {
-  std::string out = d.help;
-  if (d.shape == OptionShape::texts) out += "; may be repeated";
-  if ((d.shape == OptionShape::number || d.shape == OptionShape::duration || d.shape == OptionShape::bytes) &&
-      bounded(d.range))
-    out += "; " + d.accepts();
-  if (d.shape != OptionShape::flag && !d.fallback.empty()) out += " [" + d.fallback + "]";
+}  // namespace
+
+std::string OptionDeclaration::explanation() const {
+  std::string out = help;
+  if (shape == OptionShape::texts) out += "; may be repeated";
+  if ((shape == OptionShape::number || shape == OptionShape::duration || shape == OptionShape::bytes) &&
+      bounded(range))
+    out += "; " + accepts();
+  if (shape != OptionShape::flag && !fallback.empty()) out += " [" + fallback + "]";
   return out;
 }
-
-}  // namespace
 
 std::optional<std::int64_t> parse_duration(std::string_view text) {
   return parse_units(text, time_units);
@@ -136,7 +136,7 @@ std::string OptionTable::help() const {
     if (d.shape != OptionShape::flag) left += " " + d.placeholder;
     left +=
         left.size() + 2 > column ? "\n" + std::string(column, ' ') : std::string(column - left.size(), ' ');
-    out += left + wrapped(explanation(d), column, width) + "\n";
+    out += left + wrapped(d.explanation(), column, width) + "\n";
   }
   if (!epilogue_.empty()) out += "\n" + epilogue_ + (epilogue_.back() == '\n' ? "" : "\n");
   return out;
@@ -147,7 +147,8 @@ std::string OptionTable::annotated_config() const {
                     " (--config FILE). Every line below is a default: take the # away to change it.\n"
                     "# A flag (--name VALUE) and a variable (HIREHALL_NAME) win over this file.\n";
   for (const auto& d : declarations_) {
-    if (d.name == "help" || d.name == "version" || d.name == "config" || d.name == "print-config") continue;
+    if (d.name == "help" || d.name == "version" || d.name == "config" || d.name.starts_with("print-"))
+      continue;
     std::string about = d.help;
     if (d.shape != OptionShape::text && d.shape != OptionShape::texts) about += "; " + d.accepts();
     if (d.shape == OptionShape::texts) about += "; may be repeated";

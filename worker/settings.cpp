@@ -75,7 +75,8 @@ OptionTable worker_options() {
           "worker,\n5 another digest of an agent is registered, 70 an in-process agent did not return after "
           "its "
           "timeout.\n\nExample:\n  hirehall-worker --broker tcp://127.0.0.1:7420 --agents configs/agents "
-          "--slots 8\n");
+          "--slots 8\n")
+      .section(8);
   return table;
 }
 
