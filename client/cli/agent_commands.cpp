@@ -1,6 +1,7 @@
 // agent list, show, forget.
 #include "client/cli/command.h"
 #include "client/src/body.h"
+#include "client/src/inner.h"
 #include "common/wire.h"
 
 namespace hirehall::cli {
@@ -20,6 +21,15 @@ client::Result<Document> about(Context& c, wire::Kind kind) {
 }
 
 }  // namespace
+
+std::vector<std::string> agent_names(client::Client& client) {
+  std::vector<std::string> out;
+  auto answer = client.inner().call(wire::Kind::agent_list, Body().take());
+  auto page = answer ? Document::from_body(*answer) : tl::unexpected(answer.error());
+  if (!page) return out;
+  for (const auto& agent : page->items("agents")) out.push_back(agent.text("name"));
+  return out;
+}
 
 int agent_list(Context& c) {
   std::vector<Document> all;

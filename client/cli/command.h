@@ -1,4 +1,5 @@
-// The one table of commands: dispatch, help and docs/cli.md are made from it.
+// The one table of commands: dispatch, help, docs/cli.md, manual pages, completion and `help --json` are made
+// from it.
 #pragma once
 
 #include <cstdint>
@@ -64,6 +65,11 @@ class Context {
   std::unique_ptr<client::Client> client_;
 };
 
+struct ExitMeaning {
+  int code;
+  std::string_view meaning;
+};
+
 struct Command {
   std::string_view noun;
   std::string_view verb;  // empty: the noun is the whole command
@@ -73,11 +79,31 @@ struct Command {
   std::size_t operands_max;
   void (*declare)(OptionTable&);  // its own options; may be null
   int (*run)(Context&);
-  std::string_view examples;  // lines
+  std::string_view examples;                // lines
+  bool watch = false;                       // a list or a state that can be looked at again and again
+  bool local = false;                       // talks to no broker: no context is looked up
+  std::span<const ExitMeaning> exits = {};  // where they are not those of all commands
 };
 
 std::span<const Command> commands();
+std::string name_of(const Command& command);  // "task submit"
 OptionTable table_of(const Command& command);
+OptionTable global_table();  // the options that every command has; they may stand before the noun
+std::span<const ExitMeaning> exits_of(const Command& command);
+std::string exit_line(std::span<const ExitMeaning> exits);  // "Exit codes: 0 ok, …"
+
+// The command that these words (noun first) name, and how many of them that takes; nullptr: none.
+struct Named {
+  const Command* command = nullptr;
+  std::size_t words = 0;
+};
+Named find_command(std::span<const std::string> words);
+// Where the noun stands: behind the options before it.
+std::size_t noun_at(std::span<const std::string> arguments);
+
+// The values of a command: options, then variables, then the context, then the configuration file.
+client::Result<OptionValues> settle(const Command& command, const std::vector<std::string>& arguments);
+client::Options connection(const OptionValues& values);
 
 // argv without the program's name. `own_path` is where this program lies, for hirehall-X beside it.
 int run(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err);
@@ -85,6 +111,8 @@ int run(const std::vector<std::string>& arguments, std::ostream& out, std::ostre
 std::string overview();                        // hirehall --help
 std::string noun_help(std::string_view noun);  // hirehall task --help
 std::string manual();                          // docs/cli.md
+std::string table_json();                      // hirehall help --json
+std::string overview_man();                    // hirehall(1)
 
 // Rendering, pure.
 std::string render_table(const std::vector<Document>& objects, std::string_view columns);
@@ -117,13 +145,21 @@ int dead_purge(Context&);
 int queue_purge(Context&);
 int worker_drain(Context&);
 int worker_list(Context&);
+std::vector<std::string> agent_names(client::Client& client);  // none when the broker does not say
 int agent_list(Context&);
 int agent_show(Context&);
 int agent_forget(Context&);
 int stats(Context&);
 int key_new(Context&);
+int context_list(Context&);
+int context_show(Context&);
+int context_set(Context&);
+int context_use(Context&);
+int context_forget(Context&);
+void declare_context_set(OptionTable&);
 int dev(Context&);
 void declare_dev(OptionTable&);
 int help(Context&);
+int completion(Context&);
 
 }  // namespace hirehall::cli

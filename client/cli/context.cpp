@@ -61,13 +61,8 @@ bool Context::err_is_terminal() const {
 
 client::Result<client::Client*> Context::client() {
   if (client_) return client_.get();
-  client::Options o;
-  o.broker = values_.text("broker");
+  auto o = connection(values_);
   o.name = "hirehall";
-  o.request_timeout_ms = values_.number("request-timeout");
-  o.connect_timeout_ms = std::min(o.connect_timeout_ms, o.request_timeout_ms);
-  o.key_file = values_.text("key-file");
-  o.server_key_file = values_.text("server-key-file");
   auto made = client::Client::connect(std::move(o));
   if (!made) return tl::unexpected(made.error());
   client_ = std::make_unique<client::Client>(std::move(*made));

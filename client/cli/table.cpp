@@ -72,8 +72,15 @@ void declare_drain(OptionTable& t) {
 void declare_key(OptionTable& t) {
   t.text("directory", ".", "where the two files are written", "DIR");
 }
+void declare_context_use(OptionTable& t) {
+  t.flag("none", "use no context");
+}
 void declare_help(OptionTable& t) {
   t.flag("markdown", "the whole reference, as in docs/cli.md");
+  t.flag("json",
+         "the table of all commands: operands, options with shapes and defaults, exit codes, examples");
+  t.flag("man", "as a manual page: `hirehall help --man task submit`");
+  t.text("man-directory", "", "write the manual pages of all commands into this folder", "DIR");
 }
 
 constexpr std::array table{
@@ -129,36 +136,77 @@ constexpr std::array table{
             "hirehall dead purge ID\nhirehall dead purge --all --queue mail --yes --reason 'old orders'"},
     Command{"worker", "list", "list workers with what they do", "", "", 0, nullptr, worker_list,
             "hirehall worker list"},
-    Command{"worker", "drain", "no more awards for a worker; what it holds it finishes", "NAME",
+    Command{"worker", "drain", "no more awards for a worker; what it holds it finishes", "WORKER",
             "name of the worker", 1, declare_drain, worker_drain,
             "hirehall worker drain gpu-3\nhirehall worker drain gpu-3 --undo"},
     Command{"agent", "list", "list registered agent definitions", "", "", 0, nullptr, agent_list,
             "hirehall agent list"},
-    Command{"agent", "show", "show an agent definition and the workers that offer it", "NAME",
+    Command{"agent", "show", "show an agent definition and the workers that offer it", "AGENT",
             "name of the agent", 1, declare_agent, agent_show,
             "hirehall agent show echo\nhirehall agent show echo --agent-version 2 -o json"},
     Command{"agent", "forget", "free name and version of a definition that no connected worker offers",
-            "NAME", "name of the agent", 1, declare_agent, agent_forget,
+            "AGENT", "name of the agent", 1, declare_agent, agent_forget,
             "hirehall agent forget echo --agent-version 1"},
     Command{"stats", "", "numbers of the broker", "", "", 0, nullptr, stats, "hirehall stats -o json"},
     Command{"key", "new", "make a CURVE key pair: NAME.key (secret) and NAME.pub", "NAME",
             "name of the files", 1, declare_key, key_new,
-            "hirehall key new alice --directory ~/.config/hirehall"},
+            "hirehall key new alice --directory ~/.config/hirehall", false, true},
+    Command{"context", "list", "list contexts: named brokers with keys and tenant", "", "", 0, nullptr,
+            context_list, "hirehall context list", false, true},
+    Command{"context", "show", "show a context; the one in use unless named", "[CONTEXT]",
+            "name of the context", 1, nullptr, context_show, "hirehall context show prod -o json", false,
+            true},
+    Command{"context", "set", "make a context, or change what is given of it", "CONTEXT",
+            "name of the context", 1, declare_context_set, context_set,
+            "hirehall context set prod --broker tcp://hall.example:7420 --key-file me.key --server-key-file "
+            "hall.pub\n"
+            "hirehall context set prod --tenant acme",
+            false, true},
+    Command{"context", "use", "work with this context from now on", "[CONTEXT]", "name of the context", 1,
+            declare_context_use, context_use, "hirehall context use prod\nhirehall context use --none", false,
+            true},
+    Command{"context", "forget", "take a context off the list; its key files stay", "CONTEXT",
+            "name of the context", 1, nullptr, context_forget, "hirehall context forget prod", false, true},
     Command{"dev", "", "a broker, two workers and sample agents until Ctrl-C", "", "", 0, declare_dev, dev,
-            "hirehall dev\nhirehall dev --demo\nhirehall dev --data ./data --workers 4"},
-    Command{"help", "", "this overview, or the reference of all commands", "", "", 0, declare_help, help,
-            "hirehall help\nhirehall task submit --help"},
+            "hirehall dev\nhirehall dev --demo\nhirehall dev --data ./data --workers 4", false, true},
+    Command{"completion", "", "a script that completes commands, options and names in your shell", "SHELL",
+            "bash, zsh or fish", 1, nullptr, completion,
+            "source <(hirehall completion bash)\n"
+            "hirehall completion zsh > ~/.zfunc/_hirehall\n"
+            "hirehall completion fish > ~/.config/fish/completions/hirehall.fish",
+            false, true},
+    Command{"help", "", "this overview, one command, or the reference of all commands", "[NOUN [VERB]]",
+            "the command; the overview without it", 2, declare_help, help,
+            "hirehall help\nhirehall help task submit\nhirehall help --json\nhirehall help --man task submit",
+            false, true},
 };
 
-constexpr std::string_view exit_codes =
-    "Exit codes: 0 ok, 1 failure, 2 usage, 3 not found, 4 denied, 5 conflict, 6 timeout, 7 broker "
-    "unreachable,\n"
-    "            10 task failed, 11 task cancelled, 12 task expired.\n";
+constexpr std::size_t width = 100;  // of a line of exit codes
 
-std::string full_name(const Command& c) {
-  std::string name = "hirehall " + std::string(c.noun);
-  if (!c.verb.empty()) name += " " + std::string(c.verb);
-  return name;
+constexpr std::array general_exits{
+    ExitMeaning{ok, "ok"},
+    ExitMeaning{failure, "failure"},
+    ExitMeaning{usage, "usage"},
+    ExitMeaning{not_found, "not found"},
+    ExitMeaning{denied, "denied"},
+    ExitMeaning{conflict, "conflict"},
+    ExitMeaning{timed_out, "timeout"},
+    ExitMeaning{unreachable, "broker unreachable"},
+    ExitMeaning{task_failed, "task failed"},
+    ExitMeaning{task_cancelled, "task cancelled"},
+    ExitMeaning{task_expired, "task expired"},
+};
+
+void declare_global(OptionTable& t) {
+  t.text("broker", "",
+         "endpoint of the broker; default: this user's or this machine's broker, or tcp://127.0.0.1:7420",
+         "ENDPOINT");
+  t.choice("output,o", "text", {"text", "json", "jsonl", "none"}, "form of the results");
+  t.duration("request-timeout", 30'000, {1, 86'400'000}, "how long one answer may take");
+  t.text("key-file", "", "secret CURVE key of this client", "FILE");
+  t.text("server-key-file", "", "public CURVE key of the broker", "FILE");
+  t.text("context", "", "named broker to work with (`hirehall context list`); the one in use unless given",
+         "CONTEXT");
 }
 
 std::string indented(std::string_view lines) {
@@ -177,78 +225,65 @@ std::span<const Command> commands() {
   return table;
 }
 
-OptionTable table_of(const Command& c) {
-  OptionTable t(full_name(c), std::string(c.summary));
-  t.text("broker", "",
-         "endpoint of the broker; default: this user's or this machine's broker, or tcp://127.0.0.1:7420",
-         "ENDPOINT");
-  t.choice("output,o", "text", {"text", "json", "jsonl", "none"}, "form of the results");
-  t.duration("request-timeout", 30'000, {1, 86'400'000}, "how long one answer may take");
-  t.text("key-file", "", "secret CURVE key of this client", "FILE");
-  t.text("server-key-file", "", "public CURVE key of the broker", "FILE");
-  if (c.declare != nullptr) c.declare(t);
-  if (c.operands_max > 0) t.operands(std::string(c.operands), std::string(c.operand_help), c.operands_max);
-  t.epilogue("Examples:\n" + indented(c.examples) + "\n" + std::string(exit_codes));
+std::span<const ExitMeaning> exits_of(const Command& c) {
+  return c.exits.empty() ? std::span<const ExitMeaning>(general_exits) : c.exits;
+}
+
+std::string name_of(const Command& c) {
+  return std::string(c.noun) + (c.verb.empty() ? "" : " " + std::string(c.verb));
+}
+
+std::string exit_line(std::span<const ExitMeaning> exits) {
+  std::string out = "Exit codes:";
+  std::size_t column = out.size();
+  for (const auto& e : exits) {
+    std::string entry = " " + std::to_string(e.code) + " " + std::string(e.meaning);
+    entry += &e == &exits.back() ? "." : ",";
+    if (column + entry.size() > width) {
+      out += "\n           ";
+      column = 11;
+    }
+    out += entry;
+    column += entry.size();
+  }
+  return out + "\n";
+}
+
+OptionTable global_table() {
+  OptionTable t("hirehall", "the command line of Hirehall, a hiring hall for software agents");
+  declare_global(t);
   return t;
 }
 
-std::string overview() {
-  std::string out =
-      "hirehall NOUN VERB [options]: the command line of Hirehall, a hiring hall for software agents\n\n";
-  std::string_view noun;
-  for (const auto& c : table) {
-    if (c.noun != noun && !noun.empty()) out += "\n";
-    noun = c.noun;
-    std::string name = std::string(c.noun) + (c.verb.empty() ? "" : " " + std::string(c.verb));
-    name.resize(16, ' ');
-    out += "  " + name + std::string(c.summary) + "\n";
-  }
-  out +=
-      "\nFirst steps:\n  hirehall dev --demo              a whole fleet on this machine\n"
-      "  hirehall task run echo hi        a task, and its result\n\n"
-      "Options go anywhere; `hirehall task submit --help` lists those of a command. Results are on stdout, "
-      "the rest\n"
-      "on stderr. `hirehall X` runs `hirehall-X` when X is none of these.\n\n";
-  return out + std::string(exit_codes);
+OptionTable table_of(const Command& c) {
+  OptionTable t("hirehall " + name_of(c), std::string(c.summary));
+  declare_global(t);
+  if (c.declare != nullptr) c.declare(t);
+  if (c.operands_max > 0) t.operands(std::string(c.operands), std::string(c.operand_help), c.operands_max);
+  t.epilogue("Examples:\n" + indented(c.examples) + "\n" + exit_line(exits_of(c)));
+  return t;
 }
 
-std::string noun_help(std::string_view noun) {
-  std::string out;
-  for (const auto& c : table) {
-    if (c.noun != noun) continue;
-    std::string name = full_name(c) + (c.operands.empty() ? "" : " " + std::string(c.operands));
-    out += name + "\n    " + std::string(c.summary) + "\n";
+std::size_t noun_at(std::span<const std::string> arguments) {
+  static const OptionTable global = global_table();
+  std::size_t i = 0;
+  for (; i < arguments.size() && arguments[i].starts_with('-'); ++i) {
+    const auto& word = arguments[i];
+    for (const auto& d : global.declarations())
+      if (d.shape != OptionShape::flag &&
+          (word == "--" + d.name || (d.letter != 0 && word == std::string("-") + d.letter)))
+        ++i;
   }
-  return out + "\n`" + "hirehall " + std::string(noun) + " VERB --help` shows options and examples.\n";
+  return std::min(i, arguments.size());
 }
 
-std::string manual() {
-  std::string out =
-      "# The command line\n\n"
-      "Made by `hirehall help --markdown` from the table in `client/cli/table.cpp`; a test compares the "
-      "two.\n\n"
-      "Options go anywhere on the line. Each one of the first group can stand in a configuration file\n"
-      "(`~/.config/hirehall/hirehall.conf`, lines `name = value`) or a variable (`HIREHALL_BROKER`, "
-      "`HIREHALL_OUTPUT`,\n"
-      "`HIREHALL_KEY_FILE`, `HIREHALL_SERVER_KEY_FILE`, `HIREHALL_REQUEST_TIMEOUT`, `HIREHALL_CONFIG`); the "
-      "flag wins over\n"
-      "the variable, the variable over the file. Results are on stdout, everything else on stderr; nothing "
-      "is asked,\n"
-      "coloured or animated unless stderr is a terminal, and `NO_COLOR` is honoured.\n\n"
-      "Without `--broker` the broker is looked for at `$XDG_RUNTIME_DIR/hirehall/broker.ipc`, then at\n"
-      "`/run/hirehall/broker.ipc`, then at `tcp://127.0.0.1:7420`.\n\n"
-      "`-o json` prints one object, or an array of them; `-o jsonl` one object a line; `-o none` nothing.\n\n"
-      "| exit code | meaning |\n|---|---|\n| 0 | done |\n| 1 | failure |\n| 2 | usage |\n| 3 | not found "
-      "|\n| 4 | denied |\n"
-      "| 5 | conflict |\n| 6 | timeout |\n| 7 | no broker answers |\n| 10 | the task failed |\n| 11 | the "
-      "task was cancelled |\n"
-      "| 12 | the task expired |\n\n"
-      "`hirehall X` runs the program `hirehall-X` (beside `hirehall`, or in `PATH`) when X is none of the "
-      "nouns below.\n";
+Named find_command(std::span<const std::string> words) {
   for (const auto& c : table) {
-    out += "\n## " + full_name(c) + "\n\n```\n" + table_of(c).help() + "```\n";
+    std::size_t count = c.verb.empty() ? 1 : 2;
+    if (words.size() < count || words[0] != c.noun || (count == 2 && words[1] != c.verb)) continue;
+    return {&c, count};
   }
-  return out;
+  return {};
 }
 
 }  // namespace hirehall::cli
