@@ -141,6 +141,21 @@ class Crashes(ClientTest):
         self.assertEqual({task.id for task in self.client.list()}, set(got))
         self.assertEqual(self.total(), len(got))
 
+    def test_a_session_that_was_taken_away_comes_back_and_what_was_on_its_way_is_recorded_once(self):
+        self.client.submit("t")
+        for _ in range(3):
+            futures = [self.client.submit_async("t", n) for n in range(200)]
+            thief = self.fleet.client(start=False)
+            thief.session = self.client._session._token
+            thief.hello()
+            futures += [self.client.submit_async("t", n) for n in range(200)]
+            many = self.client.submit_many_async("t", range(5000))
+            self.assertTrue(all(isinstance(answer, str) for answer in many.result(LIMIT)))
+            for future in futures:
+                future.result(LIMIT)
+            thief.close()
+        self.assertEqual(self.total(), 1 + 3 * 5400)
+
     def test_waits_and_subscriptions_survive_a_crash_and_give_each_result_once(self):
         results = self.client.results()
         waiting = self.client.submit("echo", "w")

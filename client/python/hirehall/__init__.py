@@ -6,3 +6,5 @@ from .errors import *  # noqa: F403
 from .options import TaskOptions
 from .results import Result, Results
 from .task import AttemptRecord, Failure, Task, TaskCancelled, TaskError, TaskExpired, TaskFailed
+from .attempt import Attempt, Failed, HandBack, Snooze, Stopped, Suspend
+from .worker import Worker

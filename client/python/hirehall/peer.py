@@ -164,8 +164,11 @@ class Peer:
         """True: the error was about something of the heir's."""
         return False
 
-    def _answered(self, number: int, body: Any) -> bool:
-        return False
+    def _failed_in_greeting(self, number: int, error: HirehallError) -> None:
+        """For heirs whose greeting has more steps than hello."""
+
+    def _answered(self, number: int, body: Any) -> None:
+        """An `ok` to a request of the heir's own."""
 
     def _work(self, now: float) -> float:
         """What is due; the time of the next thing due."""
@@ -345,7 +348,7 @@ class Peer:
             if number == self._hello_number:
                 self._on_hello_error(error)
             else:
-                self._failed(number, error)
+                self._failed_in_greeting(number, error)
         elif isinstance(error, errors.UnknownSession):
             self._say_hello(time.monotonic())
         elif request := self._requests.pop(number, None):
