@@ -47,10 +47,10 @@ class Shift:
         return self.fleet.script(HERE / "load_worker.py", endpoint, "--name", name, "--seed", self.seed, "--diary", lives[-1],
                                  name=f"hand-{n}", prefix=self.prefix)
 
-    def crash(self, start=None):
-        """kill -9 of the broker; start() has to bring it back."""
+    def crash(self):
+        """kill -9 of the broker and a new one."""
         self.lives[-1][1] = time.monotonic()
-        (start or self.fleet.crash)()
+        self.fleet.crash()
         self.lives.append([time.monotonic(), float("inf")])
 
     def kill_worker(self, n):
@@ -76,12 +76,9 @@ class Shift:
         until = time.monotonic() + limit
         for client in self.clients.values():
             while not client.said("done"):
-                self.look_at_broker_and_clock(until, client)
-
-    def look_at_broker_and_clock(self, until, client):
-        self.fleet.lives()
-        if time.monotonic() >= until:
-            raise AssertionError(f"{client.command[-12:]} still misses answers or ends of tasks\n{client.text()[-2000:]}")
+                self.fleet.lives()
+                if time.monotonic() >= until:
+                    raise AssertionError(f"{client.command[-12:]} still misses answers or ends of tasks\n{client.text()[-2000:]}")
 
     def judge(self, reader):
         """Prints the figures of the shift, one a line; AssertionError with the findings."""

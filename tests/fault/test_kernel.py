@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-# ctest: timeout=180 processors=2
+# ctest: timeout=300 processors=2
 """Two network namespaces with a cable between them, which the kernel cuts, and where it can, makes lossy (F9, F10, I3 to I6, I9).
 
 Needs the right to make namespaces (root, or unprivileged user namespaces) and veth; netem for the lossy cable. What is missing

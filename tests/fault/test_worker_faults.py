@@ -1,11 +1,12 @@
 #!/usr/bin/python3
-# ctest: timeout=300
+# ctest: timeout=600
 """What becomes of the work when a worker or its agent dies, stands still, crashes, grows or hangs (F7, F8, I4, I5, I7).
 
-HIREHALL_EVERYTHING=1   the worker stands still 20 times, for 1 to 60 s, instead of once
+HIREHALL_EVERYTHING=1   the worker stands still for 1 to 60 s at a time, for three minutes, instead of once
 HIREHALL_SEED=N         the same choices again
 """
 
+import math
 import os
 import random
 import signal
@@ -85,8 +86,10 @@ class Frozen(WorkerFaults):
         chance = random.Random(random.random())
         agents = self.agents(agent("sleeper", "sleep", "sleep"))
         frozen = self.start("frozen", agents)
-        for _ in range(20 if EVERYTHING else 1):
-            pause = chance.uniform(1, 60) if EVERYTHING else 5
+        pauses, until = [5.0], time.monotonic() + 180
+        if EVERYTHING:
+            pauses = iter(lambda: math.exp(chance.uniform(0, math.log(60))) if time.monotonic() < until else None, None)
+        for pause in pauses:
             self.stand_still(frozen, agents, pause * fleet.SLOWDOWN)
 
     def stand_still(self, frozen, agents, pause):
