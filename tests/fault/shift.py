@@ -3,6 +3,7 @@
 The test breaks what it likes meanwhile: peers through kill_client() and kill_worker(), the broker through crash().
 """
 
+import signal
 import time
 from pathlib import Path
 
@@ -72,7 +73,9 @@ class Shift:
     def end(self, limit=60 * fleet.SLOWDOWN):
         """No more submits; returns when every client saw the end of what it submitted."""
         for client in self.clients.values():
-            client.signal(15)
+            if not any(event["event"] == "running" for event in client.events):
+                client.event("running", limit)  # before that it does not know what SIGTERM asks of it
+            client.signal(signal.SIGTERM)
         until = time.monotonic() + limit
         for client in self.clients.values():
             while not client.said("done"):
