@@ -9,7 +9,6 @@
 namespace hirehall::engine {
 namespace {
 
-constexpr std::uint8_t part_version = 2;  // 2: ends tell how long ago their award was
 constexpr Millis stall_ms = 1000;
 constexpr std::uint64_t key_commits_kept = 16;  // a look at the store may be that old
 constexpr std::size_t moves_kept = 65536;       // a look at the store that is older than these is made again
@@ -41,7 +40,7 @@ void Engine::open_part() {
   }
   if (part_.empty()) {
     Packer p(part_);
-    p.u8(part_version);
+    p.u8(facts_part_version);
     p.sint(now_);
     ledger_.now = now_;
     told_time_ = now_;
@@ -161,7 +160,7 @@ Status replay_one(Ledger& ledger, std::string_view body) {
 
 Status Engine::replay(std::uint64_t commit, std::string_view part, const BodySource& next_body) {
   Unpacker u(part);
-  if (u.u8() != part_version)
+  if (u.u8() != facts_part_version)
     return fail(Code::corrupt, "facts of an unknown version", "commit " + std::to_string(commit));
   ledger_.commit = commit;
   ledger_.now = u.sint();

@@ -14,7 +14,7 @@ using store::Family;
 
 Status decode_part(std::string_view value) {
   Unpacker u(value);
-  if (u.u8() != 1) return fail(Code::corrupt, "facts of an unknown version");
+  if (u.u8() != engine::facts_part_version) return fail(Code::corrupt, "facts of an unknown version");
   u.sint();
   while (u.ok() && !u.at_end()) {
     auto kind = u.u8();
