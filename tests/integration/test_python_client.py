@@ -7,8 +7,11 @@ import os
 import subprocess
 import sys
 import threading
+import time
+import unittest
 from datetime import timedelta
 from pathlib import Path
+from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -18,7 +21,7 @@ from integration.fleet import LIMIT, SOURCE, Fleet, FleetTest, eventually
 sys.path.insert(0, str(SOURCE / "client" / "python"))
 
 import hirehall
-from hirehall import ids
+from hirehall import ids, link
 from hirehall.wire import Outcome
 
 
@@ -56,7 +59,7 @@ class Submitting(ClientTest):
         id = self.client.submit("t", delay_ms=timedelta(hours=1), timeout_ms=1500, idempotency_key="i", unique_key="u", trace="x")
         task = self.client.get(id)
         self.assertEqual(task.state, "scheduled")
-        self.assertEqual((task.not_before - task.submitted_at).total_seconds() // 60, 60)
+        self.assertAlmostEqual((task.not_before - task.submitted_at).total_seconds(), 3600, delta=5)
         self.assertEqual({name: task.options.get(name) for name in ("timeout_ms", "idempotency_key", "unique_key", "trace")},
                          {"timeout_ms": 1500, "idempotency_key": "i", "unique_key": "u", "trace": "x"})
         with self.assertRaisesRegex(TypeError, "prioritty.*options are"):
@@ -115,6 +118,28 @@ class Submitting(ClientTest):
         self.assertEqual((errors, len(set(got)), self.total()), ([], 400, 400))
 
 
+class Bell(unittest.TestCase):
+    def test_a_ring_is_heard_also_when_it_meets_the_end_of_a_wait(self):
+        for early in (True, False):
+            one = link.Link("ipc:///nowhere", None)
+            self.addCleanup(one.close)
+
+            def read(*arguments):
+                if early:
+                    one.ring()
+                data = os.read(*arguments)
+                if not early:
+                    one.ring()
+                return data
+            one.ring()
+            with mock.patch.object(link, "os", mock.Mock(wraps=os, read=read)):
+                one.wait(LIMIT)
+            one.ring()
+            began = time.monotonic()
+            one.wait(LIMIT)
+            self.assertLess(time.monotonic() - began, LIMIT / 2)
+
+
 class Crashes(ClientTest):
     def test_kill_9_of_the_broker_during_submits_loses_nothing_and_makes_nothing_twice(self):
         stop, futures = threading.Event(), []
@@ -142,19 +167,16 @@ class Crashes(ClientTest):
         self.assertEqual(self.total(), len(got))
 
     def test_a_session_that_was_taken_away_comes_back_and_what_was_on_its_way_is_recorded_once(self):
-        self.client.submit("t")
+        client = self.connect(batch_items=1)  # every task is a batch: many are on their way at once
         for _ in range(3):
-            futures = [self.client.submit_async("t", n) for n in range(200)]
+            client.submit("t")
             thief = self.fleet.client(start=False)
-            thief.session = self.client._session._token
+            thief.session = client._session._token
             thief.hello()
-            futures += [self.client.submit_async("t", n) for n in range(200)]
-            many = self.client.submit_many_async("t", range(5000))
-            self.assertTrue(all(isinstance(answer, str) for answer in many.result(LIMIT)))
-            for future in futures:
-                future.result(LIMIT)
+            answers = client.submit_many_async("t", range(500)).result(LIMIT)
+            self.assertEqual([answer for answer in answers if not isinstance(answer, str)], [])
             thief.close()
-        self.assertEqual(self.total(), 1 + 3 * 5400)
+        self.assertEqual(self.total(), 3 * 501)
 
     def test_waits_and_subscriptions_survive_a_crash_and_give_each_result_once(self):
         results = self.client.results()

@@ -91,7 +91,7 @@ class Client(Steering):
         answers = self._session.result(self.submit_many_async(type, posts, atomic=atomic, **options), timeout, "submit_many")
         if any(isinstance(answer, HirehallError) for answer in answers):
             raise Refused(answers)
-        return answers
+        return [str(answer) for answer in answers]
 
     def submit_many_async(self, type: str, posts: Iterable[Any], *, atomic: bool = False,
                           **options: Unpack[TaskOptions]) -> Future[list[Answer]]:  # fmt: skip
@@ -103,7 +103,10 @@ class Client(Steering):
             return receipt.future
         templates: dict[str, bytes] = {}
         items = [_item_of_many(type, post, options, receipt, index, templates) for index, post in enumerate(posts)]
-        self._session.put([_whole(items)] if atomic else items)
+        if atomic:
+            self._session.put([_whole(items)])
+        else:
+            self._session.put(items)
         return receipt.future
 
     # Waiting
@@ -164,7 +167,7 @@ class Client(Steering):
 
     def explain(self, id: str) -> Mapping[str, Any]:
         """Why the task is where it is: `state`, `reasons`, `awards`."""
-        return self._call(Kind.EXPLAIN, {"id": ids.raw(id)})
+        return self._map(Kind.EXPLAIN, {"id": ids.raw(id)})
 
     @property
     def endpoint(self) -> str:

@@ -77,11 +77,19 @@ class Hand(Peer):
         self.post(self._drain)
 
     def stop_all(self, reason: str) -> None:
-        self.post(lambda: [attempt.stop(reason) for attempt in self._held.values()] and None)
+        def stop() -> None:
+            for attempt in self._held.values():
+                attempt.stop(reason)
+
+        self.post(stop)
 
     def hand_back_all(self) -> None:
         """What still runs is reported as interrupted; what it comes to later is dropped."""
-        self.post(lambda: [self._finish([token, int(Outcome.INTERRUPTED), b"", None]) for token in list(self._held)] and None)
+        def hand_back() -> None:
+            for token in list(self._held):
+                self._finish([token, int(Outcome.INTERRUPTED), b"", None])
+
+        self.post(hand_back)
 
     # Registration
 

@@ -28,9 +28,11 @@ class Link:
         self._monitor: zmq.Socket[bytes] | None = None
         self._outbox: deque[bytes] = deque()
         self._bell, self._rope = os.pipe()
+        self._rings = False
         self._rope_lock = threading.Lock()  # nobody rings while the rope is cut
         os.set_blocking(self._bell, False)
-        os.set_blocking(self._rope, False)
+        self._poller = zmq.Poller()
+        self._poller.register(self._bell, zmq.POLLIN)
         self.lost = False
         self.keys_refused = False
 
@@ -46,6 +48,8 @@ class Link:
             socket.curve_serverkey, socket.curve_publickey = self._keys.server_public, self._keys.own_public
             socket.curve_secretkey = self._keys.own_secret
         self._socket, self._monitor = socket, socket.get_monitor_socket(_WATCHED)
+        self._poller.register(self._socket, zmq.POLLIN)
+        self._poller.register(self._monitor, zmq.POLLIN)
         try:
             socket.connect(self.endpoint)
         except zmq.ZMQError as error:
@@ -59,6 +63,8 @@ class Link:
         if self._socket is not None:
             self._socket.disable_monitor()
             assert self._monitor is not None
+            self._poller.unregister(self._monitor)
+            self._poller.unregister(self._socket)
             self._monitor.close(0)
             self._socket.close(0)
             self._socket = self._monitor = None
@@ -74,12 +80,13 @@ class Link:
         os.close(self._bell)
 
     def ring(self) -> None:
+        """Ends a wait. What is to be found after it has to be there before."""
+        if self._rings:
+            return
         with self._rope_lock:
             if self._rope >= 0:
-                try:
-                    os.write(self._rope, b"!")
-                except BlockingIOError:
-                    pass  # it rings already
+                self._rings = True
+                os.write(self._rope, b"!")
 
     def send(self, frame: bytes) -> None:
         self._outbox.append(frame)
@@ -95,15 +102,14 @@ class Link:
 
     def wait(self, seconds: float) -> None:
         """Until something came, the bell rang, or the time is over."""
-        poller = zmq.Poller()
-        poller.register(self._bell, zmq.POLLIN)
         if self._socket is not None:
             self._flush()
-            poller.register(self._socket, zmq.POLLIN | (zmq.POLLOUT if self._outbox else 0))
-            poller.register(self._monitor, zmq.POLLIN)
-        ready = dict(poller.poll(max(0, int(seconds * 1000 + 0.999))))
+            self._poller.modify(self._socket, zmq.POLLIN | (zmq.POLLOUT if self._outbox else 0))  # type: ignore[no-untyped-call]
+        ready = dict(self._poller.poll(max(0, int(seconds * 1000 + 0.999))))
         if self._bell in ready:
             os.read(self._bell, 4096)
+            # After the read, so that no ring is read that still counts as ringing; before the look at what was left.
+            self._rings = False
         if self._monitor is not None and self._monitor in ready:
             self._hear_of_the_connection()
 

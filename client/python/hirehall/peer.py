@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
-from typing import Any
+from typing import Any, TypeVar
 
 from . import errors, wire
 from .errors import HirehallError, Internal, TimedOut, Unreachable
@@ -22,6 +22,7 @@ from .link import Link
 from .wire import Kind
 
 log = logging.getLogger("hirehall")
+T = TypeVar("T")
 
 EAGER_SECONDS = 10.0  # so long an outage is met with quick retries: a restarting broker is back soon
 REOPEN_SECONDS_MAX = 10.0
@@ -115,7 +116,7 @@ class Peer:
     def call(self, kind: Kind, body: Any, timeout: float) -> Any:
         return self.result(self.request(kind, body), timeout, kind.name.lower())
 
-    def result(self, future: Future[Any], timeout: float | None, what: str) -> Any:
+    def result(self, future: Future[T], timeout: float | None, what: str) -> T:
         try:
             return future.result(timeout)
         except HirehallError:
@@ -318,7 +319,10 @@ class Peer:
 
     def _forget_if_cancelled(self, request: Request) -> None:
         if request.future.cancelled() and not self._ended:
-            self.post(lambda: self._requests.pop(request.number, None) and None)
+            self.post(lambda: self._forget(request))
+
+    def _forget(self, request: Request) -> None:
+        self._requests.pop(request.number, None)
 
     def _received(self, frame: bytes) -> None:
         try:

@@ -50,7 +50,7 @@ class Item(NamedTuple):
     payload: bytes
     own: bytes
     receipt: Receipt
-    index: int
+    place: int
 
     @property
     def size(self) -> int:
@@ -61,7 +61,8 @@ class Item(NamedTuple):
         return start + wire.pack(template) + wire.pack(self.payload) + (_NO_OVERRIDES + self.own if self.own else b"")
 
 
-class Whole(NamedTuple):
+@dataclass(frozen=True)
+class Whole:
     """Items of which all or none are recorded."""
 
     items: Sequence[Item]
@@ -85,7 +86,7 @@ class Batch:
 
     def settle(self, answers: Sequence[Answer]) -> None:
         for item, answer in zip(self.items, answers, strict=True):
-            item.receipt.settle(item.index, answer)
+            item.receipt.settle(item.place, answer)
         self.answered, self.items, self.content = True, (), b""
 
 
@@ -136,7 +137,9 @@ class Producer:
                     raise self._end
                 self._waiting.append(parcel)
                 self._waiting_bytes += parcel.size
-        self._ring()
+        # While something is in flight its answer makes the connection's thread look for what is next.
+        if not self._unanswered or self._is_full():
+            self._ring()
 
     @property
     def full(self) -> bool:
@@ -205,8 +208,8 @@ class Producer:
             waiting, self._waiting, self._waiting_bytes = self._waiting, deque(), 0
             self._room.notify_all()
         for parcel in waiting:
-            for item in parcel.items if isinstance(parcel, Whole) else (parcel,):
-                item.receipt.settle(item.index, error)
+            for item in [parcel] if isinstance(parcel, Item) else parcel.items:
+                item.receipt.settle(item.place, error)
 
     @property
     def stuck(self) -> bool:
@@ -224,8 +227,7 @@ class Producer:
 
     def _take(self) -> Batch | None:
         with self._room:
-            full = len(self._waiting) >= self._items_max or self._waiting_bytes >= self._bytes_max
-            if not self._waiting or self._unanswered and not full:
+            if not self._waiting or self._unanswered and not self._is_full():
                 return None
             if isinstance(self._waiting[0], Whole):
                 whole = self._waiting.popleft()
@@ -249,6 +251,9 @@ class Producer:
                 self._waiting_bytes -= item.size
             self._room.notify_all()
         return seal(items)
+
+    def _is_full(self) -> bool:
+        return len(self._waiting) >= self._items_max or self._waiting_bytes >= self._bytes_max
 
     def _transmit(self, batch: Batch) -> None:
         self._by_request.pop(batch.request, None)
@@ -317,10 +322,10 @@ class Producer:
         self._unanswered, self._unanswered_bytes, self._held_until = 0, 0, None
 
 
-def _answer(entry: bytes | Sequence[Any]) -> Answer:
+def _answer(entry: bytes | list[Any]) -> Answer:
     if isinstance(entry, bytes):
         return ids.text(entry)
-    code, message, first, *_ = [*entry, None, None]
+    code, message, first = (entry + [None] * 2)[:3]
     error = errors.of_number(code, message or "")
     if isinstance(error, errors.Conflict) and first:
         error.task_id = ids.text(first)

@@ -68,7 +68,7 @@ class Results(Iterator[Result]):
         """The next result; TimedOut when none came within `timeout` seconds, StopIteration once closed."""
         while True:
             for id, state, *rest in self._items:
-                result, kind, error, *_ = [*rest, None, None, None]
+                result, kind, error = (rest + [None] * 3)[:3]
                 if self._is_new(id):
                     return Result(ids.text(id), STATES.get(state, str(state)), result, kind or "", failure(error))
             self._finish_push()
@@ -122,7 +122,8 @@ class Results(Iterator[Result]):
 
     def subscribed(self, body: dict[str, Any]) -> None:
         self.number = int(body["subscription"])
-        position = tuple(body["position"])
+        commit, index = body["position"]
+        position = (commit, index)
         if body.get("gap"):
             self.gaps += 1
         if self.received is None or body.get("gap"):

@@ -125,10 +125,11 @@ class Session(Peer):
         if kind == Kind.SUBMITTED:
             self.producer.submitted(body)
         elif kind == Kind.RESULTS:
-            number, commit, index, items, gap, *_ = [*body, False]
+            number, commit, index, items = body[:4]
+            gap = len(body) > 4 and bool(body[4])
             for results in self._subscriptions:
                 if results.number == number:
-                    results.pushed((commit, index), items, bool(gap), size)
+                    results.pushed((commit, index), items, gap, size)
 
     def _idle(self) -> bool:
         return self.producer.idle

@@ -21,17 +21,17 @@ class Steering:
     _request_timeout: float
 
     def stats(self) -> Mapping[str, Any]:
-        return self._call(Kind.STATS, {})
+        return self._map(Kind.STATS, {})
 
     def queues(self) -> Sequence[Mapping[str, Any]]:
-        return self._call(Kind.QUEUE_LIST, {})["queues"]
+        return list(self._map(Kind.QUEUE_LIST, {})["queues"])
 
     def queue(self, name: str) -> Mapping[str, Any]:
-        return self._call(Kind.QUEUE_SHOW, {"queue": name})
+        return self._map(Kind.QUEUE_SHOW, {"queue": name})
 
     def set_queue(self, name: str, **settings: Any) -> Mapping[str, Any]:
         """Makes or changes a queue: weight, cap, retention_ms, retention_bytes, timeout_ms, tenants, limits."""
-        return self._call(Kind.QUEUE_SET, {"queue": name, **settings})
+        return self._map(Kind.QUEUE_SET, {"queue": name, **settings})
 
     def pause(self, *, queue: str | None = None, type: str | None = None, tenant: str | None = None, reason: str = "") -> None:
         """No awards of what matches all that is named; submits and running work go on."""
@@ -56,14 +56,18 @@ class Steering:
         return self._by_id(Kind.DEAD_PURGE, tasks, {"reason": reason})
 
     def workers(self) -> Sequence[Mapping[str, Any]]:
-        return self._call(Kind.WORKER_LIST, {})["workers"]
+        return list(self._map(Kind.WORKER_LIST, {})["workers"])
 
     def drain_worker(self, name: str, *, undo: bool = False) -> Sequence[int]:
         """No more awards to workers of this name; what they hold they finish."""
-        return self._call(Kind.WORKER_DRAIN, {"name": name, "undo": undo})["workers"]
+        return list(self._map(Kind.WORKER_DRAIN, {"name": name, "undo": undo})["workers"])
 
     def _call(self, kind: Kind, body: Any) -> Any:
         return self._session.call(kind, body, self._request_timeout)
+
+    def _map(self, kind: Kind, body: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = self._call(kind, body)
+        return answer
 
     def _walk(self, kind: Kind, body: dict[str, Any]) -> Iterator[Task]:
         while True:

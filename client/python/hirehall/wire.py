@@ -37,7 +37,8 @@ class Malformed(Exception):
 
 
 def pack(value: Any) -> bytes:
-    return msgpack.packb(value, use_bin_type=True)
+    packed: bytes = msgpack.packb(value, use_bin_type=True)
+    return packed
 
 
 def unpack(body: bytes | memoryview) -> Any:
