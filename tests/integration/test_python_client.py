@@ -95,6 +95,16 @@ class Submitting(ClientTest):
         self.assertEqual(len({future.result(LIMIT) for future in futures}), 20)
         self.assertEqual(self.total(), 22)
 
+    def test_batches_that_are_refused_whole_among_many_on_their_way_free_their_numbers(self):
+        client = self.connect(batch_items=1)
+        bad = hirehall.Post(0, {"priority": 99})
+        futures = [client.submit_many_async("t", [n, bad if n % 7 == 3 else n], atomic=True) for n in range(300)]
+        answers = [future.result(LIMIT) for future in futures]
+        for n, pair in enumerate(answers):
+            self.assertEqual({type(answer) for answer in pair}, {hirehall.Invalid if n % 7 == 3 else str}, (n, pair))
+        good = [id for n, pair in enumerate(answers) if n % 7 != 3 for id in pair]
+        self.assertEqual([task.id for task in self.client.list()], good)
+
     def test_payloads_of_a_mebibyte_go_alone_and_small_ones_share_frames(self):
         large = self.client.submit_many("t", [b"x" * (1 << 20)] * 3, timeout=LIMIT)
         self.assertEqual(len(self.client.get(large[2]).payload), 1 << 20)
@@ -295,6 +305,24 @@ class Steering(ClientTest):
                 return values, (await client.get(id)).state
         self.assertEqual(asyncio.run(talk()), (list(range(50)), "cancelled"))
 
+    def test_a_client_carried_over_a_fork_says_so_and_one_that_nobody_closed_lets_its_program_end(self):
+        program = ("import hirehall, os, sys\n"
+                   "client = hirehall.Client(sys.argv[1])\n"
+                   "worker = hirehall.Worker(sys.argv[1])\n"
+                   "worker.agent('echo')(lambda attempt: attempt.data)\n"
+                   "worker.start()\n"
+                   "child = os.fork()\n"
+                   "for call in (lambda: client.submit('t'), client.stats):\n"
+                   "    try: call()\n"
+                   "    except hirehall.Internal: child or print('fork', flush=True)\n"
+                   "if not child: os._exit(0)\n"
+                   "os.waitpid(child, 0)\n"
+                   "client.results()\n"
+                   "print(client.run('echo', 5), flush=True)\n")
+        done = subprocess.run([sys.executable, "-c", program, self.fleet.broker.endpoint], capture_output=True, text=True, timeout=LIMIT,
+                              env=dict(os.environ, PYTHONPATH=str(SOURCE / "client" / "python")))
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "fork\nfork\n5\n", ""))
+
     def test_every_code_of_the_protocol_has_its_class(self):
         rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in (SOURCE / "docs/protocol.md").read_text().splitlines()]
         table = {row[0]: (int(row[1]), row[2]) for row in rows if len(row) == 4 and row[1].isdigit() and row[2] in ("retry", "fix", "give_up")}
@@ -307,16 +335,20 @@ class Keys(FleetTest):
     def setUp(self):
         self.fleet = Fleet()
         self.addCleanup(self._close)
-        for name in ("broker", "shop", "stranger"):
+        for name in ("broker", "shop", "hand", "stranger"):
             subprocess.run([fleet.BIN / "hirehall", "key", "new", name], cwd=self.fleet.directory, check=True, stdout=subprocess.DEVNULL)
-        public = self.file("shop.pub").read_text().split()[-1].replace("'", "''")
-        self.file("principals.yaml").write_text(f"principals:\n  - {{name: shop, public_key: '{public}', roles: [developer], tenants: [blue]}}\n")
+        people = {"shop": "roles: [developer], tenants: [blue]", "hand": 'roles: [worker], tenants: "*", queues: "*", types: [echo]'}
+        lines = ("  - {name: %s, public_key: '%s', %s}\n" % (name, self.public(name), rights) for name, rights in people.items())
+        self.file("principals.yaml").write_text("principals:\n" + "".join(lines))
         self.fleet.broker_options.update(listen="tcp://127.0.0.1:*",
                                          extra=["--key-file", self.file("broker.key"), "--principals", self.file("principals.yaml")])
         self.fleet.start()
 
     def file(self, name):
         return self.fleet.directory / name
+
+    def public(self, name):
+        return self.file(f"{name}.pub").read_text().split()[-1].replace("'", "''")
 
     def connect(self, **options):
         return hirehall.Client(self.fleet.broker.endpoint, connect_timeout=options.pop("connect_timeout", 1.5), **options)
@@ -329,6 +361,16 @@ class Keys(FleetTest):
                 client.submit("t", tenant="red")
             self.fleet.crash()
             self.assertEqual({task.id for task in client.list()}, {id})
+
+    def test_a_worker_with_a_key_of_its_role_serves_and_a_client_may_not_be_one(self):
+        worker, wrong = (hirehall.Worker(self.fleet.broker.endpoint, name=name, key_file=self.file(f"{name}.key"),
+                                         server_key_file=self.file("broker.pub"), connect_timeout=LIMIT) for name in ("hand", "shop"))
+        for one in (worker, wrong):
+            one.agent("echo")(lambda attempt: [attempt.tenant, attempt.data])
+        with self.assertRaises(hirehall.Denied):
+            wrong.start()
+        with worker, self.connect(key_file=self.file("shop.key"), server_key_file=self.file("broker.pub"), connect_timeout=LIMIT) as client:
+            self.assertEqual(client.run("echo", 1, timeout=LIMIT), ["blue", 1])
 
     def test_strangers_are_told_where_and_why(self):
         for options in ({}, {"key_file": self.file("stranger.key"), "server_key_file": self.file("broker.pub")},

@@ -97,8 +97,7 @@ class Peer:
                 raise problem
 
     def post(self, act: Callable[[], None]) -> None:
-        if self._process != os.getpid():
-            raise Internal("this client was made before a fork: connections do not survive it, make a client in the child")
+        self._check_process()
         self._posted.append(act)
         self._link.ring()
         if self._ended:
@@ -134,7 +133,12 @@ class Peer:
         return Unreachable(f"no broker answers at {self.endpoint}: is hirehall-broker running with --listen {self.endpoint}? Another "
                            "place is named by Client(broker=…) or HIREHALL_BROKER")  # fmt: skip
 
+    def _check_process(self) -> None:
+        if self._process != os.getpid():
+            raise Internal("this client was made before a fork: connections do not survive it, make a client in the child")
+
     def check_open(self) -> None:
+        self._check_process()
         if self.refusal:
             raise self.refusal
         if self._closing:
