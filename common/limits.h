@@ -49,6 +49,9 @@ inline constexpr std::size_t known_template_bytes_max = 1024;  // … when they 
 inline constexpr std::size_t commit_bytes_max = 4u << 20;      // one commit batch closes at this size …
 inline constexpr std::size_t commit_items_max = 16384;         // … or at this many inputs
 inline constexpr std::size_t scheduled_resident_max = 65536;   // timers kept in memory; the rest on disk
+inline constexpr std::size_t stragglers_max =
+    100000;  // tasks that outlive their neighbours; more keep these …
+inline constexpr std::size_t stragglers_per_segment_max = 64;  // … as do more of one segment
 inline constexpr std::size_t history_max = 20;  // attempts kept per task; older ones are counted
 
 // Workers and leases.

@@ -39,9 +39,7 @@ void Engine::open_part() {
     part_.clear();
   }
   if (part_.empty()) {
-    Packer p(part_);
-    p.u8(facts_part_version);
-    p.sint(now_);
+    begin_part(part_, now_);
     ledger_.now = now_;
     told_time_ = now_;
   }

@@ -228,9 +228,16 @@ class Engine {
   // --- forgetting ended tasks, 1,024 at a time and in order of submission ---
   Millis longest_retention() const;
   // For each segment that may go next, in order (`most` of them): the commit in which the last task of it and
-  // those before it ended. A segment with an open task or a dead letter, or beyond the snapshot, stops it.
+  // those before it ended. A segment beyond the snapshot stops it, or one with too many open tasks and dead
+  // letters: these stay as stragglers, which outlive their neighbours.
   std::vector<std::uint64_t> reclaimable(std::size_t most) const;
-  void reclaim(std::size_t segments);                        // so many of them
+  std::vector<Straggler> stragglers(std::size_t segments) const;  // of so many segments: to be copied
+  std::vector<Sequence> stragglers_ended_before(Millis before) const;
+  // So many segments go, and `gone`. False when a copy is missing: a task has ended or was purged meanwhile.
+  bool reclaim(std::size_t segments, const std::vector<Straggler>& copies, std::vector<Sequence> gone);
+  bool forgotten(Sequence s) const {
+    return s < ledger_.reclaimed_sequence && !ledger_.segments.stragglers().contains(s);
+  }
   void erase_records(const std::vector<std::string>& keys);  // of reclaimed tasks
 
   // Call last in each turn: fires timers, ends leases, awards, pages.

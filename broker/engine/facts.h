@@ -404,10 +404,11 @@ struct Reclaimed {
   static constexpr auto kind = FactKind::reclaimed;
   Sequence sequence = 0;
   std::uint64_t commit = 0;
-  std::uint64_t removed = 0;  // terminal tasks that went with them
+  std::uint64_t removed = 0;   // terminal tasks that went with them
+  std::vector<Sequence> gone;  // stragglers from below that ended since and go now
   template <typename A>
   void archive(A& a) {
-    a(sequence, commit, removed);
+    a(sequence, commit, removed, gone);
   }
 };
 
@@ -421,6 +422,14 @@ struct KeptLonger {
     a(retention_ms);
   }
 };
+
+// Facts lie in parts: this head, then kind, length and fields of each fact.
+
+inline void begin_part(std::string& out, Millis now) {
+  Packer p(out);
+  p.u8(facts_part_version);
+  p.sint(now);
+}
 
 template <typename Fact>
 void write_fact(std::string& out, Fact& fact) {

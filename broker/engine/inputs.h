@@ -55,6 +55,13 @@ struct FinishItem {
   SuspendedOn on = SuspendedOn::none;
 };
 
+// A task that outlives its neighbours, when these are forgotten.
+struct Straggler {
+  Sequence sequence = 0;
+  bool dead = false;      // a dead letter: its end is copied too
+  std::string body, end;  // values for the store: straggler_body, straggler_end
+};
+
 // What the store says of a task that is neither leased nor ended (the owner reads it, see load.h).
 struct LoadedTask {
   bool found = false;

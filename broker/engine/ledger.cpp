@@ -363,7 +363,7 @@ void Ledger::apply(Answered& fact) {
 
 void Ledger::finish_task(Sequence sequence, std::uint32_t lane, State from, State to) {
   count(lane, from, to);
-  segments.end(sequence, commit, to);
+  segments.end(sequence, commit, to, now);
   tries.erase(sequence);
   if (to == State::failed && index != nullptr)
     index->push_back({Shelving::records, false, dead_key(lanes[lane].queue, sequence),
@@ -371,6 +371,8 @@ void Ledger::finish_task(Sequence sequence, std::uint32_t lane, State from, Stat
 }
 
 void Ledger::apply(Dropped& fact) {
+  if (index != nullptr && segments.stragglers().contains(fact.sequence))
+    index->push_back({Shelving::records, false, straggler_end_key(fact.sequence), straggler_end(now, fact)});
   if (fact.from == State::ready) {
     auto& line = line_for(fact.place);
     HH_CHECK(line.ready > 0, "a ready task is counted in its line");
@@ -395,7 +397,7 @@ void Ledger::apply(Dropped& fact) {
 void Ledger::apply(Replayed& fact) {
   auto queue = lanes[fact.lane].queue;
   --queues[queue].dead;
-  segments.note_replayed(fact.sequence);
+  segments.note_replayed(fact.sequence, now);
   if (index == nullptr) return;
   index->push_back({Shelving::records, true, dead_key(queue, fact.sequence), {}});
   std::string value;
@@ -555,13 +557,18 @@ void Ledger::note_finish(const Ended& fact) {
   while (worker.answers.size() > limits::finishes_in_flight_max) worker.answers.pop_front();
 }
 
-void Ledger::end(Ended&, EndedItem& item) {
+void Ledger::end(Ended& fact, EndedItem& item) {
   auto* lease = lease_of(item.sequence);
   HH_CHECK(lease != nullptr, "an attempt ends once");
   auto& queue = queues[lanes[lease->lane].queue];
   ++queue.outcomes[static_cast<std::size_t>(item.outcome)];
   ++workers[lease->worker].done;
   if (terminal(item.next)) {
+    if (index != nullptr && segments.stragglers().contains(item.sequence)) {
+      Ended alone{fact.worker, 0, 0, {}, {item}};
+      index->push_back(
+          {Shelving::records, false, straggler_end_key(item.sequence), straggler_end(now, alone)});
+    }
     finish_task(item.sequence, lease->lane, State::leased, item.next);
     if (index != nullptr && item.tries.checkpoint)
       index->push_back({Shelving::records, true, checkpoint_key(item.sequence), {}});

@@ -10,7 +10,7 @@ void Ledger::apply(KeptLonger& fact) {
 void Ledger::apply(DeadPurged& fact) {
   for (auto sequence : fact.sequences) {
     --queues[fact.queue].dead;
-    segments.note_replayed(sequence);
+    segments.note_replayed(sequence, now);
     if (index != nullptr) index->push_back({Shelving::records, true, dead_key(fact.queue, sequence), {}});
   }
 }
@@ -26,12 +26,16 @@ void Ledger::apply(Reclaimed& fact) {
   };
   for (auto s = segments.low(); s < segment_of(fact.sequence); ++s) {
     const auto& summary = segments.summary(s);
-    forget(State::failed, summary.failed);
+    forget(State::failed, summary.failed - summary.dead.size());
     forget(State::cancelled, summary.cancelled);
     forget(State::expired, summary.expired);
   }
+  for (auto sequence : fact.gone) {
+    forget(segments.stragglers().at(sequence).state, 1);
+    segments.forget_straggler(sequence);
+  }
   forget(State::succeeded, left);
-  segments.forget_below(segment_of(fact.sequence));
+  segments.forget_below(segment_of(fact.sequence), now);
 }
 
 }  // namespace hirehall::engine

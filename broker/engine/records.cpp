@@ -69,6 +69,12 @@ std::string dead_key(std::uint32_t queue, Sequence s) {
   put_be(key, s, 8);
   return key;
 }
+std::string straggler_body_key(Sequence s) {
+  return record_key('b', s);
+}
+std::string straggler_end_key(Sequence s) {
+  return record_key('e', s);
+}
 std::string replay_key(Sequence s) {
   return record_key('r', s);
 }
@@ -96,6 +102,41 @@ std::string unique_key(std::uint32_t queue, std::string_view tenant, std::string
 std::string unique_record_key(std::string key, Sequence sequence) {
   put_be(key, sequence, 8);
   return key;
+}
+
+std::string straggler_body(Sequence sequence, Millis submitted, const Chunk& chunk, std::uint32_t offset) {
+  auto body = chunk.body_at(offset);
+  std::vector<TemplateRef> templates{chunk.templates.at(body.template_)};
+  body.template_ = 0;
+  std::string task;
+  write_body(task, body);
+  return encode_body_record(sequence, submitted, templates, 1, task);
+}
+
+std::string straggler_end_in(std::string_view part, Sequence sequence) {
+  Unpacker u(part);
+  u.u8();
+  Millis now = u.sint();
+  while (u.ok() && !u.at_end()) {
+    auto kind = static_cast<FactKind>(u.u8());
+    auto body = u.bytes();
+    if (kind == FactKind::time) {
+      TimeFact fact;
+      if (read_fact(body, fact)) now = fact.now;
+    } else if (kind == FactKind::ended) {
+      Ended fact;
+      if (!read_fact(body, fact)) continue;
+      for (auto& item : fact.items)
+        if (item.sequence == sequence && terminal(item.next)) {
+          Ended alone{fact.worker, 0, 0, {}, {item}};
+          return straggler_end(now, alone);
+        }
+    } else if (kind == FactKind::dropped) {
+      Dropped fact;
+      if (read_fact(body, fact) && fact.sequence == sequence) return straggler_end(now, fact);
+    }
+  }
+  return {};
 }
 
 std::string encode_page(std::vector<PageEntry>& entries) {

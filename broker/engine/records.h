@@ -40,9 +40,11 @@ std::string attempt_key(Sequence sequence, std::uint32_t attempt);  // attempt_k
 std::string checkpoint_key(Sequence sequence);
 std::string answer_key(Sequence sequence);
 std::string dead_key(std::uint32_t queue, Sequence sequence);
+std::string straggler_body_key(Sequence sequence);  // value: a body record of it alone
+std::string straggler_end_key(Sequence sequence);   // value: a part of facts that holds only its end
 std::string replay_key(Sequence sequence);  // value: the sequence of the task that it was submitted again as
 // The tags of records that belong to one task or segment by number, and go with it.
-inline constexpr std::string_view task_record_tags = "xkar";
+inline constexpr std::string_view task_record_tags = "xkarbe";
 inline constexpr char segment_record_tag = 'f';
 std::string record_key(char tag, std::uint64_t number);
 std::string result_table_key(std::uint64_t segment, std::uint64_t commit);
@@ -94,6 +96,20 @@ struct DeadRecord {
     a(at, commit);
   }
 };
+
+// The record of a task that outlives its neighbours: its body, copied out of a chunk.
+std::string straggler_body(Sequence sequence, Millis submitted, const Chunk& chunk, std::uint32_t offset);
+// Its end: Ended with one item, or Dropped.
+template <typename Fact>
+std::string straggler_end(Millis at, Fact& fact) {
+  std::string part;
+  begin_part(part, at);
+  write_fact(part, fact);
+  return part;
+}
+
+// The same out of a part of facts; empty when it does not tell that end.
+std::string straggler_end_in(std::string_view part, Sequence sequence);
 
 template <typename T>
 std::string encode_record(const T& record) {

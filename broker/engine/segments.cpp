@@ -62,29 +62,38 @@ std::uint64_t Segments::first_commit(std::uint64_t segment, std::uint64_t none) 
   return none;
 }
 
-void Segments::note_replayed(Sequence s) {
-  if (segment_of(s) >= low_) --summary_of(segment_of(s)).dead;
+void Segments::note_replayed(Sequence s, Millis now) {
+  if (segment_of(s) >= low_) {
+    std::erase(summary_of(segment_of(s)).dead, static_cast<std::uint16_t>(s % segment_size));
+  } else if (auto at = stragglers_.find(s); at != stragglers_.end()) {
+    at->second.dead = false;
+    at->second.ended = now;
+  }
 }
 
-void Segments::end(Sequence s, std::uint64_t commit, State state) {
+void Segments::end(Sequence s, std::uint64_t commit, State state, Millis now) {
   HH_CHECK(!ended(s), "a terminal record never changes");
   auto segment = segment_of(s);
-  auto* cell = touch(segment);
-  if (auto& summary = summary_of(segment); summary.first == 0 || state != State::succeeded) {
-    if (summary.first == 0) summary.first = commit;
-    if (state == State::failed) ++summary.failed, ++summary.dead;
-    if (state == State::cancelled) ++summary.cancelled;
-    if (state == State::expired) ++summary.expired;
+  if (segment < low_) {
+    stragglers_[s] = {state, state == State::failed, now};
+    return;
   }
+  auto* cell = touch(segment);
   auto offset = s % segment_size;
+  auto& summary = summary_of(segment);
+  if (summary.first == 0) summary.first = commit;
+  summary.last = commit;
+  if (state == State::failed) {
+    ++summary.failed;
+    summary.dead.push_back(static_cast<std::uint16_t>(offset));
+  }
+  if (state == State::cancelled) ++summary.cancelled;
+  if (state == State::expired) ++summary.expired;
   cell->bits[offset / 64] |= std::uint64_t{1} << (offset % 64);
   if (cell->endings.capacity() == 0) cell->endings.reserve(64);
   cell->endings.push_back({static_cast<std::uint16_t>(offset), commit});
   ++pending_;
-  if (++cell->count == segment_size) {
-    summary_of(segment).last = commit;
-    complete(segment, cell);
-  }
+  if (++cell->count == segment_size) complete(segment, cell);
 }
 
 void Segments::complete(std::uint64_t segment, Segment* cell) {
@@ -179,7 +188,15 @@ std::uint32_t Segments::ended_in(std::uint64_t segment) const {
   return cell == full_mark() ? static_cast<std::uint32_t>(segment_size) : cell->count;
 }
 
-void Segments::forget_below(std::uint64_t segment) {
+void Segments::forget_below(std::uint64_t segment, Millis now) {
+  std::map<Sequence, Straggler> stay;
+  for (auto s = low_; s < segment; ++s) {
+    if (find(s) != full_mark())
+      each_open(s, (s + 1) * segment_size, [&](Sequence open) { stay.emplace(open, Straggler{}); });
+    for (auto offset : summary(s).dead)
+      stay.emplace(s * segment_size + offset, Straggler{State::failed, true, now});
+  }
+  stragglers_.merge(stay);
   for (auto s = low_; s < segment; ++s) {
     auto page = s / page_size;
     if (page >= pages_.size()) break;
@@ -218,7 +235,18 @@ void Segments::save_summaries(std::string& out) const {
     p.u8(plain ? 0 : 1);
     before = s.first;
     if (plain) continue;
-    for (auto n : {s.failed, s.cancelled, s.expired, s.dead}) p.uint(n);
+    for (auto n : {s.failed, s.cancelled, s.expired}) p.uint(n);
+    p.uint(s.dead.size());
+    for (auto offset : s.dead) p.uint(offset);
+  }
+  p.uint(stragglers_.size());
+  Sequence last = 0;
+  for (const auto& [sequence, straggler] : stragglers_) {
+    p.uint(sequence - last);
+    p.u8(static_cast<std::uint8_t>(straggler.state));
+    p.u8(straggler.dead ? 1 : 0);
+    p.sint(straggler.ended);
+    last = sequence;
   }
 }
 
@@ -280,7 +308,19 @@ bool Segments::load(const char*& at, const char* end) {
     auto span = u.uint();
     s.last = span == 0 ? 0 : s.first + span - 1;
     if (u.u8() == 0) continue;
-    for (auto* n : {&s.failed, &s.cancelled, &s.expired, &s.dead}) *n = static_cast<std::uint16_t>(u.uint());
+    for (auto* n : {&s.failed, &s.cancelled, &s.expired}) *n = static_cast<std::uint16_t>(u.uint());
+    s.dead.resize(std::min<std::uint64_t>(u.uint(), segment_size));
+    for (auto& offset : s.dead) offset = static_cast<std::uint16_t>(u.uint() % segment_size);
+  }
+  Sequence straggler = 0;
+  for (auto left = u.count(); left > 0 && u.ok(); --left) {
+    straggler += u.uint();
+    auto& kept = stragglers_[straggler];
+    auto state = u.u8();
+    if (state < 1 || state >= state_count) return false;
+    kept.state = static_cast<State>(state);
+    kept.dead = u.u8() != 0;
+    kept.ended = u.sint();
   }
   at = u.position();
   // Each segment in which something ended has a summary, so the bytes at hand bound what is made of them.

@@ -25,22 +25,31 @@ class Segments {
   bool ended(Sequence s) const {
     const auto* cell = find(segment_of(s));
     if (cell == nullptr) return false;
-    if (cell == full_mark()) return true;
+    if (cell == full_mark()) return segment_of(s) >= low_ || !open_straggler(s);
     return cell->bit(s % segment_size);
   }
 
   // Says that `s` ended in `commit`. When the segment is complete its whole result table is returned (once).
-  void end(Sequence s, std::uint64_t commit, State state);
-  void note_replayed(Sequence s);  // it is no dead letter any more
+  void end(Sequence s, std::uint64_t commit, State state, Millis now);
+  void note_replayed(Sequence s, Millis now);  // it is no dead letter any more
 
   // What has to be known of a segment to forget it; commits rise, so the last ending completes it.
   struct Summary {
     std::uint64_t first = 0;  // commit of its first ending; 0: none yet
-    std::uint64_t last = 0;   // commit of its last ending; 0: not complete
+    std::uint64_t last = 0;   // commit of its latest ending
     std::uint16_t failed = 0, cancelled = 0, expired = 0;
-    std::uint16_t dead = 0;  // dead letters among the failed
+    std::vector<std::uint16_t> dead;  // dead letters among the failed, by offset
   };
   std::uint64_t low() const { return low_; }
+
+  // A task of a forgotten segment that stays: an open one, a dead letter, or one that ended since.
+  struct Straggler {
+    State state = State::ready;  // or the terminal one
+    bool dead = false;
+    Millis ended = 0;
+  };
+  const std::map<Sequence, Straggler>& stragglers() const { return stragglers_; }
+  void forget_straggler(Sequence s) { stragglers_.erase(s); }
   const Summary& summary(std::uint64_t segment) const;  // not of forgotten ones
   // The first commit in which a task of `segment` or above ended; `none` when there is none.
   std::uint64_t first_commit(std::uint64_t segment, std::uint64_t none) const;
@@ -68,8 +77,8 @@ class Segments {
       if (!ended(s)) visit(s);
   }
   std::uint32_t ended_in(std::uint64_t segment) const;
-  // Forgets everything below `segment`: from then on they count as ended.
-  void forget_below(std::uint64_t segment);
+  // Forgets everything below `segment`: from then on they count as ended, but for open ones and dead letters.
+  void forget_below(std::uint64_t segment, Millis now);
 
   void save(std::string& out) const;
   bool load(const char*& at, const char* end);
@@ -92,6 +101,10 @@ class Segments {
     std::uint32_t full = 0;
   };
 
+  bool open_straggler(Sequence s) const {
+    auto at = stragglers_.find(s);
+    return at != stragglers_.end() && !terminal(at->second.state);
+  }
   static Segment* full_mark();
   static Page* full_page();
   const Segment* find(std::uint64_t segment) const;
@@ -103,6 +116,7 @@ class Segments {
   static std::string encode(const std::vector<Segment::Ending>& endings);
 
   std::vector<Page*> pages_;
+  std::map<Sequence, Straggler> stragglers_;
   std::deque<Summary> summaries_;  // from low_ on
   std::uint64_t low_ = 0;          // segments below have ended and are forgotten
   std::vector<Table> complete_;

@@ -175,7 +175,8 @@ class Broker {
 
   // --- retention (broker_retention.cpp) ---
   void look_at_retention();
-  void drop_reclaimed();
+  void copy_stragglers(std::size_t segments, const std::vector<Sequence>& gone);
+  void drop_reclaimed(const std::vector<Sequence>& gone);
   void sweep_records(Sequence until);
 
   // --- results ---

@@ -34,8 +34,7 @@ void Broker::explain(Peer& peer, const Frame& frame) {
         auto* peer = peer_at(routing, serial);
         if (peer == nullptr) return;
         if (!task) return refuse(*peer, request, task.error());
-        if (!*task && sequence < engine_.ledger().reclaimed_sequence)
-          return refuse_expired(*peer, request, sequence);
+        if (!*task && engine_.forgotten(sequence)) return refuse_expired(*peer, request, sequence);
         if (!*task || !visible(*peer, (*task)->lane))
           return refuse(*peer, request, {Code::not_found, "no such task", {}, 0});
         write_explanation(*peer, request, sequence, **task);

@@ -94,17 +94,32 @@ void Broker::list(Peer& peer, const Frame& frame, bool dead) {
 
 // Cursor: the next sequence to look at.
 void Broker::list_walk(const std::shared_ptr<ListJob>& job) {
-  auto first = std::max<Sequence>(engine_.ledger().reclaimed_sequence, 1);
+  // Below the border only stragglers are left.
+  auto border = std::max<Sequence>(engine_.ledger().reclaimed_sequence, 1);
+  std::vector<Sequence> stragglers;
+  for (const auto& [sequence, straggler] : engine_.ledger().segments.stragglers())
+    if (sequence < border) stragglers.push_back(sequence);
+  auto first = stragglers.empty() ? border : stragglers.front();
   auto behind = engine_.ledger().next_sequence;
   auto start = job->newest_first ? behind - 1 : first;
   if (!job->cursor.empty()) start = std::clamp(store::number_of(job->cursor), first, std::max(first, behind));
   auto room = job->state || !job->type.empty() || !job->tenant.empty() || job->queue_number
                   ? looked_at_max
                   : std::min<std::uint64_t>(looked_at_max, job->limit);
-  read_later([this, job, start, first, behind, room](const store::View& view, std::uint64_t) -> Reader::Then {
+  auto next_of = [border, stragglers = std::move(stragglers), down = job->newest_first](Sequence at) {
+    if (down ? at > border : at >= border) return down ? at - 1 : at + 1;
+    if (down) {
+      auto above = std::lower_bound(stragglers.begin(), stragglers.end(), at);
+      return above == stragglers.begin() ? 0 : *(above - 1);
+    }
+    auto above = std::upper_bound(stragglers.begin(), stragglers.end(), at);
+    return above == stragglers.end() ? border : *above;
+  };
+  read_later([this, job, start, first, behind, room, next_of = std::move(next_of)](
+                 const store::View& view, std::uint64_t) -> Reader::Then {
     BodyFinder finder(view);
     auto at = start;
-    for (; job->scanned < room && at >= first && at < behind; at += job->newest_first ? Sequence(-1) : 1) {
+    for (; job->scanned < room && at >= first && at < behind; at = next_of(at)) {
       ++job->scanned;
       auto found = finder.find(at);
       if (!found) {

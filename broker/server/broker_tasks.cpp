@@ -102,8 +102,7 @@ void Broker::load_task(Sequence sequence, TaskThen then, bool with_award, bool e
 
 void Broker::answer_get(const std::string& routing, std::uint64_t serial, std::uint64_t request,
                         Sequence sequence, unsigned parts) {
-  if (auto* peer = peer_at(routing, serial);
-      peer != nullptr && sequence < engine_.ledger().reclaimed_sequence)
+  if (auto* peer = peer_at(routing, serial); peer != nullptr && engine_.forgotten(sequence))
     return refuse_expired(*peer, request, sequence);
   load_task(
       sequence,
@@ -427,7 +426,7 @@ void Broker::answer_task(Peer& peer, const Frame& frame) {
                   {Code::bad_message, "answer takes a map with id and value (at most 1 MiB)", {}, 0});
   auto sequence = sequence_of(q.id);
   if (!sequence) return refuse(peer, request, {Code::not_found, "no such task", {}, 0});
-  if (*sequence < engine_.ledger().reclaimed_sequence) return refuse_expired(peer, request, *sequence);
+  if (engine_.forgotten(*sequence)) return refuse_expired(peer, request, *sequence);
   answer_suspended(peer.routing, peer.serial, request, *sequence, std::string(q.value), 0);
 }
 

@@ -51,13 +51,23 @@ Result<std::optional<BodyFinder::Found>> BodyFinder::find(Sequence sequence) {
   if (!holds()) {
     auto item = view_.floor(Family::bodies, store::number_key(sequence));
     if (!item) return tl::unexpected<Error>(item.error());
-    if (!*item) return std::optional<Found>{};
+    if (!*item) return find_straggler(sequence);
     auto decoded = engine::decode_body_record((*item)->value, pool_);
     if (!decoded) return tl::unexpected<Error>(decoded.error());
     last_ = std::move(*decoded);
-    if (!holds()) return std::optional<Found>{};
+    if (!holds()) return find_straggler(sequence);
   }
   return std::optional<Found>{Found{last_->chunk, last_->offsets[sequence - last_->first], last_->time}};
+}
+
+// A task that outlives its neighbours has a record of its own once they are gone.
+Result<std::optional<BodyFinder::Found>> BodyFinder::find_straggler(Sequence sequence) {
+  auto value = view_.get(Family::records, engine::straggler_body_key(sequence));
+  if (!value) return tl::unexpected<Error>(value.error());
+  if (!*value) return std::optional<Found>{};
+  auto record = engine::decode_body_record(**value, pool_);
+  if (!record) return tl::unexpected<Error>(record.error());
+  return std::optional<Found>{Found{record->chunk, record->offsets.at(0), record->time}};
 }
 
 Result<engine::FoundBody> read_body(const store::View& view, BodyFinder& finder, Sequence sequence) {
@@ -206,6 +216,14 @@ Status read_award(const store::View& view, Sequence sequence, std::uint64_t ende
                    });
 }
 
+Status read_straggler_end(const store::View& view, Sequence sequence, StoredTask& task) {
+  auto value = view.get(Family::records, engine::straggler_end_key(sequence));
+  if (!value) return tl::unexpected<Error>(value.error());
+  StoredEnd end;
+  if (*value && find_end(**value, sequence, end)) task.end = std::move(end);
+  return {};
+}
+
 Status read_end(const store::View& view, Sequence sequence, std::uint64_t ended_in, bool with_award,
                 StoredTask& task) {
   if (ended_in == 0) {
@@ -213,7 +231,7 @@ Status read_end(const store::View& view, Sequence sequence, std::uint64_t ended_
     if (!commit) return tl::unexpected<Error>(commit.error());
     ended_in = *commit;
   }
-  if (ended_in == 0) return {};
+  if (ended_in == 0) return read_straggler_end(view, sequence, task);
   auto found = view.scan(Family::facts, store::number_key(ended_in), store::number_key(ended_in + 1),
                          [&](std::string_view, std::string_view part) {
                            StoredEnd end;
@@ -221,7 +239,9 @@ Status read_end(const store::View& view, Sequence sequence, std::uint64_t ended_
                            task.end = std::move(end);
                            return false;
                          });
-  if (!found || !with_award || !task.end || !task.end->attempted) return found;
+  if (!found) return found;
+  if (!task.end) return read_straggler_end(view, sequence, task);
+  if (!with_award || !task.end->attempted) return found;
   return read_award(view, sequence, ended_in, task);
 }
 
@@ -272,6 +292,28 @@ Result<std::optional<StoredTask>> read_task(const store::View& view, BodyFinder&
     }
   }
   return std::optional<StoredTask>{std::move(task)};
+}
+
+Result<bool> copy_straggler(const store::View& view, BodyFinder& finder, engine::Straggler& straggler,
+                            std::uint64_t ended_in) {
+  auto found = finder.find(straggler.sequence);
+  if (!found) return tl::unexpected<Error>(found.error());
+  if (!*found) return false;
+  straggler.body =
+      engine::straggler_body(straggler.sequence, (*found)->submitted, *(*found)->chunk, (*found)->offset);
+  if (!straggler.dead) return true;
+  if (ended_in == 0) {
+    auto commit = commit_of_end(view, straggler.sequence);
+    if (!commit) return tl::unexpected<Error>(commit.error());
+    ended_in = *commit;
+  }
+  auto scanned = view.scan(Family::facts, store::number_key(ended_in), store::number_key(ended_in + 1),
+                           [&](std::string_view, std::string_view part) {
+                             straggler.end = engine::straggler_end_in(part, straggler.sequence);
+                             return straggler.end.empty();
+                           });
+  if (!scanned) return tl::unexpected<Error>(scanned.error());
+  return !straggler.end.empty();
 }
 
 engine::LoadedTask loaded_task(const StoredTask& task, std::uint64_t view_commit) {

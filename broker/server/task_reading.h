@@ -24,6 +24,7 @@ class BodyFinder {
   };
   // Nothing when the task is not stored (any more).
   Result<std::optional<Found>> find(Sequence sequence);
+  Result<std::optional<Found>> find_straggler(Sequence sequence);
   Result<engine::BodyRecord> record(Sequence sequence);  // that holds it; corrupt when there is none
 
  private:
@@ -83,6 +84,9 @@ struct StoredTask {
 // `ended_in`: the commit when it is known to the caller; 0 = look in the result tables, if `ended`.
 Result<std::optional<StoredTask>> read_task(const store::View& view, BodyFinder& finder, Sequence sequence,
                                             bool ended, std::uint64_t ended_in, bool with_award = false);
+// Fills in body and, of a dead letter, end; false when one is not there.
+Result<bool> copy_straggler(const store::View& view, BodyFinder& finder, engine::Straggler& straggler,
+                            std::uint64_t ended_in);
 engine::LoadedTask loaded_task(const StoredTask& task, std::uint64_t view_commit);
 
 // Calls visit for the endings in the facts of `commit`, in order; false when it stopped early.

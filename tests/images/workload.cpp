@@ -197,7 +197,7 @@ void Workload::finish(engine::Hand& hand) {
 // As the broker does it: the fact, and whole files once it is durable.
 void Workload::reclaim() {
   if (!going() || hall_->engine->reclaimable(100).empty()) return;
-  hall_->engine->reclaim(100);
+  hall_->reclaim(100);
   hall_->turn();
   if (failed_) return;
   const auto& state = reference_.states.back();

@@ -290,6 +290,44 @@ class Lifecycle(FleetTest):
         self.assertEqual(stats["accepted"], sum(stats["tasks"].values()) + stats["removed"])
         self.assertEqual(self.client.state(self.client.submit_one("nobody")), "ready")
 
+    def test_open_tasks_and_dead_letters_outlive_their_neighbours(self):
+        self.fleet.broker_options["extra"] = ["--snapshot-bytes", "4KiB"]
+        self.fleet.crash()
+        self.client.queue("default", retention_ms=1)
+        waiting, running = self.client.submit_one("nobody", b"waits"), self.client.submit_one("slow", b"runs")
+        slow = self.fleet.worker("slow")
+        long_one = slow.award()
+        worker = self.fleet.worker("echo", slots=64)
+        dead = self.client.submit_one("echo", b"fails", max_attempts=1)
+        worker.finish(worker.award(), hand.FAILED, error="broken", error_code="e")
+        self.client.submit([[0, b""]] * 3000, [{"type": "echo"}])
+        worker.echo(lambda: worker.recorded >= 3001)
+
+        def removed():
+            self.client.submit_one("nobody")  # a snapshot comes with the work that goes on
+            return self.client.stats()["removed"] >= 1000
+        eventually(removed, LIMIT, "removed")
+        self.fleet.crash()
+        self.assertEqual([t["id"] for t in self.client.walk(wire.LIST, limit=2)][:3], [waiting, running, dead])
+        task = self.client.get(waiting)
+        self.assertEqual((task["state"], task["payload"]), ("ready", b"waits"))
+        task = self.client.get(dead)
+        self.assertEqual((task["state"], task["payload"], task["error"]["message"]), ("failed", b"fails", "broken"))
+        self.assertEqual(slow.finish(long_one, result=b"at last"), "ok")
+        self.assertEqual(self.client.cancel(waiting), ["ok"])
+        self.assertNotEqual(self.client.call(wire.DEAD_RETRY, {"ids": [dead]})[0], dead)
+        for id_ in (waiting, running, dead):
+            eventually(lambda: self.is_expired(id_), LIMIT, "expired")
+        stats = self.client.stats()
+        self.assertEqual(stats["accepted"], sum(stats["tasks"].values()) + stats["removed"])
+
+    def is_expired(self, id_):
+        try:
+            self.client.get(id_)
+        except wire.WireError as error:
+            return error.code == "expired"
+        return False
+
     def test_every_terminal_state_survives_a_crash_and_the_books_balance(self):
         worker = self.fleet.worker("echo")
         done, dead = self.client.submit([[0, b"1"], [0, b"2"]], [{"type": "echo", "max_attempts": 1}])

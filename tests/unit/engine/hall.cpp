@@ -26,9 +26,10 @@ std::optional<std::string> Kept::at(Shelving where, const std::string& key) cons
 }
 
 Result<BodyRecord> Kept::body_record(Sequence sequence) const {
-  auto at = bodies.upper_bound(sequence);
-  if (at == bodies.begin()) return fail(Code::corrupt, "no body");
-  return decode_body_record(std::prev(at)->second);
+  if (auto alone = at(Shelving::records, straggler_body_key(sequence))) return decode_body_record(*alone);
+  auto above = bodies.upper_bound(sequence);
+  if (above == bodies.begin()) return fail(Code::corrupt, "no body");
+  return decode_body_record(std::prev(above)->second);
 }
 
 FoundBody Kept::body(Sequence sequence) const {
@@ -344,6 +345,19 @@ void Hall::turn() {
     }
   }
   FAIL() << "the engine does not come to rest";
+}
+
+bool Hall::reclaim(std::size_t segments) {
+  auto copies = engine->stragglers(std::min(segments, engine->reclaimable(segments).size()));
+  for (auto& copy : copies) {
+    auto found = kept.body(copy.sequence);
+    copy.body = straggler_body(copy.sequence, 0, *found.chunk, found.offset);
+    if (!copy.dead) continue;
+    for (const auto& [commit, parts] : kept.facts)
+      for (const auto& part : parts)
+        if (copy.end.empty()) copy.end = straggler_end_in(part, copy.sequence);
+  }
+  return engine->reclaim(segments, copies, engine->stragglers_ended_before(now));
 }
 
 void Hall::read_wanted() {

@@ -98,6 +98,8 @@ class Hall {
   std::deque<Hand> hands;
   bool slow_reads = false;  // what was read waits in `reads` for the test
   std::deque<std::function<void()>> reads;
+  // Forgets ended tasks with copies of those that stay, and stragglers that have ended.
+  bool reclaim(std::size_t segments);
 
  private:
   void begin();
