@@ -5,9 +5,9 @@
 namespace hirehall::engine {
 namespace {
 
-// 2 has behind the pauses the agents, and what the file of queues says; 3 the commit of each lease's award.
-// Before the first release only the newest is read.
-constexpr std::uint8_t snapshot_version = 3;
+// 2 has behind the pauses the agents, and what the file of queues says; 3 the commit of each lease's award, 4
+// stragglers. Before the first release only the newest is read.
+constexpr std::uint8_t snapshot_version = 4;
 
 struct SavedLine {
   std::uint64_t id = 0;

@@ -101,7 +101,7 @@ TEST(Format, Facts) {
   EXPECT_EQ(fact_bytes(Answered{300, place(), tries}), "120fac02010207d80401016b0302010100") << what_to_do;
   EXPECT_EQ(fact_bytes(Checkpointed{300, "c"}), "1304ac020163") << what_to_do;
   EXPECT_EQ(fact_bytes(Replayed{300, 301, 1}), "1405ac02ad0201") << what_to_do;
-  EXPECT_EQ(fact_bytes(Reclaimed{2048, 7, 1023}), "1505801007ff07") << what_to_do;
+  EXPECT_EQ(fact_bytes(Reclaimed{2048, 7, 1023, {300}}), "1508801007ff0701ac02") << what_to_do;
   EXPECT_EQ(fact_bytes(KeptLonger{300}), "1602d804") << what_to_do;
 }
 
@@ -161,6 +161,8 @@ TEST(Format, Keys) {
   EXPECT_EQ(hex(checkpoint_key(300)), "6b000000000000012c") << what_to_do;
   EXPECT_EQ(hex(answer_key(300)), "61000000000000012c") << what_to_do;
   EXPECT_EQ(hex(dead_key(1, 300)), "6400000001000000000000012c") << what_to_do;
+  EXPECT_EQ(hex(straggler_body_key(300)), "62000000000000012c") << what_to_do;
+  EXPECT_EQ(hex(straggler_end_key(300)), "65000000000000012c") << what_to_do;
   EXPECT_EQ(hex(replay_key(300)), "72000000000000012c") << what_to_do;
   EXPECT_EQ(hex(result_table_key(1, 7)), "6600000000000000010000000000000007") << what_to_do;
   EXPECT_EQ(hex(idempotency_key("t", "k")), "6901746b") << what_to_do;
@@ -183,9 +185,9 @@ TEST(Format, Snapshot) {
   std::string saved;
   ledger.save(saved);
   EXPECT_EQ(hex(saved),
-            "030001010000000000000000000000010764656661756c7401000c6c656173745f6c6f6164656480f0b2528080808040"
+            "040001010000000000000000000000010764656661756c7401000c6c656173745f6c6f6164656480f0b2528080808040"
             "00c0a9070000000000000000000000000000000000000000000001000174000101016e01740170000000000101017401"
-            "70000000020201010764656661756c74000001720000000000000000000000")
+            "70000000020201010764656661756c7400000172000000000000000000000000")
       << what_to_do;
 }
 
