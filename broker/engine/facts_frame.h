@@ -42,8 +42,9 @@ enum class FactKind : std::uint8_t {
   queue_filed = 25,
   dead_purged = 26,
 };
-// Of a part, one record of the family facts. 2: ends tell how long ago their award was.
-inline constexpr std::uint8_t facts_part_version = 2;
+// Of a part, one record of the family facts. 2: ends tell how long ago their award was,
+// 3: what is reclaimed names the stragglers that go.
+inline constexpr std::uint8_t facts_part_version = 3;
 
 inline constexpr FactKind last_fact_kind = FactKind::dead_purged;
 

@@ -394,17 +394,6 @@ void Ledger::apply(Dropped& fact) {
                         fact.reason});
 }
 
-void Ledger::apply(Replayed& fact) {
-  auto queue = lanes[fact.lane].queue;
-  --queues[queue].dead;
-  segments.note_replayed(fact.sequence, now);
-  if (index == nullptr) return;
-  index->push_back({Shelving::records, true, dead_key(queue, fact.sequence), {}});
-  std::string value;
-  Packer(value).uint(fact.as);
-  index->push_back({Shelving::records, false, replay_key(fact.sequence), std::move(value)});
-}
-
 // --- leases ---
 
 Lease* Ledger::lease_of(Sequence sequence) {

@@ -1,10 +1,21 @@
-// Folding what is said about forgetting: how long records stay, and which are gone.
+// Folding what is said about dead letters and forgetting: how long records stay, and which are gone.
 #include "broker/engine/ledger.h"
 
 namespace hirehall::engine {
 
 void Ledger::apply(KeptLonger& fact) {
   longest_retention = std::max(longest_retention, fact.retention_ms);
+}
+
+void Ledger::apply(Replayed& fact) {
+  auto queue = lanes[fact.lane].queue;
+  --queues[queue].dead;
+  segments.note_replayed(fact.sequence, now);
+  if (index == nullptr) return;
+  index->push_back({Shelving::records, true, dead_key(queue, fact.sequence), {}});
+  std::string value;
+  Packer(value).uint(fact.as);
+  index->push_back({Shelving::records, false, replay_key(fact.sequence), std::move(value)});
 }
 
 void Ledger::apply(DeadPurged& fact) {
