@@ -270,7 +270,7 @@ void Broker::stats(Peer& peer, const Frame& frame) {
   for (const auto& [routing, other] : peers_)
     for (const auto& [no, subscription] : other->subscriptions)
       ++subscriptions, lagging += subscription.lagging;
-  w.map(22);
+  w.map(23);
   w.str("tasks");
   w.map(8);
   for (std::size_t i = 1; i < state_count; ++i) {
@@ -298,6 +298,7 @@ void Broker::stats(Peer& peer, const Frame& frame) {
   w.entry_uint("resident", ledger.entries);
   w.entry_uint("store_bytes", space.used_bytes);
   w.entry_uint("free_bytes", space.free_bytes);
+  w.entry_bool("admits_submits", store_.admits_submits());
 }
 
 void Broker::fill_metrics() {

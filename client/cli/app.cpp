@@ -70,14 +70,15 @@ int run_command(const Command& command, const std::vector<std::string>& argument
     err << "hirehall: " << values.error().message;
     if (!values.error().context.empty()) err << " (" << values.error().context << ")";
     err << "\n`hirehall " << name_of(command) << " --help` shows options and examples\n";
-    return exit_code_of(values.error().code);
+    int code = exit_code_of(values.error().code);
+    return command.exits.empty() ? code : command.usage_code;
   }
   if (values->answer()) {
     out << *values->answer();
     return ok;
   }
   Context context(std::move(*values), out, err);
-  return command.run(context);
+  return command.watch && context.values().flag("watch") ? watch(context, command) : command.run(context);
 }
 
 int without_noun(const std::vector<std::string>& options, std::ostream& out, std::ostream& err) {
@@ -88,6 +89,14 @@ int without_noun(const std::vector<std::string>& options, std::ostream& out, std
   bool asked = asks_for(options, "--help", "-h");
   (asked ? out : err) << overview();
   return asked ? ok : usage;
+}
+
+// watch queue list … is queue list … --watch
+void unfold_watch(std::vector<std::string>& rest) {
+  auto [command, words] = find_command(std::span(rest).subspan(1));
+  if (command == nullptr || !command->watch) return;
+  rest.erase(rest.begin());
+  rest.insert(rest.begin() + static_cast<std::ptrdiff_t>(words), "--watch");
 }
 
 int without_verb(const std::vector<std::string>& rest, std::ostream& out, std::ostream& err) {
@@ -108,6 +117,7 @@ int run(const std::vector<std::string>& arguments, std::ostream& out, std::ostre
   std::vector<std::string> leading(arguments.begin(), arguments.begin() + at);
   std::vector<std::string> rest(arguments.begin() + at, arguments.end());
   if (rest.empty()) return without_noun(leading, out, err);
+  if (rest[0] == "watch") unfold_watch(rest);
   if (auto [command, words] = find_command(rest); command != nullptr) {
     leading.insert(leading.end(), rest.begin() + static_cast<std::ptrdiff_t>(words), rest.end());
     return run_command(*command, leading, out, err);

@@ -43,9 +43,12 @@ class Context {
   const OptionValues& values() const { return values_; }
   const std::vector<std::string>& operands() const { return values_.operands(); }
   Format format() const { return format_; }
-  std::ostream& out() { return out_; }
-  std::ostream& err() { return err_; }
+  std::ostream& out() { return *out_; }
+  std::ostream& err() { return *err_; }
   bool err_is_terminal() const;
+  bool coloured() const { return coloured_; }
+  // Runs it with all that it says going there.
+  int captured(std::ostream& into, int (*command)(Context&));
 
   client::Result<client::Client*> client();  // connects on first use
   client::Result<Document> ask(std::uint16_t kind, std::string body);
@@ -60,8 +63,9 @@ class Context {
  private:
   OptionValues values_;
   Format format_;
-  std::ostream& out_;
-  std::ostream& err_;
+  std::ostream* out_;
+  std::ostream* err_;
+  bool coloured_ = false;
   std::unique_ptr<client::Client> client_;
 };
 
@@ -83,6 +87,7 @@ struct Command {
   bool watch = false;                       // a list or a state that can be looked at again and again
   bool local = false;                       // talks to no broker: no context is looked up
   std::span<const ExitMeaning> exits = {};  // where they are not those of all commands
+  int usage_code = usage;                   // of wrong options
 };
 
 std::span<const Command> commands();
@@ -115,13 +120,18 @@ std::string table_json();                      // hirehall help --json
 std::string overview_man();                    // hirehall(1)
 
 // Rendering, pure.
-std::string render_table(const std::vector<Document>& objects, std::string_view columns);
-std::string render_object(const Document& object);
+std::string render_table(const std::vector<Document>& objects, std::string_view columns,
+                         bool coloured = false);
+std::string render_object(const Document& object, bool coloured = false);
 std::string render_time(std::int64_t epoch_ms);  // 2026-01-31 12:00:00Z
 
 // "2026-01-31T12:00:00Z", milliseconds since the epoch, or a duration from now ("10m"). invalid otherwise.
 client::Result<std::int64_t> parse_time(std::string_view text, std::int64_t now_ms);
 std::int64_t wall_now_ms();
+
+// --watch of a command, and what declares it.
+int watch(Context& c, const Command& command);
+void declare_watch(OptionTable&);
 
 // The commands, by file.
 int task_submit(Context&);
@@ -159,6 +169,11 @@ int context_forget(Context&);
 void declare_context_set(OptionTable&);
 int dev(Context&);
 void declare_dev(OptionTable&);
+int check(Context&);
+void declare_check(OptionTable&);
+int top(Context&);
+void declare_top(OptionTable&);
+int watch_nothing(Context&);
 int help(Context&);
 int completion(Context&);
 

@@ -1,9 +1,10 @@
-#include <unistd.h>
-
 #include <algorithm>
+#include <cstdlib>
 #include <ostream>
+#include <utility>
 
 #include "client/cli/command.h"
+#include "client/cli/screen.h"
 #include "client/src/inner.h"
 
 namespace hirehall::cli {
@@ -47,16 +48,30 @@ int exit_code_of(client::State state) {
 }
 
 Context::Context(OptionValues values, std::ostream& out, std::ostream& err)
-    : values_(std::move(values)), out_(out), err_(err) {
+    : values_(std::move(values)), out_(&out), err_(&err) {
   const auto& o = values_.text("output");
   format_ = o == "json"    ? Format::json
             : o == "jsonl" ? Format::jsonl
             : o == "none"  ? Format::none
                            : Format::text;
+  const auto& color = values_.text("color");
+  const char* no_color = std::getenv("NO_COLOR");  // no-color.org: set and not empty
+  bool wanted =
+      color == "always" || (color == "auto" && is_terminal(out) && (no_color == nullptr || *no_color == 0));
+  coloured_ = wanted && format_ == Format::text;
+}
+
+int Context::captured(std::ostream& into, int (*command)(Context&)) {
+  auto* out = std::exchange(out_, &into);
+  auto* err = std::exchange(err_, &into);
+  int code = command(*this);
+  out_ = out;
+  err_ = err;
+  return code;
 }
 
 bool Context::err_is_terminal() const {
-  return ::isatty(STDERR_FILENO) != 0;
+  return is_terminal(*err_);
 }
 
 client::Result<client::Client*> Context::client() {
@@ -78,27 +93,27 @@ client::Result<Document> Context::ask(std::uint16_t kind, std::string body) {
 }
 
 int Context::complain(const client::Error& error) {
-  err_ << "hirehall: " << error.message;
-  if (!error.context.empty()) err_ << " (" << error.context << ")";
-  err_ << " [" << name_of(error.code) << "]\n";
+  *err_ << "hirehall: " << error.message;
+  if (!error.context.empty()) *err_ << " (" << error.context << ")";
+  *err_ << " [" << name_of(error.code) << "]\n";
   return exit_code_of(error.code);
 }
 
 int Context::complain(std::string_view message, int code) {
-  err_ << "hirehall: " << message << "\n";
+  *err_ << "hirehall: " << message << "\n";
   return code;
 }
 
 int Context::show(const Document& object) {
   switch (format_) {
     case Format::json:
-      out_ << object.json(true) << "\n";
+      *out_ << object.json(true) << "\n";
       break;
     case Format::jsonl:
-      out_ << object.json(false) << "\n";
+      *out_ << object.json(false) << "\n";
       break;
     case Format::text:
-      out_ << render_object(object);
+      *out_ << render_object(object, coloured_);
       break;
     case Format::none:
       break;
@@ -109,13 +124,13 @@ int Context::show(const Document& object) {
 int Context::show(const std::vector<Document>& objects, std::string_view columns) {
   switch (format_) {
     case Format::json:
-      out_ << json_array(objects) << "\n";
+      *out_ << json_array(objects) << "\n";
       break;
     case Format::jsonl:
-      for (const auto& o : objects) out_ << o.json(false) << "\n";
+      for (const auto& o : objects) *out_ << o.json(false) << "\n";
       break;
     case Format::text:
-      out_ << render_table(objects, columns);
+      *out_ << render_table(objects, columns, coloured_);
       break;
     case Format::none:
       break;

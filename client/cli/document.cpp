@@ -109,6 +109,24 @@ Document& Document::set(std::string_view key, const Document& value) {
   return *this;
 }
 
+Document& Document::set(std::string_view key, const std::vector<Document>& values) {
+  auto& array = tree_->json[std::string(key)] = Json::array();
+  for (const auto& v : values) array.push_back(v.tree_->json);
+  return *this;
+}
+
+Document Document::copy() const {
+  Document d;
+  d.tree_->json = tree_->json;
+  return d;
+}
+
+Document Document::child(std::string_view key) const {
+  Document d;
+  if (has(key)) d.tree_->json = tree_->json[std::string(key)];
+  return d;
+}
+
 bool Document::has(std::string_view key) const {
   return tree_->json.is_object() && tree_->json.contains(std::string(key));
 }

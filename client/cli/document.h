@@ -23,10 +23,13 @@ class Document {
   Document& set_bool(std::string_view key, bool value);
   Document& set_bytes(std::string_view key, std::string_view bytes);  // JSON, text or base64
   Document& set(std::string_view key, const Document& value);
+  Document& set(std::string_view key, const std::vector<Document>& values);
+  Document copy() const;  // plain copies share what they show
 
   bool has(std::string_view key) const;
   std::string text(std::string_view key) const;  // as a person reads it; empty when absent; no key: the whole
   std::int64_t number(std::string_view key) const;
+  Document child(std::string_view key) const;               // an object; empty when absent
   std::vector<Document> items(std::string_view key) const;  // of an array
   std::vector<std::string> keys() const;
   std::vector<std::pair<std::string, std::string>> flat() const;  // "tasks.ready" → "3"

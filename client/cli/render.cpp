@@ -6,6 +6,7 @@
 #include <ctime>
 
 #include "client/cli/command.h"
+#include "client/cli/screen.h"
 
 namespace hirehall::cli {
 namespace {
@@ -38,9 +39,27 @@ std::string heading(std::string key) {
   return key;
 }
 
+std::string_view colour_of(const std::string& key, const std::string& text) {
+  if (key == "state" || key == "outcome" || key == "status") {
+    if (text == "succeeded" || text == "ok") return colour::green;
+    if (text == "failed" || text == "expired" || text == "timed_out" || text == "lost" || text == "critical")
+      return colour::red;
+    if (text == "leased") return colour::cyan;
+    if (text == "suspended" || text == "cancelled" || text == "warning") return colour::yellow;
+  }
+  if ((key == "paused" || key == "draining") && text == "true") return colour::yellow;
+  if (key == "connected" && text == "false") return colour::red;
+  if (key == "dead" && text != "0") return colour::red;
+  return {};
+}
+
+std::string painted(const std::string& text, std::string_view with) {
+  return with.empty() || text.empty() ? text : std::string(with) + text + std::string(colour::reset);
+}
+
 }  // namespace
 
-std::string render_table(const std::vector<Document>& objects, std::string_view columns) {
+std::string render_table(const std::vector<Document>& objects, std::string_view columns, bool coloured) {
   auto keys = split_columns(columns);
   std::vector<std::vector<std::string>> rows(1);
   for (const auto& key : keys) rows[0].push_back(heading(key));
@@ -48,16 +67,22 @@ std::string render_table(const std::vector<Document>& objects, std::string_view 
     auto& row = rows.emplace_back();
     for (const auto& key : keys) row.push_back(cell(object, key));
   }
+  std::vector<std::size_t> widths(keys.size());
+  for (const auto& row : rows)
+    for (std::size_t c = 0; c < keys.size(); ++c) widths[c] = std::max(widths[c], width_of(row[c]));
   std::string out;
-  for (const auto& row : rows) {
+  for (std::size_t r = 0; r < rows.size(); ++r) {
     std::string line;
+    std::size_t owed = 0;  // blanks before the next text: none end a line
     for (std::size_t c = 0; c < keys.size(); ++c) {
-      std::size_t width = 0;
-      for (const auto& r : rows) width = std::max(width, r[c].size());
-      line += row[c];
-      if (c + 1 < keys.size()) line.append(width - row[c].size() + 2, ' ');
+      const auto& text = rows[r][c];
+      if (!text.empty()) {
+        line.append(owed, ' ');
+        line += coloured ? painted(text, r == 0 ? colour::bold : colour_of(keys[c], text)) : text;
+        owed = 0;
+      }
+      owed += widths[c] - width_of(text) + 2;
     }
-    line.erase(line.find_last_not_of(' ') + 1);
     out += line + "\n";
   }
   return out;
@@ -66,14 +91,14 @@ std::string render_table(const std::vector<Document>& objects, std::string_view 
 namespace {
 
 // Objects that belong to an object: a table below their name.
-std::string render_nested(const std::vector<Document>& rows) {
+std::string render_nested(const std::vector<Document>& rows, bool coloured) {
   std::string columns;
   std::vector<std::string> known;
   for (const auto& row : rows)
     for (const auto& key : row.keys())
       if (std::find(known.begin(), known.end(), key) == known.end()) known.push_back(key);
   for (const auto& key : known) columns += (columns.empty() ? "" : ",") + key;
-  std::string out, table = render_table(rows, columns);
+  std::string out, table = render_table(rows, columns, coloured);
   for (std::size_t at = 0; at < table.size();) {
     auto end = table.find('\n', at) + 1;
     out += "  " + table.substr(at, end - at);
@@ -84,19 +109,23 @@ std::string render_nested(const std::vector<Document>& rows) {
 
 }  // namespace
 
-std::string render_object(const Document& object) {
+std::string render_object(const Document& object, bool coloured) {
   std::string out, nested;
   std::size_t width = 0;
   for (const auto& key : object.keys()) width = std::max(width, key.size());
   for (const auto& key : object.keys()) {
     auto items = object.items(key);
     if (!items.empty() && !items.front().keys().empty()) {
-      nested += key + "\n" + render_nested(items);
+      nested += key + "\n" + render_nested(items, coloured);
       continue;
     }
     std::string name = key;
     name.resize(width + 2, ' ');
-    if (items.empty()) out += name + cell(object, key) + "\n";
+    if (coloured) name = painted(name, colour::bold);
+    if (items.empty()) {
+      auto text = cell(object, key);
+      out += name + (coloured ? painted(text, colour_of(key, text)) : text) + "\n";
+    }
     for (std::size_t i = 0; i < items.size(); ++i)
       out += (i == 0 ? name : std::string(width + 2, ' ')) + cell(items[i], "") + "\n";
   }

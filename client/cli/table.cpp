@@ -83,6 +83,13 @@ void declare_help(OptionTable& t) {
   t.text("man-directory", "", "write the manual pages of all commands into this folder", "DIR");
 }
 
+constexpr std::array check_exits{
+    ExitMeaning{0, "ok"},
+    ExitMeaning{1, "warning"},
+    ExitMeaning{2, "critical"},
+    ExitMeaning{3, "unknown, or wrong options"},
+};
+
 constexpr std::array table{
     Command{"task", "submit", "put tasks into a queue", "TYPE [PAYLOAD]", "type and payload of the task", 2,
             declare_submit, task_submit,
@@ -95,23 +102,24 @@ constexpr std::array table{
             "hirehall task run echo hi\nhirehall task run wordcount --payload '\"one two\"' || echo \"ended "
             "with $?\""},
     Command{"task", "get", "show a task", "ID", "id of the task", 1, declare_get, task_get,
-            "hirehall task get 00000800000000000000VSJHQ2\nhirehall task get ID -o json"},
+            "hirehall task get 00000800000000000000VSJHQ2\nhirehall task get ID -o json", true},
     Command{"task", "wait", "wait until tasks have ended; the exit code tells how", "ID...", "ids of tasks",
             4096, declare_wait, task_wait, "hirehall task wait ID --wait-timeout 5m"},
     Command{"task", "cancel", "cancel tasks, running ones too", "ID...", "ids of tasks", 4096, declare_cancel,
             task_cancel, "hirehall task cancel ID --reason 'ordered twice'"},
     Command{"task", "list", "list tasks in order of submission", "", "", 0, declare_list, task_list,
             "hirehall task list --queue default --state leased\nhirehall task list --newest-first --limit 5 "
-            "-o jsonl"},
+            "-o jsonl\nhirehall task list --state leased --watch",
+            true},
     Command{"task", "explain", "why a task is where it is: state, reasons, awards", "ID", "id of the task", 1,
-            nullptr, task_explain, "hirehall task explain ID"},
+            nullptr, task_explain, "hirehall task explain ID", true},
     Command{"task", "answer", "answer a task that is suspended on input, approval or a signal", "ID",
             "id of the task", 1, declare_answer, task_answer,
             "hirehall task answer ID --value '{\"approved\": true}'"},
     Command{"queue", "list", "list queues with what they hold", "", "", 0, nullptr, queue_list,
-            "hirehall queue list"},
+            "hirehall queue list\nhirehall queue list --watch --interval 500ms", true},
     Command{"queue", "show", "show a queue and its policy", "QUEUE", "name of the queue", 1, nullptr,
-            queue_show, "hirehall queue show default -o json"},
+            queue_show, "hirehall queue show default -o json", true},
     Command{"queue", "set", "create a queue, or change its policy", "QUEUE", "name of the queue", 1,
             declare_queue_set, queue_set,
             "hirehall queue set mail --weight 5 --cap 100000 --retention 7d\n"
@@ -125,7 +133,7 @@ constexpr std::array table{
             "name of the queue", 1, declare_queue_purge, queue_purge,
             "hirehall queue purge mail\nhirehall queue purge mail --yes --reason 'sent by hand'"},
     Command{"dead", "list", "list dead letters: tasks that failed for good", "", "", 0, declare_dead_list,
-            dead_list, "hirehall dead list --queue mail"},
+            dead_list, "hirehall dead list --queue mail", true},
     Command{"dead", "show", "show a dead letter with its attempts", "ID", "id of the task", 1, nullptr,
             dead_show, "hirehall dead show ID"},
     Command{"dead", "retry", "submit dead letters anew", "[ID...]", "ids of dead letters", 4096,
@@ -135,19 +143,29 @@ constexpr std::array table{
             4096, declare_dead_purge, dead_purge,
             "hirehall dead purge ID\nhirehall dead purge --all --queue mail --yes --reason 'old orders'"},
     Command{"worker", "list", "list workers with what they do", "", "", 0, nullptr, worker_list,
-            "hirehall worker list"},
+            "hirehall worker list", true},
     Command{"worker", "drain", "no more awards for a worker; what it holds it finishes", "WORKER",
             "name of the worker", 1, declare_drain, worker_drain,
             "hirehall worker drain gpu-3\nhirehall worker drain gpu-3 --undo"},
     Command{"agent", "list", "list registered agent definitions", "", "", 0, nullptr, agent_list,
-            "hirehall agent list"},
+            "hirehall agent list", true},
     Command{"agent", "show", "show an agent definition and the workers that offer it", "AGENT",
             "name of the agent", 1, declare_agent, agent_show,
             "hirehall agent show echo\nhirehall agent show echo --agent-version 2 -o json"},
     Command{"agent", "forget", "free name and version of a definition that no connected worker offers",
             "AGENT", "name of the agent", 1, declare_agent, agent_forget,
             "hirehall agent forget echo --agent-version 1"},
-    Command{"stats", "", "numbers of the broker", "", "", 0, nullptr, stats, "hirehall stats -o json"},
+    Command{"stats", "", "numbers of the broker", "", "", 0, nullptr, stats,
+            "hirehall stats -o json\nhirehall stats --watch -o jsonl", true},
+    Command{"top", "", "queues, workers, tasks and tenants on a full screen, with rates", "", "", 0,
+            declare_top, top, "hirehall top\nhirehall top --once -o json --interval 1s"},
+    Command{"check", "", "is the hall well: a plug-in for monitoring", "", "", 0, declare_check, check,
+            "hirehall check\nhirehall check -o nagios --workers 3 --dead-warning 10 --dead-critical 100\n"
+            "hirehall check -o prometheus > /var/lib/prometheus/node-exporter/hirehall.prom",
+            false, false, check_exits, 3},
+    Command{"watch", "", "the same as --watch: a list again and again, until Ctrl-C", "NOUN [VERB]",
+            "the list", 2, declare_watch, watch_nothing, "hirehall watch queue list\nhirehall watch stats",
+            false, true},
     Command{"key", "new", "make a CURVE key pair: NAME.key (secret) and NAME.pub", "NAME",
             "name of the files", 1, declare_key, key_new,
             "hirehall key new alice --directory ~/.config/hirehall", false, true},
@@ -197,11 +215,15 @@ constexpr std::array general_exits{
     ExitMeaning{task_expired, "task expired"},
 };
 
-void declare_global(OptionTable& t) {
+void declare_global(OptionTable& t, bool monitored = false) {
   t.text("broker", "",
          "endpoint of the broker; default: this user's or this machine's broker, or tcp://127.0.0.1:7420",
          "ENDPOINT");
-  t.choice("output,o", "text", {"text", "json", "jsonl", "none"}, "form of the results");
+  std::vector<std::string> forms{"text", "json", "jsonl", "none"};
+  if (monitored) forms.insert(forms.end(), {"nagios", "prometheus"});
+  t.choice("output,o", "text", forms, "form of the results");
+  t.choice("color", "auto", {"auto", "always", "never"},
+           "colours; auto: on a terminal, unless NO_COLOR is set");
   t.duration("request-timeout", 30'000, {1, 86'400'000}, "how long one answer may take");
   t.text("key-file", "", "secret CURVE key of this client", "FILE");
   t.text("server-key-file", "", "public CURVE key of the broker", "FILE");
@@ -257,8 +279,9 @@ OptionTable global_table() {
 
 OptionTable table_of(const Command& c) {
   OptionTable t("hirehall " + name_of(c), std::string(c.summary));
-  declare_global(t);
+  declare_global(t, c.run == check);
   if (c.declare != nullptr) c.declare(t);
+  if (c.watch) declare_watch(t);
   if (c.operands_max > 0) t.operands(std::string(c.operands), std::string(c.operand_help), c.operands_max);
   t.epilogue("Examples:\n" + indented(c.examples) + "\n" + exit_line(exits_of(c)));
   return t;

@@ -1,11 +1,16 @@
 """`hirehall` as scripts use it: objects on stdout, chatter on stderr, exit codes that mean something."""
 
+import fcntl
 import json
 import os
+import pty
+import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -95,6 +100,82 @@ class CommandLine(FleetTest):
         self.assertEqual(self.run_cli("task", "run", "echo", "hi", "--wait-timeout", "300ms")[0], 6)
         self.ok("worker", "drain", "hand", "--undo")
         self.assertEqual(self.ok("task", "run", "echo", "hi"), '"hi"\n')
+
+    def test_a_watch_that_is_piped_appends(self):
+        lines = self.ok("queue", "list", "--watch", "--interval", "100ms", "--times", 3, "-o", "jsonl").splitlines()
+        self.assertEqual([json.loads(line)["queue"] for line in lines], ["default"] * 3)
+        text = self.ok("watch", "queue", "list", "--interval", "100ms", "--times", 2)
+        self.assertEqual(text.count("QUEUE"), 2)
+        self.assertNotIn("\x1b", text)
+
+    def test_colours_are_for_terminals_or_on_demand(self):
+        self.assertNotIn("\x1b", self.ok("queue", "list"))
+        self.assertIn("\x1b[1m", self.ok("queue", "list", "--color", "always"))
+        self.assertNotIn("\x1b", self.ok("queue", "list", "--color", "always", "-o", "json"))
+        self.assertIn("\x1b[1m", self.at_terminal("queue", "list"))
+        self.assertNotIn("\x1b", self.at_terminal("queue", "list", NO_COLOR="1"))
+        self.assertNotIn("\x1b", self.at_terminal("queue", "list", "--color", "never"))
+
+    def at_terminal(self, *arguments, keys=b"", **variables):
+        """What hirehall writes to a terminal of 24 lines, where these keys are pressed once it shows something."""
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.environ.update(TERM="xterm", HIREHALL_BROKER=self.fleet.broker.endpoint, **variables)
+            os.execv(BIN / "hirehall", ["hirehall", *arguments])
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        said = b""
+        try:
+            while chunk := os.read(terminal, 65536):
+                if not said and keys:
+                    os.write(terminal, keys)
+                said += chunk
+        except OSError:
+            pass  # how Linux says that the other end is closed
+        os.close(terminal)
+        _, status = os.waitpid(pid, 0)
+        self.assertEqual(os.waitstatus_to_exitcode(status), 0, said)
+        return said.decode()
+
+    def test_top_on_a_terminal_gives_it_back(self):
+        self.workers()
+        said = self.at_terminal("top", keys=b"2q")
+        self.assertTrue(said.startswith("\x1b[?1049h"))
+        self.assertIn("hand", said)
+        self.assertTrue(said.endswith("\x1b[?25h\x1b[?1049l"))
+
+    def test_top_once(self):
+        self.workers()
+        self.ok("task", "submit", "nobody", "--count", 3, "-o", "none")
+        top = json.loads(self.ok("top", "--once", "--interval", "250ms", "-o", "json"))
+        self.assertEqual([w["name"] for w in top["workers"]], ["hand"])
+        self.assertEqual(top["queues"][0]["ready"], 3)
+        self.assertEqual(sum(t["ready"] for t in top["tenants"]), 3)
+        self.assertEqual(top["rates"]["accepted"], 0)
+        self.assertEqual(self.run_cli("top")[0], 2, "no terminal")
+
+    def test_check_in_four_forms(self):
+        code, out, _ = self.run_cli("check")
+        self.assertEqual(code, 2, "no worker")
+        self.assertIn("workers", out)
+        self.workers()
+        self.ok("check")
+        self.assertEqual(json.loads(self.ok("check", "-o", "json"))["checks"]["store"]["status"], "ok")
+        self.assertTrue(self.ok("check", "-o", "nagios").startswith("HIREHALL OK - answers within"))
+        code, out, _ = self.run_cli("check", "-o", "nagios", "--workers", 2)
+        self.assertEqual(code, 1)
+        self.assertTrue(out.startswith("HIREHALL WARNING - 1 workers take tasks, 2 are wanted |"), out)
+        metrics = self.ok("check", "-o", "prometheus")
+        if shutil.which("promtool"):
+            lint = subprocess.run(["promtool", "check", "metrics"], input=metrics, capture_output=True, text=True, timeout=LIMIT)
+            self.assertEqual(lint.returncode, 0, lint.stdout + lint.stderr)
+        self.run_cli("task", "run", "crash", "--max-attempts", 1)
+        self.run_cli("task", "run", "crash", "--max-attempts", 1)
+        self.assertEqual(self.run_cli("check", "--dead-warning", 1)[0], 1)
+        self.assertEqual(self.run_cli("check", "--dead-critical", 1)[0], 2)
+        gone = subprocess.run([BIN / "hirehall", "check", "-o", "nagios", "--broker", "ipc:///nowhere/b.ipc", "--request-timeout", "100ms"],
+                              capture_output=True, text=True, timeout=LIMIT)
+        self.assertEqual(gone.returncode, 2)
+        self.assertTrue(gone.stdout.startswith("HIREHALL CRITICAL"), gone.stdout)
 
     def test_wait_for_many_shows_each_end_once(self):
         self.workers()
