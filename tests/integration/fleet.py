@@ -152,14 +152,18 @@ def _ready(process, path, limit):
 class Script(Process):
     """A Python program of the tests that prints one JSON object per line."""
 
-    def __init__(self, path, arguments, log, prefix=()):
+    def __init__(self, path, arguments, log, prefix=(), piped=False):
         self.log = Path(log)
         self.command = [*prefix, sys.executable, str(path), *map(str, arguments)]
         with open(self.log, "ab") as errors:
-            self.child = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors,
+            self.child = subprocess.Popen(self.command, stdin=subprocess.PIPE if piped else subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors,
                                           env=dict(os.environ, PYTHONPATH=str(SOURCE / "tests")))
         self.buffer = b""
         self.events = []
+
+    def say(self, word):
+        self.child.stdin.write(word.encode() + b"\n")
+        self.child.stdin.flush()
 
     def event(self, name, limit=LIMIT):
         """The next event of that name."""
@@ -191,6 +195,8 @@ class Script(Process):
     def end(self):
         super().end()
         self.child.stdout.close()
+        if self.child.stdin:
+            self.child.stdin.close()
 
 
 class Fleet:
