@@ -155,8 +155,8 @@ void Broker::submit_found(Peer& peer, std::string_view bytes, const engine::Foun
   if (!peer.everything || named)
     if (auto may_do = may_submit(peer, input); !may_do) return refuse(peer, request, may_do.error());
   if (found == nullptr) {
-    auto keys = engine_.keys_of(input);
-    if (!keys.empty()) return find_keys(peer, bytes, std::move(keys));
+    const auto keys = engine_.keys_of(input);
+    if (!keys.empty()) return find_keys(peer, bytes, keys);
   }
   auto result = engine_.submit(input);
   push_endings();
