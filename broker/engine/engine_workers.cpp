@@ -146,9 +146,14 @@ Engine::HeartbeatAnswer Engine::heartbeat(std::uint32_t number, std::uint32_t he
   session->second.confirmed = std::max(session->second.confirmed, last_award);
   dispatcher_.set_credit(number, session->second.credit);
   // Compared only when nothing is under way to the worker: then it must hold exactly what is leased to it.
-  if (last_award != at->second.last_award) return {true, false};
+  // A message that was taken back is not: it would stand in the way of all that was lost before it.
   std::uint64_t ours = 0;
-  each_lease(at->second, [&](Lease& lease) { ours ^= mix(lease.token); });
+  bool under_way = false;
+  each_lease(at->second, [&](Lease& lease) {
+    ours ^= mix(lease.token);
+    under_way = under_way || lease.award > last_award;
+  });
+  if (under_way) return {true, false};
   return {true, !HH_MUTANT("heartbeat_not_compared") && (held != at->second.held || ours != hash)};
 }
 

@@ -1,4 +1,5 @@
 // Workers come, report, fall silent and come back: what becomes of their leases.
+#include "common/hash.h"
 #include "tests/unit/engine/hall.h"
 
 namespace hirehall::engine {
@@ -133,6 +134,29 @@ TEST(Workers, AnAwardThatNoHeartbeatReachesIsTakenBackAfterALeaseTime) {
   auto& other = hall.hire({"echo"});
   EXPECT_EQ(hall.award(other).sequence, a);
   EXPECT_EQ(deaf.lost.size(), 1u);
+}
+
+// Simulation: with the last award taken back, the numbers of worker and broker never met again, and what was
+// lost before stayed leased as long as the connection lived.
+TEST(Workers, AnAwardThatWasLostBeforeALaterOneIsFoundWhenTheLastOneIsLostToo) {
+  Hall hall;
+  auto& hand = hall.hire({"echo"}, 3);
+  hall.submit("lost");
+  hall.award(hand);
+  hand.awards.clear();
+  hall.submit("arrived");
+  auto arrived = hall.award(hand);
+  auto last_award = hand.last_award;
+  auto last = hall.submit("lost too");
+  hall.award(hand);
+  hand.awards = {arrived};
+  hand.last_award = last_award;
+  hand.credit = 0;
+  hall.pass(limits::lease_ms + 1000);
+  EXPECT_EQ(hall.state(last), State::ready);
+  auto answer = hall.engine->heartbeat(hand.number, 1, mix(arrived.token), hand.last_award, 0);
+  EXPECT_TRUE(answer.known);
+  EXPECT_TRUE(answer.list);
 }
 
 TEST(Workers, AStallOfTheBrokerGrantsEveryLeaseAnew) {
