@@ -402,12 +402,13 @@ std::uint64_t Engine::open_producer(std::string token, std::string principal) {
   return fact.producer;
 }
 
-bool Engine::close_idle_producer() {
+bool Engine::room_for_producer() {
+  if (ledger_.producers.size() < settings_.producers_max) return true;
   const Producer* oldest = nullptr;
   std::uint64_t number = 0;
   for (const auto& [n, p] : ledger_.producers)
     if (oldest == nullptr || p.last_used < oldest->last_used) oldest = &p, number = n;
-  if (oldest == nullptr || now_ - oldest->last_used < limits::producer_idle_ms) return false;
+  if (oldest == nullptr || now_ - oldest->last_used < settings_.producer_idle_ms) return false;
   producer_tokens_.erase(oldest->token);
   ProducerClosed fact{number};
   record(fact);

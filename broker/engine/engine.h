@@ -135,6 +135,8 @@ class Engine {
     Millis lease_ms = limits::lease_ms;
     std::uint64_t snapshot_bytes = 64u << 20;
     std::uint64_t window_bytes = limits::window_bytes;
+    std::size_t producers_max = limits::producers_max;
+    Millis producer_idle_ms = limits::producer_idle_ms;
   };
   explicit Engine(Settings settings);
   ~Engine();
@@ -165,8 +167,8 @@ class Engine {
   // What was found in a picture older than this has to be looked up again.
   std::uint64_t keys_forgotten() const { return keys_forgotten_; }
   std::uint64_t open_producer(std::string token, std::string principal);
-  // Forgets the producer that was unused for longest and whose record may go; false when there is none.
-  bool close_idle_producer();
+  // Forgets the producer that was unused for longest when there are too many; false when none may go.
+  bool room_for_producer();
   const Producer* producer(std::uint64_t number) const;
   std::optional<std::uint64_t> producer_by_token(std::string_view token) const;
 

@@ -82,7 +82,7 @@ void Broker::hello(const std::string& routing, const char* user, const Frame& fr
           other != routing_of_producer_.end() && other->second != routing)
         drop_peer(std::string(other->second));
     } else {
-      if (engine_.ledger().producers.size() >= limits::producers_max && !engine_.close_idle_producer())
+      if (!engine_.room_for_producer())
         return refuse(routing, request, {Code::busy, "100,000 producers have records already", {}, 1000});
       token = this->token();
       producer = engine_.open_producer(token, principal->name);

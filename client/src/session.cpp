@@ -179,6 +179,7 @@ void Session::on_welcome(std::string_view body, Millis now) {
   failed_openings_ = 0;
   heartbeat_at_ = now + heartbeat_ms_;
   if (!resumed) {
+    ++counters_.sessions;
     fail_submits(
         {Code::session_expired,
          "the broker no longer knows this session: whether these tasks were recorded is unknown; submit them "

@@ -64,7 +64,7 @@ class Events {
 };
 
 struct Counters {
-  std::uint64_t hellos = 0, resent = 0, reopened = 0, malformed = 0, repeated_results = 0;
+  std::uint64_t hellos = 0, resent = 0, reopened = 0, malformed = 0, repeated_results = 0, sessions = 0;
 };
 
 class Session {

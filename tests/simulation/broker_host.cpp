@@ -30,6 +30,10 @@ void BrokerHost::start() {
   settings_.seed = store_->last_commit() * 0x9e3779b97f4a7c15ull + 1;
   settings_.snapshot_bytes = scene_.weather.snapshot_bytes;
   settings_.window_bytes = scene_.weather.window_bytes;
+  if (scene_.weather.producers_max != 0) {
+    settings_.producers_max = scene_.weather.producers_max;
+    settings_.producer_idle_ms = 1000;
+  }
   auto recovered = server::recover(*store_, settings_, [](const std::string&) {});
   if (!recovered) violated("I10", "the broker does not start again: " + describe(recovered.error()));
   engine_ = std::move(recovered->engine);
@@ -97,6 +101,7 @@ void BrokerHost::stall(Micros duration) {
 }
 
 void BrokerHost::jump_wall(Millis by) {
+  if (by == 0) return;
   wall_offset_ += by;
   scene_.model.timing = false;
   scene_.note("the wall clock jumps", 0, by);
@@ -183,6 +188,9 @@ bool BrokerHost::send(const std::string& routing, const std::string& frame) {
   if (mute_) return true;
   if (sends_left_ > 0) --sends_left_;
   scene_.model.sent(routing, frame);
+  if (scene_.weather.canary &&
+      wire::read_frame(frame)->header.kind == static_cast<std::uint16_t>(wire::Kind::award))
+    scene_.model.sent(routing, frame);
   return scene_.network.send(routing, frame);
 }
 

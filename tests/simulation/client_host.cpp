@@ -13,7 +13,6 @@ struct ClientHost::Ear final : client_core::Receiver {
   Ear(ClientHost& host, std::vector<Number> given) : host(host), numbers(std::move(given)) {}
   void accepted(std::size_t index, std::string_view id) override { host.told(numbers.at(index), id); }
   void refused(std::size_t, const Error& error) override {
-    host.scene_.tally.saw_if(error.code == Code::session_expired, Situation::client_got_session_expired);
     host.scene_.tally.saw_if(error.code == Code::disk_full, Situation::submit_refused_disk_full);
     host.scene_.tally.saw_if(numbers.size() > 1, Situation::submit_atomic_refused);
   }
@@ -48,7 +47,9 @@ void ClientHost::start() {
   followed_.clear();
   unsettled_ = 0;
   next_tick_ = -1;
-  readied_ = 0;
+  readied_ = resent_ = 0;
+  held_.clear();
+  slow_reader_ = scene_.chance.permille(300);
   link_ = scene_.network.open(this);
   session_->opened(local());
   pump();
@@ -77,6 +78,7 @@ void ClientHost::pause(Micros duration) {
 void ClientHost::heal() {
   awake();
   if (!alive()) return start();
+  read_held();
   pump();
 }
 
@@ -86,9 +88,18 @@ void ClientHost::disconnected(Link) {}
 
 void ClientHost::arrived(Link link, std::string_view frame) {
   if (!alive()) return;
-  if (asleep())
-    return later(scene_.time.now(), [this, link, held = std::string(frame)] { take(link, held); });
-  take(link, frame);
+  held_.emplace_back(link, frame);
+  if (asleep()) return later(scene_.time.now(), [this] { read_held(); });
+  read_held();
+}
+
+// In order, also what came while it slept.
+void ClientHost::read_held() {
+  while (!held_.empty()) {
+    auto [link, frame] = std::move(held_.front());
+    held_.pop_front();
+    take(link, frame);
+  }
 }
 
 void ClientHost::take(Link link, std::string_view frame) {
@@ -106,10 +117,10 @@ void ClientHost::pump() {
       link_ = scene_.network.open(this);
       session_->opened(now);
     }
-    auto before = session_->counters().resent;
     session_->tick(now);
-    scene_.tally.saw_if(session_->counters().resent != before, Situation::client_resent_submits);
   }
+  scene_.tally.saw_if(session_->counters().resent != resent_, Situation::client_resent_submits);
+  resent_ = session_->counters().resent;
   feed();
   schedule_tick();
 }
@@ -209,11 +220,16 @@ void ClientHost::answered(std::uint64_t ticket, const Result<std::string_view>& 
   if (then) then(body);
 }
 
-void ClientHost::follow(const std::string& queue) {
+void ClientHost::follow(const std::string& queue, bool from_start) {
   if (!alive()) return;
   client_core::Session::SubscribeSettings settings;
   settings.queue = queue;
-  if (scene_.chance.permille(300)) settings.window_bytes = 64u << 10;
+  if (scene_.chance.permille(600)) settings.window_bytes = 4096;
+  if (from_start) {
+    settings.has_position = true;
+    settings.position = {1, 0};
+    scene_.saw(Situation::client_followed_from_the_start);
+  }
   auto ticket = session_->subscribe(settings);
   streams_[ticket].queue = queue;
   if (!asleep()) pump();
@@ -231,13 +247,24 @@ void ClientHost::results(std::uint64_t subscription, std::span<const client_core
       violated("I6", "a client was told an end that the broker did not promise",
                life == nullptr ? 0 : life->number);
     scene_.note("result arrives", life->number);
-    scene_.tally.saw_if(!stream.seen.emplace(item.id).second, Situation::client_saw_a_result_twice);
+    if (!stream.seen.emplace(item.id).second) violated("I6", "a stream told an end twice", life->number);
   }
-  session_->seen(subscription, after, bytes);
+  if (!slow_reader_) return session_->seen(subscription, after, bytes);
+  scene_.saw(Situation::client_read_slowly);
+  seen_until_ = std::max(seen_until_, scene_.time.now() + scene_.chance.skewed(3 * second));
+  later(seen_until_, [this, subscription, after, bytes] {
+    session_->seen(subscription, after, bytes);
+    pump();
+  });
 }
 
 void ClientHost::became_ready() {
-  if (readied_++ > 0) scene_.saw(Situation::client_resumed_its_session);
+  if (readied_++ == 0) return;
+  bool resumed = session_->counters().sessions == 1;
+  scene_.saw(resumed ? Situation::client_resumed_its_session : Situation::client_got_session_expired);
+  if (resumed) return;
+  for (auto& [ticket, stream] : streams_)
+    stream.gap = true;  // ends of the old session's tasks are not its own
 }
 
 void ClientHost::refused(const Error& error) {

@@ -1,6 +1,7 @@
 // A client process: the real session core and batcher, and what its user did and was told.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -33,9 +34,9 @@ class ClientHost final : public Process,
   void submit_together(const std::vector<Number>& numbers);  // atomic, one message
   // Nobody waits longer than `patience`.
   void request(wire::Kind kind, std::string body, Answered then, Micros patience = 60 * second);
-  void follow(const std::string& queue);  // results; empty: of its own tasks
+  void follow(const std::string& queue, bool from_start);  // results; empty: of its own tasks
   bool follows() const { return !streams_.empty(); }
-  bool idle() const { return unsettled_ == 0; }
+  bool idle() const { return unsettled_ == 0 && asked_.empty(); }
   // A task whose end it should have been told by a stream and was not (yet); 0: there is none.
   Number missed() const;
 
@@ -61,6 +62,7 @@ class ClientHost final : public Process,
 
   Millis local() const { return clock() / 1000; }
   void pump();
+  void read_held();
   void feed();
   void schedule_tick();
   void told(Number number, std::string_view id);
@@ -77,6 +79,10 @@ class ClientHost final : public Process,
   std::size_t unsettled_ = 0;
   Micros next_tick_ = -1;
   std::uint64_t readied_ = 0;
+  std::deque<std::pair<Link, std::string>> held_;  // frames that came while it slept
+  std::uint64_t resent_ = 0;
+  bool slow_reader_ = false;
+  Micros seen_until_ = 0;  // it looks at one after the other
 };
 
 std::string options_bytes(const TaskOptions& options);

@@ -37,10 +37,12 @@ struct Plan {
   double seconds = 0;  // 0: no limit
   std::uint64_t step = 1;
   bool keep_going = false;
+  std::uint64_t canary = 0;  // seed of a world with a planted violation: it goes the way of all others
 };
 
 struct Sum {
   std::uint64_t worlds = 0, events = 0, tasks = 0, seconds = 0, failed = 0, first_failed = 0;
+  std::uint64_t canaries = 0;  // found
   sim::Tally tally;
 };
 
@@ -50,12 +52,17 @@ Sum run(const Plan& plan) {
   for (std::uint64_t i = 0; i < plan.seeds; ++i) {
     if (plan.seconds > 0 && Clock::now() >= end) break;
     running = plan.first + i * plan.step;
-    auto report = sim::run_seed(running);
+    bool canary = running == plan.canary;
+    auto report = sim::run_seed(running, canary);
     ++sum.worlds;
     sum.events += report.events;
     sum.tasks += report.tasks;
     sum.seconds += static_cast<std::uint64_t>(report.lasted / sim::second);
     sum.tally.add(report.tally);
+    if (canary && report.violation && report.violation->invariant == "I7") {
+      ++sum.canaries;
+      continue;
+    }
     if (!report.violation) continue;
     ++sum.failed;
     if (sum.first_failed == 0) sum.first_failed = running;
@@ -103,8 +110,8 @@ Sum run_beside(Plan plan, unsigned jobs) {
       mine.seeds = (plan.seeds + jobs - 1 - j) / jobs;
       auto sum = run(mine);
       auto numbers = sum.tally.numbers();
-      numbers.insert(numbers.end(),
-                     {sum.worlds, sum.events, sum.tasks, sum.seconds, sum.failed, sum.first_failed});
+      numbers.insert(numbers.end(), {sum.worlds, sum.events, sum.tasks, sum.seconds, sum.failed,
+                                     sum.first_failed, sum.canaries});
       write_all(ends[1], numbers);
       ::_exit(0);
     }
@@ -117,16 +124,17 @@ Sum run_beside(Plan plan, unsigned jobs) {
     ::close(fd);
     int status = 0;
     ::waitpid(pid, &status, 0);
-    if (numbers.size() < 6) {
+    if (numbers.size() < 7) {
       ++all.failed;  // it asserted and said with which seed
       continue;
     }
-    auto* last = numbers.data() + numbers.size() - 6;
+    auto* last = numbers.data() + numbers.size() - 7;
     all.worlds += last[0];
     all.events += last[1];
     all.tasks += last[2];
     all.seconds += last[3];
     all.failed += last[4];
+    all.canaries += last[6];
     if (last[5] != 0)
       all.first_failed = all.first_failed == 0 ? last[5] : std::min(all.first_failed, last[5]);
     all.tally.add(sim::Tally::of(numbers));
@@ -202,7 +210,9 @@ int main(int argc, char** argv) {
       "jobs", po::value(&jobs)->default_value(2), "processes side by side")(
       "mutant", po::value(&mutant), "how many worlds until this planted bug is found")(
       "mutants", "the same of all of them")("counts", "tell how often what happened")(
-      "need-all", "a situation that never happened is a failure")("keep-going", "after a violation, too");
+      "need-all", "a situation that never happened is a failure")(
+      "canary", "the second world has a planted violation: not to see it is a failure")(
+      "keep-going", "after a violation, too");
   po::variables_map given;
   try {
     po::store(po::parse_command_line(argc, argv, options), given);
@@ -243,10 +253,16 @@ int main(int argc, char** argv) {
   plan.seeds = hours > 0 ? UINT64_MAX / 2 : seeds;
   plan.seconds = hours > 0 ? hours * 3600 : minutes * 60;
   plan.keep_going = given.contains("keep-going");
+  if (given.contains("canary")) plan.canary = plan.first + 1;
   std::printf("seeds from %llu\n", static_cast<unsigned long long>(plan.first));
   std::fflush(stdout);
   auto begin = Clock::now();
   auto sum = run_beside(plan, jobs);
   auto took = std::chrono::duration<double>(Clock::now() - begin).count();
+  if (plan.canary != 0) {
+    std::printf("the canary's world, %llu, was %s\n", static_cast<unsigned long long>(plan.canary),
+                sum.canaries == 1 ? "seen" : "NOT SEEN: the checker is dead");
+    if (sum.canaries != 1) ++sum.failed;
+  }
   return say(sum, took, given.contains("counts") || hours > 0, given.contains("need-all"));
 }

@@ -39,6 +39,11 @@ const std::string* Model::some_id(Chance& chance) const {
   return &promised_[chance.below(promised_.size())];
 }
 
+const std::string* Model::awarded_lately(Chance& chance) const {
+  if (awards_ == 0) return nullptr;
+  return &awarded_[chance.below(std::min(awards_, awarded_.size()))];
+}
+
 void Model::may_stop(std::string_view id) {
   if (auto* l = life(id)) l->stop_possible = true;
 }
@@ -77,6 +82,10 @@ void Model::read(const std::string& routing, std::string_view bytes) {
         if (auto at = tokens_.find(item.token); at != tokens_.end() && !item.checkpoint.empty())
           at->second.first->checkpoints.insert(item.checkpoint);
       return;
+    case Kind::get:
+    case Kind::answer:
+      asked.task = read_id(frame->body);
+      return;
     case Kind::pause:
     case Kind::resume:
       return read_scope(routing, frame->header.request, asked, frame->body);
@@ -106,6 +115,7 @@ void Model::read_finish_frame(const std::string&, Asked& asked, std::string_view
     auto& t = life->tries.at(attempt);
     if (t.first_report < 0) t.first_report = time_.now();
     t.reported.emplace(item.outcome, item.result);
+    if (item.outcome == Outcome::suspended) life->answered = false;  // the next question
     if (!item.checkpoint.empty()) life->checkpoints.insert(item.checkpoint);
     trace_.note(time_.now(), "finish is read", life->number, attempt, static_cast<int>(item.outcome));
   }
@@ -155,6 +165,12 @@ void Model::sent(const std::string& routing, std::string_view bytes) {
         trace_.note(time_.now(), "result is pushed", l->number);
       }
       return;
+    case Kind::error:
+      if (auto at = asked_.find({routing, frame->header.request});
+          at != asked_.end() && at->second.kind == Kind::get &&
+          wire::read_error(frame->body).code == Code::expired)
+        if (auto* l = life(at->second.task)) gone(*l);
+      return;
     case Kind::ok:
       return sent_ok(routing, frame->header.request, frame->body);
     default:
@@ -172,6 +188,9 @@ void Model::sent_ok(const std::string& routing, std::uint64_t request, std::stri
     case Kind::get:
     case Kind::wait:
       return sent_task(body, asked.at);
+    case Kind::answer:
+      if (auto* l = life(asked.task)) l->answered = true;
+      return;
     case Kind::pause:
       if (last_change_[asked.scope] == std::pair{routing, request}) paused_.insert(asked.scope);
       return;

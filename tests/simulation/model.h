@@ -3,6 +3,7 @@
 // or not.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -44,6 +45,7 @@ struct Life {
   std::uint32_t failures = 0;                  // recorded
   std::set<std::string> checkpoints, answers;  // that may come back with an award
   std::optional<std::string> checkpoint;       // that must
+  bool answered = false;                       // and an answer must
   bool stop_possible = false;                  // a cancel was read, or it has a deadline
 };
 
@@ -70,6 +72,7 @@ class Model {
   std::size_t intents() const { return intents_.size(); }
   void heard(Number number, std::string_view id);  // a client was told
   const std::string* some_id(Chance& chance) const;
+  const std::string* awarded_lately(Chance& chance) const;
   Life* life(std::string_view id);
   const std::map<std::string, Life, std::less<>>& lives() const { return lives_; }
   void may_stop(std::string_view id);
@@ -83,6 +86,7 @@ class Model {
 
   // After healing.
   void final_task(const ReadTask& task);  // as get tells
+  void final_unlisted(const Life& life) const;
   void final_refusal(std::string_view id, Code code);
   void final_books(std::uint64_t accepted, std::uint64_t removed, std::uint64_t kept, std::uint64_t listed);
   bool timing = true;  // false once the wall clock jumped: due times are no longer ours to know
@@ -97,6 +101,7 @@ class Model {
     std::vector<ReadFinish::Item> finishes;
     ReadReport report;
     std::string scope;  // of a pause or resume
+    std::string task;   // of a get, or of an answer
     bool atomic = false;
     Micros at = 0;
   };
@@ -118,6 +123,7 @@ class Model {
   void sent_task(std::string_view body, Micros asked_at);
   void ended(Life& life, State state, std::string_view result);
   void sent_ok(const std::string& routing, std::uint64_t request, std::string_view body);
+  void gone(const Life& l) const;
   void read_scope(const std::string& routing, std::uint64_t request, Asked& asked, std::string_view body);
   // The least that passes on the broker's clock in what the weather calls `wanted`.
   static Micros at_least(Millis wanted) { return wanted * ms * 85 / 100 - 10 * ms; }
@@ -129,6 +135,8 @@ class Model {
   std::vector<Intent> intents_;
   std::map<std::string, Life, std::less<>> lives_;
   std::vector<std::string> promised_;  // ids, for who wants some
+  std::array<std::string, 8> awarded_;
+  std::size_t awards_ = 0;
   std::map<std::uint64_t, std::pair<Life*, std::uint32_t>> tokens_;
   std::map<std::pair<std::string, std::uint64_t>, Asked> asked_;
   struct Front {

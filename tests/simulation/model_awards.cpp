@@ -33,6 +33,7 @@ void Model::sent_award(const std::string& routing, std::string_view body) {
     check_award(l, item);
     tally_.saw(item.attempt == 1 ? Situation::award_first : Situation::award_again);
     tally_.saw_if(restarted, Situation::award_after_restart);
+    awarded_[awards_++ % awarded_.size()] = l.id;
     l.tries[item.attempt] = {item.token, routing, time_.now(), {}, -1, {}};
     if (!tokens_.emplace(item.token, std::pair{&l, item.attempt}).second)
       violated("I4", "a token was given twice", number);
@@ -100,7 +101,10 @@ void Model::check_extras(Life& l, const ReadAward::Item& item) {
   } else if (l.checkpoint) {
     violated("I6", "a saved checkpoint did not come back", l.number);
   }
-  if (item.answer.empty()) return;
+  if (item.answer.empty()) {
+    if (l.answered) violated("I6", "a recorded answer did not come with the award", l.number);
+    return;
+  }
   tally_.saw(Situation::award_with_answer);
   if (!l.answers.contains(item.answer)) violated("I2", "an answer that nobody gave", l.number);
 }

@@ -158,12 +158,31 @@ void Model::final_task(const ReadTask& task) {
     violated("I7", "a task failed with attempts left", number);
 }
 
+// Past its retention. What has not ended has none, and a dead letter waits for somebody.
+void Model::gone(const Life& l) const {
+  if (l.number == 0) return;
+  if (!short_retention && intent(l.number).options.retention_ms == 0)
+    violated("I1", "a promised task is gone", l.number);
+  if (intent(l.number).replays != 0) return;
+  if (l.ended == State::failed) violated("I1", "a dead letter is gone", l.number);
+  bool open = !l.ended;
+  for (const auto& [attempt, t] : l.tries) open = open && t.reported.empty();
+  if (open && !l.stop_possible && intent(l.number).options.ttl_ms == 0 && l.tries.size() < 2)
+    violated("I1", "an open task is gone", l.number);
+}
+
+void Model::final_unlisted(const Life& l) const {
+  if (!short_retention && l.number != 0 && intent(l.number).options.retention_ms == 0)
+    violated("I20", "a promised task is not listed", l.number);
+}
+
 void Model::final_refusal(std::string_view id, Code code) {
   auto* l = life(id);
   if (l == nullptr || !l->promised) return;
-  if (code == Code::expired &&
-      (short_retention || (l->number != 0 && intent(l->number).options.retention_ms != 0)))
+  if (code == Code::expired) {
+    gone(*l);
     return tally_.saw(Situation::get_past_retention);
+  }
   violated("I1", "a promised task is gone: " + std::string(name_of(code)), l->number);
 }
 

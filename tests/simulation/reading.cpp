@@ -276,6 +276,19 @@ ReadPage read_page(std::string_view body) {
   return out;
 }
 
+std::string read_id(std::string_view body) {
+  std::string id;
+  Reader r(body);
+  auto pairs = r.map();
+  for (std::size_t i = 0; i < pairs && r.ok(); ++i) {
+    if (r.str() == "id")
+      id = r.bin();
+    else
+      r.skip();
+  }
+  return id;
+}
+
 std::uint64_t read_number(std::string_view body, std::string_view path) {
   auto slash = path.find('/');
   auto name = path.substr(0, slash);

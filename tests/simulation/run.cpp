@@ -4,8 +4,10 @@
 
 namespace hirehall::sim {
 
-Report run_seed(std::uint64_t seed) {
-  World world(seed, Weather::of(seed));
+Report run_seed(std::uint64_t seed, bool canary) {
+  auto weather = Weather::of(seed);
+  weather.canary = canary;
+  World world(seed, weather);
   return world.run();
 }
 

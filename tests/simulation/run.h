@@ -11,6 +11,6 @@ namespace hirehall::sim {
 
 std::string describe(const Report& report);  // a violation, so that it can be looked into
 
-Report run_seed(std::uint64_t seed);
+Report run_seed(std::uint64_t seed, bool canary = false);
 
 }  // namespace hirehall::sim

@@ -46,6 +46,12 @@ TEST_F(Simulation, WorldsAreNotTrivial) {
   EXPECT_GE(tasks, 20u * 100u);
 }
 
+TEST_F(Simulation, CanaryIsSeen) {
+  auto report = run_seed(1, true);
+  ASSERT_TRUE(report.violation);
+  EXPECT_EQ(report.violation->invariant, "I7");
+}
+
 TEST_F(Simulation, FixedSeeds) {
   for (std::uint64_t seed = 1000; seed < 1200; ++seed) expect_kept(run_seed(seed));
 }

@@ -23,7 +23,7 @@ namespace hirehall::sim {
   X(worker_crashed) X(worker_crashed_holding) X(worker_paused) X(worker_paused_over_a_lease) X(worker_drained) \
   X(worker_drained_holding) X(worker_resumed_with_tasks) X(worker_was_told_of_lost_leases) \
   X(client_crashed) X(client_crashed_with_submits_under_way) X(client_paused) X(client_resent_submits) \
-  X(client_resumed_its_session) X(client_got_session_expired) X(client_stream_had_a_gap) X(client_saw_a_result_twice) \
+  X(client_resumed_its_session) X(client_got_session_expired) X(client_stream_had_a_gap) X(client_followed_from_the_start) X(client_read_slowly) \
   X(submit_atomic) X(submit_atomic_refused) X(submit_refused_queue_full) X(submit_refused_unknown_queue) \
   X(submit_refused_past_deadline) X(submit_large) \
   X(key_gave_the_same_task) X(key_conflict) X(key_after_a_crash) \

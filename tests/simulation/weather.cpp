@@ -9,7 +9,8 @@ Weather Weather::of(std::uint64_t seed) {
   auto amount = [&](std::uint32_t low, std::uint32_t high) {
     return static_cast<std::uint32_t>(c.between(low, high));
   };
-  w.tasks = c.permille(60) ? amount(1100, 2600) : amount(200, 320);
+  w.retention = c.permille(60);
+  w.tasks = w.retention || c.permille(15) ? amount(1100, 2600) : amount(200, 320);
   w.clients = amount(2, 4);
   w.workers = amount(3, 6);
   w.queues = amount(1, 3);
@@ -38,7 +39,7 @@ Weather Weather::of(std::uint64_t seed) {
   w.sync = c.permille(300) ? c.between(1, 200) * ms : c.between(100, 5000);
   if (c.permille(200)) w.slow_syncs = amount(1, 50);
   if (c.permille(100)) w.failed_commits = amount(1, 3);
-  if (c.permille(150)) w.full_disks = amount(1, 10);
+  if (c.permille(200)) w.full_disks = amount(2, 20);
   w.read = c.permille(300) ? c.between(1, 200) * ms : c.between(100, 5000);
   w.snapshot_bytes = c.permille(600) ? static_cast<std::uint64_t>(c.between(4, 64)) << 10 : 64u << 20;
   w.window_bytes = c.permille(500) ? static_cast<std::uint64_t>(c.between(2, 64)) << 10 : 64u << 20;
@@ -49,7 +50,21 @@ Weather Weather::of(std::uint64_t seed) {
   w.features = static_cast<std::uint32_t>(c.next() | c.next());
   w.longest_attempt = c.permille(200) ? 12 * second : c.between(50, 3000) * ms;
   w.misbehaved = c.permille(200) ? amount(0, 30) : amount(50, 600);
+  if (c.permille(80)) w.producers_max = w.clients + amount(0, 2);
+  if (c.permille(60)) w.lose_and_keep_links(amount(50, 250));
+  if (w.retention) {
+    w.snapshot_bytes = static_cast<std::uint64_t>(c.between(4, 32)) << 10;
+    w.longest_attempt = c.between(20, 300) * ms;
+    w.misbehaved = amount(10, 150);
+  }
   return w;
+}
+
+// What makes a new connection also finds what was lost on the old one.
+void Weather::lose_and_keep_links(std::uint32_t permille) {
+  lost = permille;
+  twice = reordered = breaks = partitions = broker_crashes = broker_stalls = failed_commits = 0;
+  worker_crashes = worker_pauses = drains = 0;
 }
 
 Weather Weather::fair() {
@@ -62,7 +77,9 @@ std::string Weather::text() const {
     out += std::string(name) + "=" + std::to_string(value) + " ";
   };
   say("tasks", tasks), say("clients", clients), say("workers", workers), say("queues", queues);
-  say("tenants", tenants), say("types", types), say("storm_ms", storm / ms), say("latency_ms", latency / ms);
+  say("tenants", tenants), say("types", types), say("retention", retention),
+      say("producers_max", producers_max);
+  say("storm_ms", storm / ms), say("latency_ms", latency / ms);
   say("breaks", breaks), say("half_open", half_open), say("partitions", partitions), say("lost", lost);
   say("twice", twice), say("reordered", reordered), say("broker_crashes", broker_crashes);
   say("broker_stalls", broker_stalls), say("worker_crashes", worker_crashes),

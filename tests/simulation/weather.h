@@ -16,6 +16,7 @@ struct Weather {
   std::uint32_t queues = 1;
   std::uint32_t tenants = 1;
   std::uint32_t types = 1;
+  bool retention = false;      // ended tasks go after seconds, and there are enough of them
   Micros storm = 30 * second;  // how long faults happen; then all heals
 
   // Network.
@@ -43,6 +44,7 @@ struct Weather {
   Micros read = 1 * ms;              // most, per batch of reads
   std::uint64_t snapshot_bytes = 64u << 20;
   std::uint64_t window_bytes = 64u << 20;
+  std::uint32_t producers_max = 0;  // records of clients that are kept; 0: all
 
   // Clocks.
   std::uint32_t wall_jumps = 0;  // per 100 s
@@ -55,7 +57,12 @@ struct Weather {
 
   static Weather of(std::uint64_t seed);
   static Weather fair();  // no faults: what must work then is less work to understand
+  bool canary = false;    // an award leaves the broker twice: who does not complain is dead
+
   std::string text() const;
+
+ private:
+  void lose_and_keep_links(std::uint32_t permille);
 };
 
 }  // namespace hirehall::sim

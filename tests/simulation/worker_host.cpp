@@ -185,7 +185,7 @@ void WorkerHost::finish(worker::Token token, Outcome outcome) {
   switch (outcome) {
     case Outcome::succeeded:
       result = "R" + std::to_string(r.number) + "/" + std::to_string(token);
-      if (scene_.chance.permille(50)) result.append(scene_.chance.below(3000), 'r');
+      if (scene_.chance.permille(150)) result.append(scene_.chance.below(3000), 'r');
       break;
     case Outcome::failed:
     case Outcome::snoozed:

@@ -31,7 +31,7 @@ void Workload::set(ClientHost& by, std::string body) {
 }
 
 void Workload::set_up(ClientHost& by) {
-  scene_.model.short_retention = scene_.weather.tasks > 1000 && scene_.chance.permille(600);
+  scene_.model.short_retention = scene_.weather.retention;
   for (const auto* name : {"default", "second", "third", "capped"}) {
     Body b;
     b.text("queue", name);
@@ -46,7 +46,7 @@ void Workload::set_up(ClientHost& by) {
 
 void Workload::begin() {
   until_ = scene_.time.now() + scene_.weather.storm;
-  pace_ = scene_.weather.storm * 7 / 10 / scene_.weather.tasks;
+  pace_ = scene_.weather.storm * (scene_.weather.retention ? 4 : 7) / 10 / scene_.weather.tasks;
   submit_next();
   act_next();
 }

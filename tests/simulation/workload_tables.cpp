@@ -202,6 +202,11 @@ std::span<const Tables::Action> Tables::actions() {
   static const Action table[] = {
       {"cancel", 20, [](Workload& w, ClientHost& c) { cancel(w.scene_, c); }},
       {"get", 20, [](Workload& w, ClientHost& c) { get(w.scene_, c); }},
+      {"get_awarded", 25,
+       [](Workload& w, ClientHost& c) {
+         if (const auto* id = w.scene_.model.awarded_lately(w.scene_.chance))
+           c.request(Kind::get, id_body(*id), nullptr);
+       }},
       {"wait", 10, [](Workload& w, ClientHost& c) { wait(w.scene_, c); }},
       {"list", 5, [](Workload& w, ClientHost& c) { list(w.scene_, c, {}); }},
       {"answer", 15,
@@ -222,7 +227,8 @@ std::span<const Tables::Action> Tables::actions() {
        }},
       {"follow", 4,
        [](Workload& w, ClientHost& c) {
-         if (!c.follows()) c.follow(w.scene_.chance.permille(700) ? "" : "default");
+         if (!c.follows())
+           c.follow(w.scene_.chance.permille(700) ? "" : "default", w.scene_.chance.permille(200));
        }},
       {"pause", 3,
        [](Workload& w, ClientHost& c) {

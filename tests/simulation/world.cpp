@@ -1,5 +1,7 @@
 #include "tests/simulation/world.h"
 
+#include <algorithm>
+
 #include "client/src/body.h"
 
 namespace hirehall::sim {
@@ -133,9 +135,11 @@ void World::storm() {
   trouble(w.client_crashes, until, [&] { some_client().crash(); });
   trouble(w.client_pauses, until, [&] { some_client().pause(c.skewed(25 * second)); });
   trouble(w.full_disks, until, [&] {
+    if (c.permille(600))  // who is cut off now resends to a full disk
+      for (auto& client : clients_) client->break_link();
     broker_.set_full(true);
     scene_.saw(Situation::disk_was_full);
-    scene_.time.in(c.skewed(5 * second), [this] { broker_.set_full(false); });
+    scene_.time.in(c.between(second / 2, 5 * second), [this] { broker_.set_full(false); });
   });
   trouble(w.wall_jumps, until, [&] {
     Millis most = c.permille(500) ? 90'000 : 5 * 3600 * 1000;
@@ -150,7 +154,8 @@ void World::heal() {
   scene_.weather.half_open = 0;
   broker_.jump_wall(BrokerHost::epoch + scene_.time.now() / 1000 - broker_.wall());
   // What was lost on living links must be made good without a new connection.
-  bool workers_anew = scene_.weather.twice + scene_.weather.reordered != 0 || scene_.chance.permille(500);
+  bool workers_anew = scene_.weather.twice + scene_.weather.reordered != 0 ||
+                      scene_.chance.permille(scene_.weather.lost != 0 ? 200 : 500);
   scene_.network.calm(
       [&](NetworkPeer* peer) { return workers_anew || dynamic_cast<WorkerHost*>(peer) == nullptr; });
   broker_.heal();
@@ -165,6 +170,9 @@ void World::heal() {
     run_until(std::min(until, scene_.time.now() + ask_again), [&] { return open_ == 0; });
   }
   if (open_ != 0) complain_of_open();
+  if (!scene_.weather.retention) return;
+  run_until(scene_.time.now() + 6 * second, [] { return false; });  // ended tasks go
+  some_client().follow("default", true);
 }
 
 void World::complain_of_open() {
@@ -186,15 +194,17 @@ void World::complain_of_open() {
 }
 
 void World::ask_stats() {
-  auditor_.request(Kind::stats, Body().take(), [this](const Result<std::string_view>& body) {
-    if (!body) return;
-    bool idle = true;
-    for (const auto& client : clients_) idle = idle && client->idle();
-    std::uint64_t open = idle ? 0 : 1;
-    for (const auto* state : {"scheduled", "ready", "leased", "suspended"})
-      open += read_number(*body, std::string("tasks/") + state);
-    open_ = open;
-  });
+  auto idle = [this] {
+    return std::all_of(clients_.begin(), clients_.end(), [](const auto& client) { return client->idle(); });
+  };
+  auditor_.request(Kind::stats, Body().take(),
+                   [this, idle, then = idle()](const Result<std::string_view>& body) {
+                     if (!body) return;
+                     std::uint64_t open = then && idle() ? 0 : 1;
+                     for (const auto* state : {"scheduled", "ready", "leased", "suspended"})
+                       open += read_number(*body, std::string("tasks/") + state);
+                     open_ = open;
+                   });
 }
 
 void World::list_all(const std::string& cursor) {
@@ -216,7 +226,7 @@ void World::list_all(const std::string& cursor) {
 void World::get_all() {
   std::set<std::string> ids(listed_.begin(), listed_.end());
   for (const auto& [id, life] : scene_.model.lives())
-    if (life.promised) ids.insert(id);
+    if (life.promised && ids.insert(id).second) scene_.model.final_unlisted(life);
   for (const auto& id : ids) {
     Body b;
     b.bin("id", id);
