@@ -51,7 +51,9 @@ std::vector<Straggler> Engine::stragglers(std::size_t count) const {
 std::vector<Sequence> Engine::stragglers_ended_before(Millis before) const {
   std::vector<Sequence> gone;
   for (const auto& [sequence, straggler] : ledger_.segments.stragglers())
-    if (terminal(straggler.state) && !straggler.dead && straggler.ended <= before) gone.push_back(sequence);
+    if (terminal(straggler.state) && (!straggler.dead || HH_MUTANT("dead_letters_go")) &&
+        straggler.ended <= before)
+      gone.push_back(sequence);
   return gone;
 }
 

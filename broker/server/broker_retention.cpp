@@ -5,6 +5,7 @@
 
 #include "broker/server/broker.h"
 #include "common/log.h"
+#include "common/mutant.h"
 #include "common/pack.h"
 
 namespace hirehall::server {
@@ -162,7 +163,8 @@ void Broker::drop_reclaimed(const std::vector<Sequence>& gone) {
 
 void Broker::sweep_records(Sequence until) {
   std::set<Sequence> staying;
-  for (const auto& [sequence, straggler] : engine_.ledger().segments.stragglers()) staying.insert(sequence);
+  for (const auto& [sequence, straggler] : engine_.ledger().segments.stragglers())
+    if (!HH_MUTANT("stragglers_swept")) staying.insert(sequence);
   read_later([this, staying = std::move(staying), from = swept_, until](const store::View& view,
                                                                         std::uint64_t) -> Reader::Then {
     auto keys = records_between(view, from, until, staying, records_per_slice);

@@ -1,4 +1,6 @@
 // The durable state is what its facts add up to, whoever adds.
+#include <algorithm>
+
 #include "broker/engine/engine.h"
 #include "broker/server/recovery.h"
 #include "broker/server/task_reading.h"
@@ -49,6 +51,14 @@ void BrokerHost::check_limits() {
 
 void BrokerHost::check_fold() {
   if (!running() || committing_ || engine_->has_facts()) return;
+  const auto& ledger = engine_->ledger();
+  // The books say how many there are; the numbers of tasks say it, too.
+  std::uint64_t counted = 0;
+  for (auto n : ledger.books.tasks) counted += n;
+  auto there = ledger.next_sequence - std::max<Sequence>(ledger.reclaimed_sequence, 1) +
+               ledger.segments.stragglers().size();
+  if (counted != there)
+    violated("I20", std::to_string(counted) + " tasks are counted, " + std::to_string(there) + " are there");
   std::string live;
   engine_->ledger().save(live);
   if (folded(true) != live)

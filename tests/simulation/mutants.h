@@ -42,6 +42,8 @@ inline constexpr std::array mutants = {
     Mutant{"answer_dropped", "an answer frees the task and is not kept"},
     Mutant{"limits_leak", "the end of an attempt does not free its limit keys"},
     Mutant{"removed_miscounted", "reclaimed tasks are counted one short"},
+    Mutant{"stragglers_swept", "what outlives its neighbours is swept away with their records"},
+    Mutant{"dead_letters_go", "dead letters that outlived their neighbours are forgotten in the end"},
     Mutant{"full_disk_before_answers", "a full disk refuses a batch that is recorded already"},
     Mutant{"get_of_the_past", "get tells a state of before an attempt that ended meanwhile"},
     Mutant{"stream_stays_behind", "a stream that lagged once is never caught up"},
