@@ -20,17 +20,23 @@ void Broker::read_wanted() {
     read_later([this, wanted = std::move(wanted)](const store::View& view, std::uint64_t) -> Reader::Then {
       auto bodies = std::make_shared<std::vector<engine::FoundBody>>();
       auto error = std::make_shared<std::optional<Error>>();
+      auto missing = std::make_shared<std::vector<Sequence>>();
       {
         BodyFinder finder(view, read_templates_);
         for (auto sequence : wanted.sequences) {
           auto body = read_body(view, finder, sequence);
-          if (body)
-            bodies->push_back(std::move(*body));
-          else
+          if (!body)
             *error = body.error();
+          else if (!*body)
+            missing->push_back(sequence);
+          else
+            bodies->push_back(std::move(**body));
         }
       }
-      return [this, line = wanted.line, bodies, error] {
+      return [this, line = wanted.line, bodies, missing, error] {
+        // One that has ended meanwhile may be forgotten already.
+        for (auto sequence : *missing)
+          if (engine_.look(sequence) != engine::Engine::Known::ended) *error = missing_body(sequence);
         if (*error) return failed(**error);
         engine_.bodies_read(line, std::move(*bodies));
       };

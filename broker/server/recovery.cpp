@@ -72,7 +72,8 @@ Result<Recovered> recover(const store::Store& store, engine::Engine::Settings se
   for (auto sequence : out.engine->leases_without_options()) {
     auto body = read_body(*view, finder, sequence);
     if (!body) return tl::unexpected<Error>(body.error());
-    out.engine->load_options(*body);
+    if (!*body) return tl::unexpected<Error>(missing_body(sequence));
+    out.engine->load_options(**body);
   }
   return out;
 }

@@ -70,11 +70,15 @@ Result<std::optional<BodyFinder::Found>> BodyFinder::find_straggler(Sequence seq
   return std::optional<Found>{Found{record->chunk, record->offsets.at(0), record->time}};
 }
 
-Result<engine::FoundBody> read_body(const store::View& view, BodyFinder& finder, Sequence sequence) {
+Error missing_body(Sequence sequence) {
+  return {Code::corrupt, "the body of an unfinished task is missing", std::to_string(sequence), 0};
+}
+
+Result<std::optional<engine::FoundBody>> read_body(const store::View& view, BodyFinder& finder,
+                                                   Sequence sequence) {
   auto found = finder.find(sequence);
   if (!found) return tl::unexpected<Error>(found.error());
-  if (!*found)
-    return fail(Code::corrupt, "the body of an unfinished task is missing", std::to_string(sequence));
+  if (!*found) return std::optional<engine::FoundBody>{};
   engine::FoundBody body{sequence, (*found)->chunk, (*found)->offset, nullptr};
   auto checkpoint = view.get(Family::records, engine::checkpoint_key(sequence));
   if (!checkpoint) return tl::unexpected<Error>(checkpoint.error());

@@ -35,7 +35,10 @@ class BodyFinder {
 };
 
 // With checkpoint and answer when the entry is to be awarded again.
-Result<engine::FoundBody> read_body(const store::View& view, BodyFinder& finder, Sequence sequence);
+// Nothing when it is not stored (any more).
+Result<std::optional<engine::FoundBody>> read_body(const store::View& view, BodyFinder& finder,
+                                                   Sequence sequence);
+Error missing_body(Sequence sequence);
 Result<std::vector<std::vector<engine::PageEntry>>> read_pages(const store::View& view,
                                                                engine::TemplatePool& pool,
                                                                const engine::PageWanted& wanted);
