@@ -22,7 +22,7 @@ std::vector<std::string> Workload::all_types() {
   return {"type0", "type1", "type2", "type3", "rare"};
 }
 
-void Workload::set(ClientHost& by, std::string body) {
+void Workload::set(ClientHost& by, const std::string& body) {
   ++settings_left_;
   by.request(Kind::queue_set, body, [this, &by, body](const Result<std::string_view>& answer) {
     --settings_left_;

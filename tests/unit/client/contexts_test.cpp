@@ -68,7 +68,7 @@ TEST_F(ContextsTest, TheFirstOneIsUsedAndOthersByName) {
 }
 
 TEST_F(ContextsTest, OptionWinsOverVariableAndVariableOverContextAndContextOverFile) {
-  std::ofstream(folder / "ignored");
+  std::ofstream(folder / "ignored") << "";
   fs::create_directories(folder / "hirehall");
   std::ofstream(folder / "hirehall" / "hirehall.conf") << "broker = tcp://file:9\noutput = json\n";
   EXPECT_EQ(settled({"stats"}, {}).text("broker"), "tcp://file:9");
