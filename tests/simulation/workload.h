@@ -33,7 +33,7 @@ class Workload {
   Number draw();
   void submit_next();
   void act_next();
-  void set(ClientHost& by, std::string body);
+  void set(ClientHost& by, const std::string& body);
   void resume(ClientHost& by, const std::string& body);
   void answer(ClientHost& by, const std::string& id);
   void answer_all(ClientHost& by, const std::string& cursor);
