@@ -260,7 +260,8 @@ void Session::on_ok(const wire::Frame& frame, Micros now, SessionOutput& out) {
     heartbeat_request_ = 0;
     if (r.array() < 2) return;
     r.skip();
-    if (r.boolean() && holding_request_ == 0) send_holding(out);
+    // A list that was sent before this heartbeat and is not answered may be lost: it is sent again.
+    if (r.boolean() && holding_request_ < request) send_holding(out);
   } else if (request == holding_request_) {
     holding_request_ = 0;
     on_lost(frame.body, out);

@@ -303,6 +303,7 @@ void Session::renumber(std::uint64_t first) {
 
 void Session::send_heartbeat(Micros now, SessionOutput& out) {
   beat_at_ = now + heartbeat_us_;
+  if (draining_ && !drain_answered_) send_drain(out);  // what was sent before may be lost
   heartbeat_request_ = next_request();
   std::string frame;
   wire::write_header(frame, wire::Kind::worker_heartbeat, heartbeat_request_);

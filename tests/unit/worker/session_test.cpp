@@ -186,6 +186,23 @@ TEST(Session, ListsWhatItHoldsWhenTheBrokerCountsOtherwiseAndGivesUpWhatIsLost) 
       << "what a lost attempt came to is told to nobody";
 }
 
+TEST(Session, AListWhoseAnswerWasLostIsSentAgainWhenTheBrokerAsksAgain) {
+  BrokerSide broker;
+  broker.join();
+  auto asked = [&] {
+    broker.now += 2 * second;
+    broker.session.tick(broker.now, broker.out);
+    broker.say(Kind::ok, broker.only(Kind::worker_heartbeat).request, [](auto& w) {
+      w.array(2);
+      w.uint(0);
+      w.boolean(true);
+    });
+    return broker.only(Kind::holding).request;
+  };
+  auto lost = asked();
+  EXPECT_GT(asked(), lost);
+}
+
 TEST(Session, PassesOnStopsOfWhatItHolds) {
   BrokerSide broker;
   broker.join();
@@ -360,6 +377,23 @@ TEST(Session, DrainingIsSaidAgainAfterAReconnect) {
   broker.welcome(broker.only(Kind::hello).request);
   broker.registered(broker.only(Kind::register_worker).request, true);
   broker.only(Kind::drain);
+}
+
+TEST(Session, ADrainWhoseAnswerWasLostIsSaidAgain) {
+  BrokerSide broker;
+  broker.join();
+  broker.session.drain();
+  broker.session.flush(broker.now, broker.out);
+  broker.only(Kind::drain);
+  broker.now += 2 * second;
+  broker.session.tick(broker.now, broker.out);
+  auto again = broker.sent();
+  ASSERT_EQ(again.front().kind, Kind::drain);
+  broker.say(Kind::ok, again.front().request, [](auto& w) { w.map(0); });
+  EXPECT_TRUE(broker.session.drained());
+  broker.now += 2 * second;
+  broker.session.tick(broker.now, broker.out);
+  broker.only(Kind::worker_heartbeat);
 }
 
 TEST(Session, CreditCoversTheRoundTripInTermsOfTheWork) {
