@@ -12,7 +12,7 @@ void Broker::read_wanted() {
       return [this, wanted, pages] {
         if (!*pages) return failed(pages->error());
         auto page = wanted.page;
-        for (auto& entries : **pages) engine_.page_read(wanted.line, page++, std::move(entries));
+        for (const auto& entries : **pages) engine_.page_read(wanted.line, page++, entries);
       };
     });
   }
