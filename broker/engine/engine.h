@@ -157,8 +157,9 @@ class Engine {
   // lease anew.
   void begin_turn(const Moment& moment);
   void begin_turn(Millis now) { begin_turn(Moment{now}); }
-  // A point of wall time that a peer named, in engine time, and back.
-  Millis from_wall(Millis wall) const { return wall + ahead_; }
+  // A point of wall time that a peer named, in engine time, and back. Zero means "none", so that a time of
+  // the distant past never becomes it.
+  Millis from_wall(Millis wall) const { return std::max<Millis>(1, wall + ahead_); }
   Millis to_wall(Millis engine) const { return engine - ahead_; }
   Result<SubmitAnswer> submit(const SubmitRequest& request);
   // The encoded idempotency keys of a request, to be looked up before it is submitted; empty when it has

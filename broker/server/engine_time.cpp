@@ -19,7 +19,7 @@ std::int64_t slew(std::int64_t elapsed, std::int64_t wanted, std::int64_t& carry
 }  // namespace
 
 EngineClock::EngineClock(Millis recorded, std::int64_t monotonic_ms, std::int64_t wall_ms)
-    : engine_(recorded), monotonic_(monotonic_ms), wall_(wall_ms) {
+    : engine_(recorded), monotonic_(monotonic_ms) {
   const std::int64_t ahead = wall_ms - recorded;
   const bool believe_wall = recorded == 0 || (ahead >= -step_limit_ms && ahead <= downtime_believed_ms);
   believed_ = (believe_wall ? wall_ms : recorded) - monotonic_ms;
@@ -30,7 +30,6 @@ Tick EngineClock::tick(std::int64_t monotonic_ms, std::int64_t wall_ms) {
   Tick tick;
   const std::int64_t elapsed = std::max<std::int64_t>(0, monotonic_ms - monotonic_);
   monotonic_ += elapsed;
-  wall_ = wall_ms;
   const std::int64_t offset = wall_ms - monotonic_;
 
   const bool believe = notice(offset, tick);

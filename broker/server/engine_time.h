@@ -37,17 +37,12 @@ class EngineClock {
   Millis now() const { return engine_; }
   bool held() const { return held_; }
   std::uint64_t steps() const { return steps_; }
-  // A point of wall time that a peer named (deadline), in engine time, and back for showing it. Equal while
-  // the wall clock is believed and reached.
-  Millis from_wall(std::int64_t wall_ms) const { return wall_ms + engine_ - wall_; }
-  std::int64_t to_wall(Millis engine) const { return engine - engine_ + wall_; }
 
  private:
   bool notice(std::int64_t offset, Tick& tick);
 
   Millis engine_ = 0;
   std::int64_t monotonic_ = 0;
-  std::int64_t wall_ = 0;
   std::int64_t believed_ = 0;  // wall − monotonic that engine time runs by
   std::int64_t doubted_ = 0;   // the same of the step in doubt, while held
   std::int64_t held_since_ = 0;

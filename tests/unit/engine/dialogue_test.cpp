@@ -304,6 +304,8 @@ TEST(Dialogue, TimesThatAPeerNamesAreOfTheWallClock) {
   hall.engine->begin_turn({hall.now, hall.now - 10000, 0, false});
   EXPECT_EQ(hall.engine->from_wall(hall.now), hall.now + 10000);
   EXPECT_EQ(hall.engine->to_wall(hall.now), hall.now - 10000);
+  hall.engine->begin_turn({hall.now, hall.now + 1, 0, false});
+  EXPECT_EQ(hall.engine->from_wall(1), 1) << "and not 0, which means none";
 }
 
 TEST(Dialogue, WhatIsPausedWaitsAndWhatRunsGoesOn) {

@@ -208,14 +208,6 @@ TEST(EngineClock, after_suspend_expires_nothing_until_the_hour_has_passed) {
   EXPECT_GT(m.last.engine, deadline);
 }
 
-TEST(EngineClock, translates_points_of_wall_time_that_peers_name) {
-  Machine m;
-  m.step(-10 * year);
-  const auto in_an_hour = m.clock.from_wall(m.wall + hour);
-  EXPECT_EQ(in_an_hour, m.last.engine + hour);
-  EXPECT_EQ(m.clock.to_wall(in_an_hour), m.wall + hour);
-}
-
 TEST(EngineClock, ignores_a_monotonic_clock_that_goes_back) {
   EngineClock clock(0, 1000, start);
   EXPECT_EQ(clock.tick(1100, start + 100).engine, start + 100);
