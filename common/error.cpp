@@ -1,63 +1,74 @@
 #include "common/error.h"
 
+#include <algorithm>
 #include <array>
 
 namespace hirehall {
 namespace {
 
 struct Row {
+  Code code;
   std::string_view name;
   Action action;
 };
 
-constexpr std::array<Row, 27> rows{{
-    {"ok", Action::none},
-    {"bad_message", Action::fix},
-    {"unsupported", Action::fix},
-    {"version_mismatch", Action::fix},
-    {"unknown_session", Action::retry},
-    {"session_expired", Action::give_up},
-    {"denied", Action::fix},
-    {"not_found", Action::give_up},
-    {"conflict", Action::fix},
-    {"invalid", Action::fix},
-    {"too_large", Action::fix},
-    {"queue_full", Action::retry},
-    {"dead_letters_full", Action::retry},
-    {"disk_full", Action::retry},
-    {"busy", Action::retry},
-    {"out_of_order", Action::retry},
-    {"timeout", Action::retry},
-    {"stale", Action::give_up},
-    {"terminal", Action::give_up},
-    {"expired", Action::give_up},
-    {"unavailable", Action::retry},
-    {"not_leader", Action::retry},
-    {"moved", Action::retry},
-    {"unreachable", Action::retry},
-    {"corrupt", Action::give_up},
-    {"io", Action::give_up},
-    {"internal", Action::give_up},
-}};
+constexpr Row rows[] = {
+    {Code::ok, "ok", Action::none},
+    {Code::bad_message, "bad_message", Action::fix},
+    {Code::unsupported, "unsupported", Action::fix},
+    {Code::version_mismatch, "version_mismatch", Action::fix},
+    {Code::unknown_session, "unknown_session", Action::retry},
+    {Code::session_expired, "session_expired", Action::give_up},
+    {Code::denied, "denied", Action::fix},
+    {Code::not_found, "not_found", Action::give_up},
+    {Code::conflict, "conflict", Action::fix},
+    {Code::invalid, "invalid", Action::fix},
+    {Code::too_large, "too_large", Action::fix},
+    {Code::queue_full, "queue_full", Action::retry},
+    {Code::dead_letters_full, "dead_letters_full", Action::retry},
+    {Code::disk_full, "disk_full", Action::retry},
+    {Code::busy, "busy", Action::retry},
+    {Code::out_of_order, "out_of_order", Action::retry},
+    {Code::timeout, "timeout", Action::retry},
+    {Code::stale, "stale", Action::give_up},
+    {Code::terminal, "terminal", Action::give_up},
+    {Code::expired, "expired", Action::give_up},
+    {Code::unavailable, "unavailable", Action::retry},
+    {Code::not_leader, "not_leader", Action::retry},
+    {Code::moved, "moved", Action::retry},
+    {Code::unreachable, "unreachable", Action::retry},
+    {Code::corrupt, "corrupt", Action::give_up},
+    {Code::io, "io", Action::give_up},
+    {Code::internal, "internal", Action::give_up},
+};
+
+const Row& row_of(Code code) {
+  const auto* row = std::ranges::find(rows, code, &Row::code);
+  return row == std::end(rows) ? *std::ranges::find(rows, Code::internal, &Row::code) : *row;
+}
 
 constexpr std::array<std::string_view, 4> action_names{"none", "retry", "fix", "give_up"};
 
 }  // namespace
 
+bool is_code(std::uint64_t number) {
+  return number < code_numbers &&
+         std::ranges::find(rows, static_cast<Code>(number), &Row::code) != std::end(rows);
+}
+
 std::string_view name_of(Code code) {
-  return rows.at(static_cast<std::size_t>(code)).name;
+  return row_of(code).name;
 }
 std::string_view name_of(Action action) {
   return action_names.at(static_cast<std::size_t>(action));
 }
 Action action_of(Code code) {
-  return rows.at(static_cast<std::size_t>(code)).action;
+  return row_of(code).action;
 }
 
 Code code_from_name(std::string_view name) {
-  for (std::size_t i = 0; i < rows.size(); ++i)
-    if (rows[i].name == name) return static_cast<Code>(i);
-  return Code::internal;
+  const auto* row = std::ranges::find(rows, name, &Row::name);
+  return row == std::end(rows) ? Code::internal : row->code;
 }
 
 std::string describe(const Error& error) {

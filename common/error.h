@@ -44,6 +44,8 @@ enum class Code : std::uint8_t {
 
 enum class Action : std::uint8_t { none = 0, retry = 1, fix = 2, give_up = 3 };
 
+inline constexpr std::size_t code_numbers = 64;  // all numbers lie below; some are not taken
+bool is_code(std::uint64_t number);
 std::string_view name_of(Code code);
 std::string_view name_of(Action action);
 Code code_from_name(std::string_view name);  // internal when unknown

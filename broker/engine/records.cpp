@@ -40,7 +40,7 @@ std::string timer_key(Millis due, TimerKind kind, std::uint64_t number) {
 std::optional<Timer> read_timer_key(std::string_view key) {
   if (key.size() != 17) return std::nullopt;
   auto kind = static_cast<std::uint8_t>(key[8]);
-  if (kind < 1 || kind > 5) return std::nullopt;
+  if (!is_timer_kind(kind)) return std::nullopt;
   return Timer{static_cast<Millis>(get_be(key.substr(0, 8))), static_cast<TimerKind>(kind),
                get_be(key.substr(9))};
 }

@@ -25,6 +25,9 @@ struct IndexWrite {
 using IndexWrites = std::vector<IndexWrite>;
 
 enum class TimerKind : std::uint8_t { start = 1, expire = 2, key = 3, producer = 4, unique = 5 };
+constexpr bool is_timer_kind(std::uint8_t kind) {
+  return kind >= 1 && kind <= 5;
+}
 inline constexpr Millis unique_look_ms = 3600 * 1000;  // between looks whether a unique key can be forgotten
 
 std::string timer_key(Millis due, TimerKind kind, std::uint64_t number);

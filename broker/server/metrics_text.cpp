@@ -212,8 +212,8 @@ void add_wire(Families& out, const MetricsPage& page) {
   out.value(other, {{"kind", "other"}});
   out.counter("malformed_total", "Frames that could not be decoded.", page.malformed);
   out.begin("refused_total", "Requests and items refused, by error code.", MetricType::Counter);
-  for (std::size_t i = 1; i <= static_cast<std::size_t>(Code::internal); ++i) {
-    out.value(page.refused[i], {{"code", text(name_of(static_cast<Code>(i)))}});
+  for (std::size_t i = 1; i < codes_shown; ++i) {
+    if (is_code(i)) out.value(page.refused[i], {{"code", text(name_of(static_cast<Code>(i)))}});
   }
   out.begin("authentications_total", "Connections judged by their key, by verdict.", MetricType::Counter);
   out.value(page.authenticated, {{"verdict", "accepted"}});

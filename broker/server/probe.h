@@ -56,7 +56,7 @@ struct BooksProbe {
 };
 
 inline constexpr std::size_t kinds_shown = 64;  // wire kinds below this; others count as slot 0, "other"
-inline constexpr std::size_t codes_shown = 32;  // by Code
+inline constexpr std::size_t codes_shown = code_numbers;  // by Code
 
 struct MetricsPage {
   std::vector<QueueProbe>

@@ -19,7 +19,7 @@ constexpr Millis answer_slack_ms = 5'000;  // an answer of a wait may take that 
 
 std::optional<Error> error_of(std::uint64_t code) {
   if (code == 0) return std::nullopt;
-  auto known = code <= static_cast<std::uint64_t>(Code::internal) ? static_cast<Code>(code) : Code::internal;
+  auto known = is_code(code) ? static_cast<Code>(code) : Code::internal;
   return Error{static_cast<ErrorCode>(known), std::string(hirehall::name_of(known)), {}, 0};
 }
 

@@ -30,8 +30,7 @@ hirehall::Error read_refusal(Reader& r) {
   auto n = r.array();
   if (n == 0) r.fail();
   auto code = r.uint();
-  error.code = code <= static_cast<std::uint64_t>(Code::internal) && code > 0 ? static_cast<Code>(code)
-                                                                              : Code::internal;
+  error.code = is_code(code) && code > 0 ? static_cast<Code>(code) : Code::internal;
   if (n > 1 && !r.skip_nil()) error.message = r.str();
   if (n > 2 && !r.skip_nil())
     if (auto id = TaskId::from_raw(r.bin())) error.context = id->text();
