@@ -28,7 +28,7 @@ std::string options_bytes(const TaskOptions& options) {
   return out;
 }
 
-ClientHost::ClientHost(Scene& scene, std::string name) : Process(scene), name_(std::move(name)) {}
+ClientHost::ClientHost(Scene& scene, std::string name) : Peer(scene), name_(std::move(name)) {}
 
 void ClientHost::start() {
   begin_life();
@@ -48,7 +48,6 @@ void ClientHost::start() {
   unsettled_ = 0;
   next_tick_ = -1;
   readied_ = resent_ = 0;
-  held_.clear();
   slow_reader_ = scene_.chance.permille(300);
   link_ = scene_.network.open(this);
   session_->opened(local());
@@ -82,29 +81,9 @@ void ClientHost::heal() {
   pump();
 }
 
-void ClientHost::connected(Link) {}  // its socket does not tell
-
-void ClientHost::disconnected(Link) {}
-
-void ClientHost::arrived(Link link, std::string_view frame) {
-  if (!alive()) return;
-  held_.emplace_back(link, frame);
-  if (asleep()) return later(scene_.time.now(), [this] { read_held(); });
-  read_held();
-}
-
-// In order, also what came while it slept.
-void ClientHost::read_held() {
-  while (!held_.empty()) {
-    auto [link, frame] = std::move(held_.front());
-    held_.pop_front();
-    take(link, frame);
-  }
-}
-
-void ClientHost::take(Link link, std::string_view frame) {
-  if (link != link_) return;
-  session_->receive(frame, local());
+void ClientHost::hear(const Heard& heard) {
+  if (heard.link != link_ || heard.what != What::frame) return;  // its socket does not tell
+  session_->receive(heard.frame, local());
   pump();
 }
 

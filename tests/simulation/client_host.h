@@ -1,7 +1,6 @@
 // A client process: the real session core and batcher, and what its user did and was told.
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -10,14 +9,11 @@
 #include <vector>
 
 #include "client/src/session.h"
-#include "tests/simulation/scene.h"
+#include "tests/simulation/peer.h"
 
 namespace hirehall::sim {
 
-class ClientHost final : public Process,
-                         public NetworkPeer,
-                         public client_core::Port,
-                         public client_core::Events {
+class ClientHost final : public Peer, public client_core::Port, public client_core::Events {
  public:
   using Answered = std::function<void(const Result<std::string_view>& body)>;
 
@@ -49,10 +45,7 @@ class ClientHost final : public Process,
     std::set<std::string> seen;
   };
 
-  void connected(Link link) override;
-  void disconnected(Link link) override;
-  void arrived(Link link, std::string_view frame) override;
-  void take(Link link, std::string_view frame);
+  void hear(const Heard& heard) override;
   void send(std::string_view frame) override { scene_.network.send(link_, frame); }
   void answered(std::uint64_t ticket, const Result<std::string_view>& body) override;
   void results(std::uint64_t subscription, std::span<const client_core::PushedResult> items,
@@ -62,7 +55,6 @@ class ClientHost final : public Process,
 
   Millis local() const { return clock() / 1000; }
   void pump();
-  void read_held();
   void feed();
   void schedule_tick();
   void told(Number number, std::string_view id);
@@ -79,7 +71,6 @@ class ClientHost final : public Process,
   std::size_t unsettled_ = 0;
   Micros next_tick_ = -1;
   std::uint64_t readied_ = 0;
-  std::deque<std::pair<Link, std::string>> held_;  // frames that came while it slept
   std::uint64_t resent_ = 0;
   bool slow_reader_ = false;
   Micros seen_until_ = 0;  // it looks at one after the other

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "common/log.h"
+#include "tests/simulation/peer.h"
 #include "tests/simulation/run.h"
 
 namespace hirehall::sim {
@@ -44,6 +45,32 @@ TEST_F(Simulation, WorldsAreNotTrivial) {
     tasks += report.tally.count(Situation::ended_succeeded);
   }
   EXPECT_GE(tasks, 20u * 100u);
+}
+
+// Keeps what it hears.
+class Listener final : public Peer {
+ public:
+  explicit Listener(Scene& scene) : Peer(scene) { begin_life(); }
+  void heal() { awake(), read_held(); }
+  std::string heard;
+
+ private:
+  void hear(const Heard& h) override { heard += h.what == What::frame ? h.frame : "!"; }
+};
+
+// As a socket would have it: also when it slept, woke early and was called again.
+TEST_F(Simulation, PeersHearInOrder) {
+  Scene scene(1, Weather::fair());
+  Listener peer(scene);
+  scene.time.at(10, [&] { peer.doze(1000), peer.connected(1), peer.arrived(1, "a"); });
+  scene.time.at(20, [&] { peer.arrived(1, "b"); });
+  scene.time.at(30, [&] { peer.heal(), peer.arrived(1, "c"); });
+  scene.time.at(40, [&] { peer.doze(10), peer.arrived(1, "d"); });
+  scene.time.at(50, [&] { peer.arrived(1, "e"), peer.doze(10), peer.disconnected(1); });
+  scene.time.at(60, [&] { peer.arrived(1, "f"); });
+  while (scene.time.step(2000)) {
+  }
+  EXPECT_EQ(peer.heard, "!abcde!f");
 }
 
 TEST_F(Simulation, CanaryIsSeen) {

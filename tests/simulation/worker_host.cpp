@@ -7,7 +7,7 @@
 namespace hirehall::sim {
 
 WorkerHost::WorkerHost(Scene& scene, std::string name, std::vector<std::string> types, std::uint32_t slots)
-    : Process(scene), name_(std::move(name)), types_(std::move(types)), slots_(slots) {}
+    : Peer(scene), name_(std::move(name)), types_(std::move(types)), slots_(slots) {}
 
 void WorkerHost::start() {
   begin_life();
@@ -68,31 +68,22 @@ void WorkerHost::heal() {
     if (running.begun)
       later(scene_.time.now() + scene_.chance.between(1, 500) * ms,
             [this, t = token] { finish(t, Outcome::succeeded); });
+  read_held();
   tick();
 }
 
-void WorkerHost::connected(Link link) {
-  later(scene_.time.now(), [this, link] {
-    if (link == link_) with_session([&](Micros now, auto& out) { session_->connected(now, out); });
+void WorkerHost::hear(const Heard& heard) {
+  if (heard.link != link_) return;
+  with_session([&](Micros now, auto& out) {
+    switch (heard.what) {
+      case What::connected:
+        return session_->connected(now, out);
+      case What::disconnected:
+        return session_->disconnected(now);
+      case What::frame:
+        return session_->frame(heard.frame, now, out);
+    }
   });
-}
-
-void WorkerHost::disconnected(Link link) {
-  later(scene_.time.now(), [this, link] {
-    if (link == link_) with_session([&](Micros now, auto&) { session_->disconnected(now); });
-  });
-}
-
-void WorkerHost::arrived(Link link, std::string_view frame) {
-  if (!alive()) return;
-  if (asleep())
-    return later(scene_.time.now(), [this, link, held = std::string(frame)] { take(link, held); });
-  take(link, frame);
-}
-
-void WorkerHost::take(Link link, std::string_view frame) {
-  if (link != link_) return;
-  with_session([&](Micros now, auto& out) { session_->frame(frame, now, out); });
 }
 
 void WorkerHost::with_session(const std::function<void(Micros, worker::SessionOutput&)>& use) {
@@ -185,7 +176,7 @@ void WorkerHost::finish(worker::Token token, Outcome outcome) {
   switch (outcome) {
     case Outcome::succeeded:
       result = "R" + std::to_string(r.number) + "/" + std::to_string(token);
-      if (scene_.chance.permille(150)) result.append(scene_.chance.below(3000), 'r');
+      if (scene_.chance.permille(150)) result.append(scene_.chance.below(6000), 'r');
       break;
     case Outcome::failed:
     case Outcome::snoozed:

@@ -8,12 +8,12 @@
 #include <string>
 #include <vector>
 
-#include "tests/simulation/scene.h"
+#include "tests/simulation/peer.h"
 #include "worker/session.h"
 
 namespace hirehall::sim {
 
-class WorkerHost final : public Process, public NetworkPeer {
+class WorkerHost final : public Peer {
  public:
   WorkerHost(Scene& scene, std::string name, std::vector<std::string> types, std::uint32_t slots);
 
@@ -37,10 +37,7 @@ class WorkerHost final : public Process, public NetworkPeer {
     std::string stop_reason;
   };
 
-  void connected(Link link) override;
-  void disconnected(Link link) override;
-  void arrived(Link link, std::string_view frame) override;
-  void take(Link link, std::string_view frame);
+  void hear(const Heard& heard) override;
 
   void with_session(const std::function<void(Micros now, worker::SessionOutput& out)>& use);
   void carry_out(worker::SessionOutput& out);
