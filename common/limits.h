@@ -34,6 +34,8 @@ inline constexpr std::size_t finishes_in_flight_max = 64;         // unanswered 
 inline constexpr std::size_t sessions_max = 20000;                // busy
 inline constexpr std::size_t producers_max = 100000;              // busy: durable producer records
 inline constexpr std::size_t subscriptions_per_session_max = 16;  // busy
+inline constexpr std::size_t results_window_min = 4096;           // of a subscription: raised …
+inline constexpr std::size_t results_window_max = 64u << 20;      // … or cut to this
 inline constexpr std::int64_t producer_idle_ms = 24 * 3600 * 1000;  // then session_expired
 inline constexpr std::int64_t idempotency_window_ms = 24 * 3600 * 1000;
 

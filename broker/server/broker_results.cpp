@@ -10,8 +10,6 @@ namespace hirehall::server {
 namespace {
 
 constexpr std::uint64_t window_default = 4u << 20;
-constexpr std::uint64_t window_min = 4096;
-constexpr std::uint64_t window_max = 64u << 20;
 constexpr std::uint64_t slice_bytes = 1u << 20;
 constexpr std::uint64_t commits_per_slice = 256;
 
@@ -83,7 +81,10 @@ void Broker::push_ending(Peer& peer, Subscription& s, const engine::EndingOut& e
     beside.position = {engine_.commit(), ending.index + 1};
     return;
   }
-  if (s.unseen + s.items.size() + size > s.window && s.unseen + s.items.size() != 0) {
+  // What is larger than the rest of the window goes over it while half of it is free: the reader has nothing
+  // to say then that would make room.
+  auto taken = s.unseen + s.items.size();
+  if (taken + size > s.window && (taken * 2 > s.window || HH_MUTANT("large_result_waits"))) {
     s.lagging = true;  // goes on from position, out of the store, when the window is free again
     return;
   }
@@ -268,7 +269,7 @@ void Broker::subscribe(Peer& peer, const Frame& frame) {
     return refuse(peer, request, {Code::invalid, "of is session or queue", "of", 0});
   if (peer.subscriptions.size() >= limits::subscriptions_per_session_max)
     return refuse(peer, request, {Code::busy, "this session has 16 subscriptions already", {}, 0});
-  s.window = std::clamp(s.window, window_min, window_max);
+  s.window = std::clamp<std::uint64_t>(s.window, limits::results_window_min, limits::results_window_max);
   s.of_queue = of == "queue";
   s.producer = peer.producer;
   if (s.of_queue) {

@@ -132,6 +132,7 @@ class Session {
     std::uint64_t server = 0;  // the broker's number; 0 = not standing
     std::uint64_t ticket = 0;  // the request that asks for it
     std::size_t unseen_bytes = 0;
+    Position furthest;  // of what was seen on this connection
     bool gap = false;
   };
 

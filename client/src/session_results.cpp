@@ -1,6 +1,9 @@
 // Subscriptions to results: they outlive connections, and a push that was seen already is not delivered
 // again.
+#include <algorithm>
+
 #include "client/src/session.h"
+#include "common/limits.h"
 
 namespace hirehall::client_core {
 namespace {
@@ -40,6 +43,9 @@ std::uint64_t Session::subscribe(SubscribeSettings settings) {
   auto id = next_ticket_++;
   auto& subscription = subscriptions_[id];
   subscription.settings = std::move(settings);
+  auto& window =
+      subscription.settings.window_bytes;  // as the broker counts it, or it waits for what never comes
+  window = std::clamp(window, limits::results_window_min, limits::results_window_max);
   if (phase_ == Phase::ready) send_subscribe(id, subscription);
   return id;
 }
@@ -47,6 +53,7 @@ std::uint64_t Session::subscribe(SubscribeSettings settings) {
 void Session::send_subscribe(std::uint64_t id, Subscription& subscription) {
   subscription.server = 0;
   subscription.unseen_bytes = 0;
+  subscription.furthest = {};
   const auto& s = subscription.settings;
   std::string body;
   Writer w(body);
@@ -127,6 +134,8 @@ void Session::seen(std::uint64_t id, Position position, std::size_t bytes) {
   auto at = subscriptions_.find(id);
   if (at == subscriptions_.end() || at->second.server == 0 || phase_ != Phase::ready) return;
   auto& subscription = at->second;
+  subscription.furthest =
+      std::max(subscription.furthest, position);  // several may read, each at its own pace
   subscription.unseen_bytes += bytes;
   if (subscription.unseen_bytes < subscription.settings.window_bytes / 4) return;
   subscription.unseen_bytes = 0;
@@ -135,8 +144,8 @@ void Session::seen(std::uint64_t id, Position position, std::size_t bytes) {
   Writer w(frame);
   w.array(3);
   w.uint(subscription.server);
-  w.uint(position.commit);
-  w.uint(position.index);
+  w.uint(subscription.furthest.commit);
+  w.uint(subscription.furthest.index);
   port_.send(frame);
   sent_since_tick_ = true;
 }

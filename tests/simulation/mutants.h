@@ -47,6 +47,8 @@ inline constexpr std::array mutants = {
     Mutant{"full_disk_before_answers", "a full disk refuses a batch that is recorded already"},
     Mutant{"get_of_the_past", "get tells a state of before an attempt that ended meanwhile"},
     Mutant{"stream_stays_behind", "a stream that lagged once is never caught up"},
+    Mutant{"large_result_waits",
+           "a result larger than the rest of a window waits for a word that never comes"},
     Mutant{"stream_skips_one", "a resumed stream begins one end too late"},
     Mutant{"commit_torn", "the last write of a large batch is lost"},
     Mutant{"worker_takes_awards_twice", "a worker runs an award that came twice twice"},

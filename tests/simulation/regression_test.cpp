@@ -87,6 +87,16 @@ class Regression : public testing::Test {
     return body;
   }
 
+  static std::string registration() {
+    std::string body;
+    msgpack::Writer w(body);
+    w.map(3);
+    w.entry("name", "w"), w.entry_uint("slots", 1);
+    w.str("agents"), w.array(1), w.map(2), w.entry("name", "a");
+    w.str("types"), w.array(1), w.str("type0");
+    return body;
+  }
+
   Scene scene;
   BrokerHost broker;
 };
@@ -111,18 +121,40 @@ TEST_F(Regression, ARecordedBatchKeepsItsAnswerWhenTheDiskIsFull) {
   EXPECT_EQ(wire::read_error(client.last(Kind::error)).code, Code::disk_full);
 }
 
+// A client that has less to say than a quarter of its window says nothing: the broker must not wait for it
+// (I9).
+TEST_F(Regression, AResultLargerThanTheRestOfAWindowIsPushed) {
+  RawPeer client(scene), worker(scene);
+  client.greet("client");
+  worker.greet("worker");
+  worker.send(Kind::register_worker, registration());
+  Body subscribe;
+  subscribe.number("window_bytes", 4096);
+  client.send(Kind::subscribe, subscribe.take());
+  for (std::uint64_t n = 1; n <= 2; ++n) {
+    client.send(Kind::submit, submit_body(n));
+    client.pass(second);
+    auto award = read_award(worker.last(Kind::award)).items.at(0);
+    auto result = "R" + std::to_string(n) + "/" + std::to_string(award.token);
+    result.append(n == 1 ? 500 : 3900, 'r');
+    std::string finish;
+    msgpack::Writer f(finish);
+    f.array(4), f.uint(1), f.array(1);
+    f.array(4), f.uint(award.token), f.uint(static_cast<std::uint64_t>(Outcome::succeeded)), f.bin(result);
+    f.map(0);
+    f.uint(n), f.uint(n - 1);
+    worker.send(Kind::finish, finish);
+    client.pass(second);
+  }
+  EXPECT_EQ(client.count(Kind::results), 2u);
+}
+
 // Seed 404 of the first thousand: get told a state of before an attempt that it did not count any more (I7).
 TEST_F(Regression, GetDuringTheEndOfAnAttemptTellsOneState) {
   RawPeer client(scene), worker(scene);
   client.greet("client");
   worker.greet("worker");
-  std::string body;
-  msgpack::Writer w(body);
-  w.map(3);
-  w.entry("name", "w"), w.entry_uint("slots", 1);
-  w.str("agents"), w.array(1), w.map(2), w.entry("name", "a");
-  w.str("types"), w.array(1), w.str("type0");
-  worker.send(Kind::register_worker, body);
+  worker.send(Kind::register_worker, registration());
   worker.pass(second);
   scene.weather.sync = 300 * ms;
   scene.weather.read = 100 * ms;

@@ -94,9 +94,9 @@ struct ResultBatch {
 };
 
 struct Subscribe {
-  std::string queue = {};             // empty: the tasks of this session
-  std::optional<Position> from = {};  // absent: from now
-  std::size_t window_bytes = 4 << 20;
+  std::string queue = {};              // empty: the tasks of this session
+  std::optional<Position> from = {};   // absent: from now
+  std::size_t window_bytes = 4 << 20;  // pushed and not yet taken; 4 KiB to 64 MiB
 };
 
 struct ListQuery {

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .session import Session
 
 _REMEMBERED_IDS = 65_536  # at least once on the wire, once for the caller, as far back as this
+_WINDOW_MIN, _WINDOW_MAX = 4096, 64 << 20  # what the broker makes of other windows
 Position = tuple[int, int]
 
 
@@ -47,7 +48,7 @@ class Results(Iterator[Result]):
     def __init__(self, session: Session, options: dict[str, Any], position: Position | None):
         self._session, self.options = session, options
         self.position = self.received = position
-        self.window = int(options.get("window_bytes", 4 << 20))
+        self.window = min(max(int(options.get("window_bytes", 4 << 20)), _WINDOW_MIN), _WINDOW_MAX)
         self.number: int | None = None  # of the connection that stands now
         self.asking: Future[Any] | None = None
         self.gaps = 0

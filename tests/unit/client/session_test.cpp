@@ -371,6 +371,32 @@ TEST(Results, WindowIsFreedBeforeHalfOfItIsUsed) {
   EXPECT_EQ(s.next_kind(), wire::Kind::seen);
 }
 
+// Several threads of a program may read one stream.
+TEST(Results, SeenOutOfOrderFreesAllThatWasPushed) {
+  Script s;
+  s.open();
+  auto id = s.session.subscribe({.queue = {}, .has_position = false, .position = {}, .window_bytes = 4096});
+  s.say(wire::Kind::ok, s.next().header.request, subscribed_body(7));
+  s.session.seen(id, {6, 1}, 900);
+  EXPECT_TRUE(s.silent());
+  s.session.seen(id, {5, 1}, 900);
+  auto frame = s.next();
+  ASSERT_EQ(frame.header.kind, static_cast<std::uint16_t>(wire::Kind::seen));
+  EXPECT_EQ(frame.body, std::string_view("\x93\x07\x06\x01"));
+}
+
+TEST(Results, AWindowBeyondTheBrokersIsCutToIt) {
+  Script s;
+  s.open();
+  auto id = s.session.subscribe(
+      {.queue = {}, .has_position = false, .position = {}, .window_bytes = std::size_t{1} << 30});
+  auto asked = s.next();
+  EXPECT_NE(asked.body.find(std::string("window_bytes\xce\x04\0\0\0", 17)), std::string_view::npos);
+  s.say(wire::Kind::ok, asked.header.request, subscribed_body(7));
+  s.session.seen(id, {5, 1}, 16u << 20);
+  EXPECT_EQ(s.next_kind(), wire::Kind::seen);
+}
+
 TEST(Results, AGapIsReported) {
   Script s;
   s.open();
