@@ -154,128 +154,70 @@ Status replay_one(Ledger& ledger, std::string_view body) {
   return {};
 }
 
+// Applies a fact of whichever of these kinds it is.
+template <typename... Facts>
+struct Replay {
+  static Status one(Ledger& ledger, FactKind kind, std::string_view body) {
+    Status done = fail(Code::corrupt, "a fact of an unknown kind: was this store written by a newer version?",
+                       std::to_string(static_cast<int>(kind)));
+    static_cast<void>(((Facts::kind == kind && (done = replay_one<Facts>(ledger, body), true)) || ...));
+    return done;
+  }
+};
+// All but `submitted`, which reads bodies.
+using ReplayAny =
+    Replay<TimeFact, QueueSet, QueueFiled, LaneDefined, ClassDefined, ProducerOpened, ProducerClosed, Awarded,
+           Ended, WorkerOpened, WorkerClosed, BecameDue, Dropped, StopAsked, Paused, Spilled, Paged, Answered,
+           Checkpointed, Replayed, Reclaimed, KeptLonger, AgentDefined, AgentForgotten, DeadPurged>;
+
+bool left_out_by_mutant(FactKind kind) {
+  return (kind == FactKind::paused && HH_MUTANT("pauses_not_replayed")) ||
+         (kind == FactKind::answered && HH_MUTANT("answers_not_replayed"));
+}
+
 }  // namespace
 
+// The tasks of a batch, from the bodies that are stored in the same commit.
+Status Engine::replay_submitted(std::string_view bytes, const BodySource& next_body) {
+  Submitted fact;
+  if (!read_fact(bytes, fact)) return fail(Code::corrupt, "a submit fact is malformed");
+  for (std::uint32_t left = fact.accepted(); left > 0;) {
+    auto sequence = ledger_.next_sequence;
+    if (!open_ || sequence >= open_first_ + open_count_ || sequence < open_first_) {
+      auto record = next_body(sequence);
+      if (!record) return tl::unexpected<Error>(record.error());
+      open_ = record->chunk;
+      open_.charge(ledger_.chunk_bytes);
+      open_first_ = record->first;
+      open_count_ = static_cast<std::uint32_t>(record->offsets.size());
+      replay_offsets_ = std::move(record->offsets);
+      bytes_since_snapshot_ += open_->bytes.size();
+      if (sequence < open_first_ || sequence >= open_first_ + open_count_)
+        return fail(Code::corrupt, "no body is stored for a submitted task", std::to_string(sequence));
+    }
+    auto offset = replay_offsets_[sequence - open_first_];
+    auto task = open_->body_at(offset);
+    ledger_.apply_task(sequence, open_, offset, task);
+    --left;
+  }
+  ledger_.apply(fact);
+  return {};
+}
+
 Status Engine::replay(std::uint64_t commit, std::string_view part, const BodySource& next_body) {
-  Unpacker u(part);
-  if (u.u8() != facts_part_version)
+  PartReader facts(part);
+  if (facts.version() != facts_part_version)
     return fail(Code::corrupt, "facts of an unknown version", "commit " + std::to_string(commit));
   ledger_.commit = commit;
-  ledger_.now = u.sint();
+  ledger_.now = facts.now();
   bytes_since_snapshot_ += part.size();
-  while (u.ok() && !u.at_end()) {
-    auto kind = static_cast<FactKind>(u.u8());
-    auto body = u.bytes();
-    if (!u.ok()) break;
-    Status done;
-    switch (kind) {
-      case FactKind::time:
-        done = replay_one<TimeFact>(ledger_, body);
-        break;
-      case FactKind::queue_set:
-        done = replay_one<QueueSet>(ledger_, body);
-        break;
-      case FactKind::lane_defined:
-        done = replay_one<LaneDefined>(ledger_, body);
-        break;
-      case FactKind::class_defined:
-        done = replay_one<ClassDefined>(ledger_, body);
-        break;
-      case FactKind::producer_opened:
-        done = replay_one<ProducerOpened>(ledger_, body);
-        break;
-      case FactKind::producer_closed:
-        done = replay_one<ProducerClosed>(ledger_, body);
-        break;
-      case FactKind::submitted: {
-        Submitted fact;
-        if (!read_fact(body, fact)) return fail(Code::corrupt, "a submit fact is malformed");
-        for (std::uint32_t left = fact.accepted(); left > 0;) {
-          auto sequence = ledger_.next_sequence;
-          if (!open_ || sequence >= open_first_ + open_count_ || sequence < open_first_) {
-            auto record = next_body(sequence);
-            if (!record) return tl::unexpected<Error>(record.error());
-            open_ = record->chunk;
-            open_.charge(ledger_.chunk_bytes);
-            open_first_ = record->first;
-            open_count_ = static_cast<std::uint32_t>(record->offsets.size());
-            replay_offsets_ = std::move(record->offsets);
-            bytes_since_snapshot_ += open_->bytes.size();
-            if (sequence < open_first_ || sequence >= open_first_ + open_count_)
-              return fail(Code::corrupt, "no body is stored for a submitted task", std::to_string(sequence));
-          }
-          auto offset = replay_offsets_[sequence - open_first_];
-          auto task = open_->body_at(offset);
-          ledger_.apply_task(sequence, open_, offset, task);
-          --left;
-        }
-        ledger_.apply(fact);
-        break;
-      }
-      case FactKind::awarded:
-        done = replay_one<Awarded>(ledger_, body);
-        break;
-      case FactKind::ended:
-        done = replay_one<Ended>(ledger_, body);
-        break;
-      case FactKind::worker_opened:
-        done = replay_one<WorkerOpened>(ledger_, body);
-        break;
-      case FactKind::worker_closed:
-        done = replay_one<WorkerClosed>(ledger_, body);
-        break;
-      case FactKind::became_due:
-        done = replay_one<BecameDue>(ledger_, body);
-        break;
-      case FactKind::dropped:
-        done = replay_one<Dropped>(ledger_, body);
-        break;
-      case FactKind::stop_asked:
-        done = replay_one<StopAsked>(ledger_, body);
-        break;
-      case FactKind::paused:
-        if (!HH_MUTANT("pauses_not_replayed")) done = replay_one<Paused>(ledger_, body);
-        break;
-      case FactKind::spilled:
-        done = replay_one<Spilled>(ledger_, body);
-        break;
-      case FactKind::paged:
-        done = replay_one<Paged>(ledger_, body);
-        break;
-      case FactKind::answered:
-        if (!HH_MUTANT("answers_not_replayed")) done = replay_one<Answered>(ledger_, body);
-        break;
-      case FactKind::checkpointed:
-        done = replay_one<Checkpointed>(ledger_, body);
-        break;
-      case FactKind::replayed:
-        done = replay_one<Replayed>(ledger_, body);
-        break;
-      case FactKind::dead_purged:
-        done = replay_one<DeadPurged>(ledger_, body);
-        break;
-      case FactKind::queue_filed:
-        done = replay_one<QueueFiled>(ledger_, body);
-        break;
-      case FactKind::agent_defined:
-        done = replay_one<AgentDefined>(ledger_, body);
-        break;
-      case FactKind::agent_forgotten:
-        done = replay_one<AgentForgotten>(ledger_, body);
-        break;
-      case FactKind::kept_longer:
-        done = replay_one<KeptLonger>(ledger_, body);
-        break;
-      case FactKind::reclaimed:
-        done = replay_one<Reclaimed>(ledger_, body);
-        break;
-      default:
-        return fail(Code::corrupt, "a fact of an unknown kind: was this store written by a newer version?",
-                    std::to_string(static_cast<int>(kind)));
-    }
+  while (facts.next()) {
+    if (left_out_by_mutant(facts.kind())) continue;
+    auto done = facts.kind() == FactKind::submitted ? replay_submitted(facts.body(), next_body)
+                                                    : ReplayAny::one(ledger_, facts.kind(), facts.body());
     if (!done) return done;
   }
-  if (!u.ok()) return fail(Code::corrupt, "facts end in the middle", "commit " + std::to_string(commit));
+  if (!facts.ok()) return fail(Code::corrupt, "facts end in the middle", "commit " + std::to_string(commit));
   ledger_.segments.take_complete();  // stored with that commit
   return {};
 }

@@ -291,6 +291,7 @@ class Engine {
   const std::map<std::uint32_t, Session>& sessions() const { return sessions_; }
 
  private:
+  Status replay_submitted(std::string_view fact, const BodySource& next_body);
   template <typename Fact>
   void record(Fact& fact);
   template <typename Fact>

@@ -448,4 +448,31 @@ bool read_fact(std::string_view body, Fact& fact) {
   return a.finished();
 }
 
+// Walks the facts of a part: while (facts.next()) … facts.kind(), facts.body(), decided at facts.now().
+class PartReader {
+ public:
+  explicit PartReader(std::string_view part) : u_(part), version_(u_.u8()), now_(u_.sint()) {}
+
+  std::uint8_t version() const { return version_; }
+  Millis now() const { return now_; }
+  FactKind kind() const { return kind_; }
+  std::string_view body() const { return body_; }
+  bool ok() const { return u_.ok(); }  // false after the last fact: the part ends in the middle of it
+
+  bool next() {
+    if (!u_.ok() || u_.at_end()) return false;
+    kind_ = static_cast<FactKind>(u_.u8());
+    body_ = u_.bytes();
+    if (TimeFact time; kind_ == FactKind::time && read_fact(body_, time)) now_ = time.now;
+    return u_.ok();
+  }
+
+ private:
+  Unpacker u_;
+  std::uint8_t version_;
+  Millis now_;
+  FactKind kind_{};
+  std::string_view body_;
+};
+
 }  // namespace hirehall::engine

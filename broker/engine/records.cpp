@@ -114,26 +114,18 @@ std::string straggler_body(Sequence sequence, Millis submitted, const Chunk& chu
 }
 
 std::string straggler_end_in(std::string_view part, Sequence sequence) {
-  Unpacker u(part);
-  u.u8();
-  Millis now = u.sint();
-  while (u.ok() && !u.at_end()) {
-    auto kind = static_cast<FactKind>(u.u8());
-    auto body = u.bytes();
-    if (kind == FactKind::time) {
-      TimeFact fact;
-      if (read_fact(body, fact)) now = fact.now;
-    } else if (kind == FactKind::ended) {
+  for (PartReader facts(part); facts.next();) {
+    if (facts.kind() == FactKind::ended) {
       Ended fact;
-      if (!read_fact(body, fact)) continue;
+      if (!read_fact(facts.body(), fact)) continue;
       for (auto& item : fact.items)
         if (item.sequence == sequence && terminal(item.next)) {
           Ended alone{fact.worker, 0, 0, {}, {item}};
-          return straggler_end(now, alone);
+          return straggler_end(facts.now(), alone);
         }
-    } else if (kind == FactKind::dropped) {
+    } else if (facts.kind() == FactKind::dropped) {
       Dropped fact;
-      if (read_fact(body, fact) && fact.sequence == sequence) return straggler_end(now, fact);
+      if (read_fact(facts.body(), fact) && fact.sequence == sequence) return straggler_end(facts.now(), fact);
     }
   }
   return {};

@@ -20,9 +20,7 @@ Result<std::optional<Millis>> end_of_commit(const store::View& view, std::uint64
   std::optional<Millis> time;
   auto done = view.scan(store::Family::facts, store::number_key(commit + 1), {},
                         [&](std::string_view, std::string_view part) {
-                          Unpacker u(part);
-                          u.u8();
-                          if (auto at = u.sint(); u.ok()) time = at;
+                          if (engine::PartReader facts(part); facts.ok()) time = facts.now();
                           return false;
                         });
   if (!done) return tl::unexpected<Error>(done.error());

@@ -13,16 +13,13 @@ namespace {
 using store::Family;
 
 Status decode_part(std::string_view value) {
-  Unpacker u(value);
-  if (u.u8() != engine::facts_part_version) return fail(Code::corrupt, "facts of an unknown version");
-  u.sint();
-  while (u.ok() && !u.at_end()) {
-    auto kind = u.u8();
-    u.bytes();
-    if (kind < 1 || kind > static_cast<std::uint8_t>(engine::last_fact_kind))
-      return fail(Code::corrupt, "a fact of unknown kind " + std::to_string(kind));
-  }
-  if (!u.ok()) return fail(Code::corrupt, "facts end in the middle");
+  engine::PartReader facts(value);
+  if (facts.version() != engine::facts_part_version)
+    return fail(Code::corrupt, "facts of an unknown version");
+  while (facts.next())
+    if (facts.kind() < engine::FactKind::time || facts.kind() > engine::last_fact_kind)
+      return fail(Code::corrupt, "a fact of unknown kind " + std::to_string(static_cast<int>(facts.kind())));
+  if (!facts.ok()) return fail(Code::corrupt, "facts end in the middle");
   return {};
 }
 

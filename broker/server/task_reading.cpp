@@ -35,6 +35,17 @@ StoredEnd end_of(const engine::EndedItem& item, Millis at) {
   return end;
 }
 
+StoredEnd end_of(const engine::Dropped& fact, Millis at) {
+  StoredEnd end;
+  end.state = fact.to;
+  end.attempted = false;
+  end.at = at;
+  end.reason = fact.reason;
+  if (fact.to == State::expired) end.error_code = fact.reason;
+  end.lane = fact.place.lane;
+  return end;
+}
+
 }  // namespace
 
 Result<engine::BodyRecord> BodyFinder::record(Sequence sequence) {
@@ -138,38 +149,30 @@ engine::Place StoredTask::place() const {
 
 namespace {
 
-// The fact that ended `sequence` in a part of a commit.
-bool find_end(std::string_view part, Sequence sequence, StoredEnd& end) {
-  Unpacker u(part);
-  u.u8();
-  Millis now = u.sint();
-  while (u.ok() && !u.at_end()) {
-    auto kind = static_cast<FactKind>(u.u8());
-    auto body = u.bytes();
-    if (kind == FactKind::time) {
-      engine::TimeFact fact;
-      if (engine::read_fact(body, fact)) now = fact.now;
-    } else if (kind == FactKind::ended) {
+// Every end of a task in a part of a commit, as visit(sequence, producer, end), until it returns false.
+template <typename Visit>
+void each_end_in(std::string_view part, const Visit& visit) {
+  for (engine::PartReader facts(part); facts.next();) {
+    if (facts.kind() == FactKind::ended) {
       engine::Ended fact;
-      if (!engine::read_fact(body, fact)) continue;
+      if (!engine::read_fact(facts.body(), fact)) continue;
       for (const auto& item : fact.items)
-        if (item.sequence == sequence && terminal(item.next)) {
-          end = end_of(item, now);
-          return true;
-        }
-    } else if (kind == FactKind::dropped) {
+        if (terminal(item.next) && !visit(item.sequence, item.producer, end_of(item, facts.now()))) return;
+    } else if (facts.kind() == FactKind::dropped) {
       engine::Dropped fact;
-      if (!engine::read_fact(body, fact) || fact.sequence != sequence) continue;
-      end.state = fact.to;
-      end.attempted = false;
-      end.at = now;
-      end.reason = fact.reason;
-      if (fact.to == State::expired) end.error_code = fact.reason;
-      end.lane = fact.place.lane;
-      return true;
+      if (!engine::read_fact(facts.body(), fact)) continue;
+      if (!visit(fact.sequence, fact.producer, end_of(fact, facts.now()))) return;
     }
   }
-  return false;
+}
+
+bool find_end(std::string_view part, Sequence sequence, StoredEnd& end) {
+  bool found = false;
+  each_end_in(part, [&](Sequence of, std::uint64_t, StoredEnd&& ended) {
+    if (of == sequence) end = std::move(ended), found = true;
+    return !found;
+  });
+  return found;
 }
 
 Result<std::uint64_t> commit_of_end(const store::View& view, Sequence sequence) {
@@ -186,25 +189,17 @@ Result<std::uint64_t> commit_of_end(const store::View& view, Sequence sequence) 
 }
 
 bool find_award(std::string_view part, Sequence sequence, StoredAward& award) {
-  Unpacker u(part);
-  u.u8();
-  award.started = u.sint();
-  while (u.ok() && !u.at_end()) {
-    auto kind = static_cast<FactKind>(u.u8());
-    auto body = u.bytes();
-    if (kind == FactKind::time) {
-      engine::TimeFact fact;
-      if (engine::read_fact(body, fact)) award.started = fact.now;
-    } else if (kind == FactKind::awarded) {
-      engine::Awarded fact;
-      if (!engine::read_fact(body, fact)) continue;
-      for (const auto& run : fact.runs)
-        for (const auto& item : run.items)
-          if (item.sequence == sequence) {
-            award.reasons = run.reasons;
-            return true;
-          }
-    }
+  for (engine::PartReader facts(part); facts.next();) {
+    if (facts.kind() != FactKind::awarded) continue;
+    engine::Awarded fact;
+    if (!engine::read_fact(facts.body(), fact)) continue;
+    for (const auto& run : fact.runs)
+      for (const auto& item : run.items)
+        if (item.sequence == sequence) {
+          award.started = facts.now();
+          award.reasons = run.reasons;
+          return true;
+        }
   }
   return false;
 }
@@ -343,30 +338,10 @@ Status each_ending(const store::View& view, std::uint64_t commit,
                    const std::function<void(Sequence, std::uint64_t, const StoredEnd&)>& visit) {
   return view.scan(Family::facts, store::number_key(commit), store::number_key(commit + 1),
                    [&](std::string_view, std::string_view part) {
-                     Unpacker u(part);
-                     u.u8();
-                     Millis now = u.sint();
-                     while (u.ok() && !u.at_end()) {
-                       auto kind = static_cast<FactKind>(u.u8());
-                       auto body = u.bytes();
-                       if (kind == FactKind::ended) {
-                         engine::Ended fact;
-                         if (!engine::read_fact(body, fact)) continue;
-                         for (const auto& item : fact.items)
-                           if (terminal(item.next)) visit(item.sequence, item.producer, end_of(item, now));
-                       } else if (kind == FactKind::dropped) {
-                         engine::Dropped fact;
-                         if (!engine::read_fact(body, fact)) continue;
-                         StoredEnd end;
-                         end.state = fact.to;
-                         end.attempted = false;
-                         end.at = now;
-                         end.reason = fact.reason;
-                         if (fact.to == State::expired) end.error_code = fact.reason;
-                         end.lane = fact.place.lane;
-                         visit(fact.sequence, fact.producer, end);
-                       }
-                     }
+                     each_end_in(part, [&](Sequence sequence, std::uint64_t producer, const StoredEnd& end) {
+                       visit(sequence, producer, end);
+                       return true;
+                     });
                      return true;
                    });
 }
