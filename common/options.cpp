@@ -85,6 +85,16 @@ Status read_value(const OptionDeclaration& d, const Given& given, std::int64_t& 
   return {};
 }
 
+// An option that is given again adds to its values.
+void add_values(Source& source, const po::option& option) {
+  auto found = std::find_if(source.values.begin(), source.values.end(),
+                            [&](const auto& v) { return v.first == option.string_key; });
+  if (found == source.values.end())
+    source.values.emplace_back(option.string_key, option.value);
+  else
+    found->second.insert(found->second.end(), option.value.begin(), option.value.end());
+}
+
 Result<Source> read_flags(const std::vector<OptionDeclaration>& declarations,
                           const std::vector<std::string>& arguments, bool operands_allowed, Given& operands) {
   auto style = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
@@ -103,12 +113,7 @@ Result<Source> read_flags(const std::vector<OptionDeclaration>& declarations,
                     option.original_tokens.front());
       }
       if (option.value.empty()) option.value.emplace_back("true");
-      auto found = std::find_if(source.values.begin(), source.values.end(),
-                                [&](const auto& v) { return v.first == option.string_key; });
-      if (found == source.values.end())
-        source.values.emplace_back(option.string_key, option.value);
-      else
-        found->second.insert(found->second.end(), option.value.begin(), option.value.end());
+      add_values(source, option);
     }
   } catch (const po::error& e) {
     return fail(Code::invalid, std::string(e.what()) + "; see --help");
@@ -151,12 +156,7 @@ Result<Source> read_file(const std::vector<OptionDeclaration>& declarations, con
     for (auto& option : parsed.options) {
       if (option.unregistered || option.string_key == "config")
         return fail(Code::invalid, "unknown key; see --help for the known ones", where(option.string_key));
-      auto found = std::find_if(source.values.begin(), source.values.end(),
-                                [&](const auto& v) { return v.first == option.string_key; });
-      if (found == source.values.end())
-        source.values.emplace_back(option.string_key, option.value);
-      else
-        found->second.insert(found->second.end(), option.value.begin(), option.value.end());
+      add_values(source, option);
     }
   } catch (const po::error& e) {
     return fail(Code::invalid, std::string(e.what()) + "; a line reads `name = value`", path);

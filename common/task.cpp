@@ -198,6 +198,17 @@ std::size_t depth_of(Reader& r, std::size_t depth) {
   return deepest;
 }
 
+template <typename Member>
+void read_member(Reader& r, Member& member, [[maybe_unused]] bool raw) {
+  if constexpr (std::is_same_v<Member, std::string>) {
+    if (raw) {
+      member = std::string(r.raw());
+      return;
+    }
+  }
+  read_value(r, member);
+}
+
 Status out_of_range(const char* option, const std::string& value, const std::string& range) {
   return fail(Code::invalid, std::string(option) + " is " + value + "; accepted: " + range, option);
 }
@@ -247,15 +258,7 @@ Status read_wire_options(Reader& r, TaskOptions& options) {
       if (known || key != name) return;
       known = true;
       if (number == 7 || number == 36) return r.skip();  // the broker's to say
-      if constexpr (std::is_same_v<std::decay_t<decltype(member)>, std::string>) {
-        if (raw)
-          member = std::string(r.raw());
-        else
-          read_value(r, member);
-      } else {
-        (void)raw;
-        read_value(r, member);
-      }
+      read_member(r, member, raw);
     });
     if (!known) r.skip();
     if (!r.ok()) return fail(Code::bad_message, "option has a value of the wrong type", std::string(key));
@@ -314,15 +317,7 @@ Result<TaskOptions> merge_options(TaskOptions options, std::string_view differen
     each_option(options, [&](unsigned number, const char*, auto& member, bool raw) {
       if (known || key != number) return;
       known = true;
-      if constexpr (std::is_same_v<std::decay_t<decltype(member)>, std::string>) {
-        if (raw)
-          member = std::string(r.raw());
-        else
-          read_value(r, member);
-      } else {
-        (void)raw;
-        read_value(r, member);
-      }
+      read_member(r, member, raw);
     });
     if (!known) {
       Writer(unknown).uint(key);

@@ -120,6 +120,7 @@ std::string table_json();                      // hirehall help --json
 std::string overview_man();                    // hirehall(1)
 
 // Rendering, pure.
+std::vector<std::string> split_columns(std::string_view columns);  // "id,state"
 std::string render_table(const std::vector<Document>& objects, std::string_view columns,
                          bool coloured = false);
 std::string render_object(const Document& object, bool coloured = false);

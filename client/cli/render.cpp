@@ -9,7 +9,6 @@
 #include "client/cli/screen.h"
 
 namespace hirehall::cli {
-namespace {
 
 std::vector<std::string> split_columns(std::string_view columns) {
   std::vector<std::string> out;
@@ -20,6 +19,8 @@ std::vector<std::string> split_columns(std::string_view columns) {
   }
   return out;
 }
+
+namespace {
 
 bool is_time(std::string_view key) {
   return key.ends_with("_at") || key == "not_before" || key == "deadline" || key == "last_seen";

@@ -37,6 +37,22 @@ client::Result<Document> fetch(Context& c, const TaskId& id, bool payload) {
   return task;
 }
 
+// What came of each task, `done` where nothing stood against it; the worst exit code.
+template <typename Outcomes>
+int show_outcomes(Context& c, const Outcomes& outcomes, std::string_view done) {
+  int worst = ok;
+  std::vector<Document> shown;
+  for (const auto& o : outcomes) {
+    Document d;
+    d.set("id", o.id.text());
+    d.set("outcome", o.error ? name_of(o.error->code) : done);
+    if (o.error) worst = std::max(worst, exit_code_of(o.error->code));
+    shown.push_back(d);
+  }
+  c.show(shown, "id,outcome");
+  return worst;
+}
+
 // Walks pages until `limit` tasks are shown. jsonl streams; the other forms need them all.
 int walk(Context& c, wire::Kind kind, const std::function<void(Body&)>& filter, std::string_view columns) {
   auto left = static_cast<std::size_t>(c.values().number("limit"));
@@ -112,16 +128,7 @@ int task_cancel(Context& c) {
   if (!cl) return c.complain(cl.error());
   auto outcomes = (*cl)->cancel(*ids, c.values().text("reason"), c.values().number("grace"));
   if (!outcomes) return c.complain(outcomes.error());
-  int worst = ok;
-  std::vector<Document> shown;
-  for (const auto& o : *outcomes) {
-    Document d;
-    d.set("id", o.id.text());
-    d.set("outcome", o.error ? name_of(o.error->code) : std::string_view("cancelled"));
-    if (o.error) worst = std::max(worst, exit_code_of(o.error->code));
-    shown.push_back(d);
-  }
-  c.show(shown, "id,outcome");
+  int worst = show_outcomes(c, *outcomes, "cancelled");
   if (worst != ok) c.err() << "hirehall: not every task could be cancelled (terminal: it had ended before)\n";
   return worst;
 }
@@ -226,17 +233,7 @@ int dead_purge(Context& c) {
   if (all && !c.values().flag("yes")) return c.complain("nothing was done; add --yes to purge them");
   auto outcomes = (*cl)->dead_purge(*ids, c.values().text("reason"));
   if (!outcomes) return c.complain(outcomes.error());
-  int worst = ok;
-  std::vector<Document> shown;
-  for (const auto& o : *outcomes) {
-    Document d;
-    d.set("id", o.id.text());
-    d.set("outcome", o.error ? name_of(o.error->code) : std::string_view("purged"));
-    if (o.error) worst = std::max(worst, exit_code_of(o.error->code));
-    shown.push_back(d);
-  }
-  c.show(shown, "id,outcome");
-  return worst;
+  return show_outcomes(c, *outcomes, "purged");
 }
 
 namespace {

@@ -30,16 +30,6 @@ const Document* same(const std::vector<Document>& all, const Document& one, std:
   return nullptr;
 }
 
-std::vector<std::string> split(std::string_view columns) {
-  std::vector<std::string> out;
-  while (!columns.empty()) {
-    auto end = std::min(columns.find(','), columns.size());
-    out.emplace_back(columns.substr(0, end));
-    columns.remove_prefix(std::min(end + 1, columns.size()));
-  }
-  return out;
-}
-
 // Names upwards, numbers downwards: the busiest are on top.
 void sort_rows(std::vector<Document>& rows, const std::string& key) {
   std::stable_sort(rows.begin(), rows.end(), [&](const Document& a, const Document& b) {
@@ -154,7 +144,7 @@ std::vector<Document> count_tenants(const std::vector<Document>& tasks) {
 
 std::string top_screen(const TopSample& before, const TopSample& now, TopView& view, ScreenSize size) {
   auto rows = top_rows(before, now, view.tab);
-  auto columns = split(top_columns(view.tab));
+  auto columns = split_columns(top_columns(view.tab));
   const auto& key = columns[view.sort % columns.size()];
   bool as_it_comes = view.tab == TopTab::tasks && view.sort == 0;
   if (!as_it_comes) sort_rows(rows, key);
