@@ -93,7 +93,7 @@ void Broker::write_queue(msgpack::Writer& w, std::uint32_t number) const {
   const auto& ledger = engine_.ledger();
   const auto& q = ledger.queues[number];
   const auto& s = q.settings;
-  w.map(q.paused ? 17 : 16);
+  w.map(q.paused ? 18 : 17);
   w.entry("queue", q.name);
   w.entry_uint("weight", s.weight);
   w.entry_uint("cap", s.cap);
@@ -109,6 +109,7 @@ void Broker::write_queue(msgpack::Writer& w, std::uint32_t number) const {
   w.entry_sint("retention_ms", s.retention_ms);
   w.entry_uint("retention_bytes", s.retention_bytes);
   w.entry_sint("timeout_ms", s.timeout_ms);
+  w.entry_sint("aging_ms", s.aging_ms);
   w.str("tenants");
   w.map(s.tenants.size());
   for (const auto& [name, weight] : s.tenants) w.entry_uint(name, weight);

@@ -61,7 +61,8 @@ client::Result<std::string> queue_set_body(const Context& c) {
     if (!value) return tl::unexpected(bad(option, text, "a number"));
     b.number(option, *value);
   }
-  for (auto [option, key] : {std::pair{"retention", "retention_ms"}, {"attempt-timeout", "timeout_ms"}}) {
+  for (auto [option, key] :
+       {std::pair{"retention", "retention_ms"}, {"attempt-timeout", "timeout_ms"}, {"aging", "aging_ms"}}) {
     const auto& text = c.values().text(option);
     if (text.empty()) continue;
     auto value = parse_duration(text);

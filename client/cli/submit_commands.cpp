@@ -155,7 +155,8 @@ Ended of_task(const client::Task& task) {
 
 void report(Context& c, Sink& sink, const TaskId& id, const Ended& e, bool result_alone) {
   auto line = id.text() + " " + std::string(name_of(e.state)) + (e.result.empty() ? "" : " " + e.result);
-  sink.put(e.object, result_alone ? e.result : line);
+  bool nothing = result_alone && e.result.empty() && e.state != client::State::succeeded;
+  if (!nothing || c.format() != Format::text) sink.put(e.object, result_alone ? e.result : line);
   if (!e.error.empty() || e.state != client::State::succeeded)
     c.err() << "hirehall: task " << id.text() << " " << name_of(e.state) << (e.error.empty() ? "" : ": ")
             << e.error << "\n";

@@ -35,6 +35,7 @@ void declare_queue_set(OptionTable& t) {
   t.text("cap", "", "tasks the queue may hold, dead letters included; 0: no cap", "N");
   t.text("retention", "", "how long ended tasks are kept", "DURATION");
   t.text("attempt-timeout", "", "of attempts whose task names none", "DURATION");
+  t.text("aging", "", "a waiting task gains a priority every so long; 0: never", "DURATION");
   t.texts("tenant-weight", "weight of a tenant inside the queue", "TENANT=N");
   t.texts("limit", "most tasks with this limit key that run at once; 0: no limit", "KEY=N");
 }
