@@ -196,6 +196,6 @@ extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t s
   }
   const std::string bytes = fuzz::bytes_of(messages);
   const std::size_t length = std::min(bytes.size(), max_size);
-  std::memcpy(data, bytes.data(), length);
+  std::copy_n(bytes.data(), length, data);
   return length;
 }

@@ -45,8 +45,8 @@ struct OptionsTest : testing::Test {
     std::ofstream(path) << text;
     return path.string();
   }
-  std::string error(std::vector<std::string> arguments) {
-    auto values = parse(std::move(arguments));
+  std::string error(const std::vector<std::string>& arguments) {
+    auto values = parse(arguments);
     return values ? "accepted" : describe(values.error());
   }
 };

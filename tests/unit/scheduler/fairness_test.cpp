@@ -136,7 +136,7 @@ TEST_F(Fairness, RealCostsAreSettledAtCompletion) {
     hall.correct(pick.lane, pick.lane == 0 ? 20 : -5);
   }
   // 30 against 5 per task.
-  EXPECT_NEAR(tasks[1], 6 * tasks[0], tasks[1] / 50);
+  EXPECT_NEAR(tasks[1], 6 * tasks[0], 0.02 * tasks[1]);
 }
 
 TEST_F(Fairness, VeryLongServiceDoesNotOverflow) {
