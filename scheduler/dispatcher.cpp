@@ -108,6 +108,10 @@ std::vector<std::string> Dispatcher::missing(ClassNo cls, QueueNo queue) const {
   return state_->fleet.missing(state_->demands.need_of(cls, queue));
 }
 
+Prospect Dispatcher::prospect(ClassNo cls, QueueNo queue) const {
+  return state_->fleet.prospect(state_->demands.need_of(cls, queue));
+}
+
 Effort Dispatcher::effort() const {
   return {.decisions = state_->decisions, .looked_at = state_->turns.looked_at() + state_->fleet.looked_at()};
 }

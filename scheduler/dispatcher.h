@@ -65,6 +65,16 @@ struct Effort {
   std::uint64_t looked_at = 0;  // pools, lines and groups of workers looked at in them
 };
 
+// Who could do a class just now, and what keeps those who could from it.
+struct Prospect {
+  std::uint32_t connected = 0;             // workers
+  std::uint32_t capable = 0;               // of them
+  std::uint32_t draining = 0, full = 0;    // of the capable; the rest is free
+  std::uint64_t held = 0, credit = 0;      // of the capable that do not drain
+  WorkerNo nearest = none;                 // of those that are not capable: the one that lacks least
+  std::vector<std::string> nearest_lacks;  // what that is
+};
+
 class Dispatcher {
  public:
   Dispatcher();
@@ -110,6 +120,7 @@ class Dispatcher {
   // Empty when served. Otherwise what no connected worker has: "type mail.send", "capability vision", "label
   // zone=eu" …
   std::vector<std::string> missing(ClassNo cls, QueueNo queue = none) const;
+  Prospect prospect(ClassNo cls, QueueNo queue = none) const;
   Effort effort() const;
 
  private:

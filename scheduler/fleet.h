@@ -38,6 +38,7 @@ class Fleet {
   void choose(PoolNo pool, DemandNo demand, Pick& pick);
   bool served(const Need& need) const;
   std::vector<std::string> missing(const Need& need) const;
+  Prospect prospect(const Need& need) const;
   std::uint64_t looked_at() const { return looked_at_; }
 
  private:

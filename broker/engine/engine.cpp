@@ -168,10 +168,10 @@ struct Replay {
 using ReplayAny =
     Replay<TimeFact, QueueSet, QueueFiled, LaneDefined, ClassDefined, ProducerOpened, ProducerClosed, Awarded,
            Ended, WorkerOpened, WorkerClosed, BecameDue, Dropped, StopAsked, Paused, Spilled, Paged, Answered,
-           Checkpointed, Replayed, Reclaimed, KeptLonger, AgentDefined, AgentForgotten, DeadPurged>;
+           Checkpointed, Replayed, Reclaimed, KeptLonger, AgentDefined, AgentForgotten, DeadPurged, PauseSet>;
 
 bool left_out_by_mutant(FactKind kind) {
-  return (kind == FactKind::paused && HH_MUTANT("pauses_not_replayed")) ||
+  return ((kind == FactKind::paused || kind == FactKind::pause_set) && HH_MUTANT("pauses_not_replayed")) ||
          (kind == FactKind::answered && HH_MUTANT("answers_not_replayed"));
 }
 
@@ -332,8 +332,10 @@ Millis Engine::oldest_ready_ms(std::uint32_t queue) const {
 // --- queues ---
 
 void Engine::pause(std::string_view queue, std::string_view type, std::string_view tenant,
-                   std::string_view reason, bool on) {
-  Paused fact{on, std::string(queue), std::string(type), std::string(tenant), std::string(reason)};
+                   std::string_view reason, bool on, std::string_view by) {
+  PauseSet fact{
+      on,  std::string(queue), std::string(type), std::string(tenant), std::string(reason), std::string(by),
+      now_};
   record(fact);
 }
 

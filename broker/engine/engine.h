@@ -218,7 +218,7 @@ class Engine {
   // What a file says of queues, as desired state; gives what it changed, and what it left to whoever set it.
   Result<std::vector<QueueChange>> adopt_queues(const std::map<std::string, QueueValues>& file, bool force);
   void pause(std::string_view queue, std::string_view type, std::string_view tenant, std::string_view reason,
-             bool on);
+             bool on, std::string_view by = {});
 
   // Answers to what was wanted.
   void page_read(std::uint64_t line, std::uint64_t page, const std::vector<PageEntry>& entries);
@@ -275,6 +275,13 @@ class Engine {
   const Times* times_of(std::uint32_t queue) const {
     return queue < times_.size() ? &times_[queue] : nullptr;
   }
+  // How many ready tasks of its lane and class go before a ready one: those of higher priority, and those
+  // before it in its line. At least so many when its place is on a page, or beyond what one look walks.
+  struct Ahead {
+    std::uint64_t tasks = 0;
+    bool exact = true;
+  };
+  Ahead ahead_of(const Place& place, Sequence sequence) const;
   Millis oldest_ready_ms(std::uint32_t queue) const;  // age of the oldest task at a line's front
 
   // A worker as it is connected now; not durable.

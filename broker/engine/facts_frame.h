@@ -41,12 +41,16 @@ enum class FactKind : std::uint8_t {
   agent_forgotten = 24,
   queue_filed = 25,
   dead_purged = 26,
+  pause_set = 50,
 };
 // Of a part, one record of the family facts. 2: ends tell how long ago their award was,
 // 3: what is reclaimed names the stragglers that go.
 inline constexpr std::uint8_t facts_part_version = 3;
 
-inline constexpr FactKind last_fact_kind = FactKind::dead_purged;
+// Numbers are given out in ranges, so there are holes between them.
+constexpr bool known_fact(std::uint8_t kind) {
+  return (kind >= 1 && kind <= 26) || kind == 50;
+}
 
 struct TimeFact {
   static constexpr auto kind = FactKind::time;
@@ -129,6 +133,22 @@ struct Paused {
   template <typename A>
   void archive(A& a) {
     a(on, queue, type, tenant, reason);
+  }
+};
+
+// As Paused, and who did it.
+struct PauseSet {
+  static constexpr auto kind = FactKind::pause_set;
+  bool on = true;
+  std::string queue;  // empty: any
+  std::string type;
+  std::string tenant;
+  std::string reason;
+  std::string by;  // principal
+  Millis at = 0;
+  template <typename A>
+  void archive(A& a) {
+    a(on, queue, type, tenant, reason, by, at);
   }
 };
 

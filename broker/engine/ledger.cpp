@@ -67,33 +67,6 @@ void Ledger::apply(ClassDefined& fact) {
   recompute_pauses();
 }
 
-void Ledger::apply(Paused& fact) {
-  std::erase_if(pauses, [&](const Pause& p) {
-    return p.queue == fact.queue && p.type == fact.type && p.tenant == fact.tenant;
-  });
-  if (fact.on) pauses.push_back({fact.queue, fact.type, fact.tenant, fact.reason});
-  recompute_pauses();
-  for (auto& shelf : shelves) touch(*shelf);
-}
-
-void Ledger::recompute_pauses() {
-  for (auto& queue : queues) queue.paused = false;
-  for (auto& lane : lanes) lane.paused = false;
-  for (auto& cls : classes) cls.paused = false;
-  for (const auto& p : pauses) {
-    for (auto& queue : queues)
-      if (p.queue == queue.name && p.type.empty() && p.tenant.empty())
-        queue.paused = true, queue.pause_reason = p.reason;
-    for (auto& lane : lanes)
-      if (p.type.empty() && (p.queue.empty() || p.queue == queues[lane.queue].name) &&
-          (p.tenant.empty() || p.tenant == lane.tenant))
-        lane.paused = true;
-    if (!p.type.empty())
-      for (auto& cls : classes)
-        if (cls.type == p.type) cls.paused = true;
-  }
-}
-
 // --- producers and workers ---
 
 void Ledger::apply(ProducerOpened& fact) {

@@ -33,7 +33,6 @@ struct Queue {
   std::uint64_t submitted = 0;
   std::array<std::uint64_t, outcome_count> outcomes{};
   bool paused = false;
-  std::string pause_reason;
 
   std::uint64_t open() const { return tasks[1] + tasks[2] + tasks[3] + tasks[4]; }
 };
@@ -110,6 +109,10 @@ using AgentName = std::pair<std::string, std::string>;  // and version
 
 struct Pause {
   std::string queue, type, tenant, reason;
+  std::string by;  // principal; empty when it is not known
+  Millis at = 0;
+
+  bool whole_queue() const { return !queue.empty() && type.empty() && tenant.empty(); }
 };
 
 // Books of I20: accepted = scheduled + ready + leased + suspended + kept + removed. Terminal tasks count
@@ -159,6 +162,7 @@ class Ledger {
   void apply(Dropped& fact);
   void apply(StopAsked& fact);
   void apply(Paused& fact);
+  void apply(PauseSet& fact);
   void apply(QueueFiled& fact);
   void apply(AgentDefined& fact);
   void apply(AgentForgotten& fact);
@@ -192,8 +196,11 @@ class Ledger {
   static std::uint64_t token_of(std::uint64_t counter, std::uint32_t slot) { return (counter << 20) | slot; }
   static std::uint32_t slot_of(std::uint64_t token) { return static_cast<std::uint32_t>(token & 0xfffff); }
   bool line_paused(const Shelf& shelf) const {
-    return lanes[shelf.lane].paused || classes[shelf.class_].paused;
+    return lanes[shelf.lane].paused || classes[shelf.class_].paused ||
+           (mixed_pauses && paused_together(shelf));
   }
+  bool holds(const Pause& pause, std::uint32_t lane, std::uint32_t class_) const;
+  const Pause* pause_of(const Queue& queue) const;  // of the whole queue
   void touch(Shelf& shelf) {
     shelf.best = nullptr;
     touch_order(shelf);
@@ -238,6 +245,7 @@ class Ledger {
   std::map<std::uint64_t, Producer> producers;
   std::uint64_t next_producer = 1;
   std::vector<Pause> pauses;
+  bool mixed_pauses = false;  // some name a type together with a queue or tenant
   std::map<AgentName, AgentRecord> agents;
   Segments segments;
   std::unordered_map<Sequence, Tries> tries;  // of resident ready tasks that were tried; never iterated
@@ -258,6 +266,8 @@ class Ledger {
   void hold(LimitSet* set);
   void finish_task(Sequence sequence, std::uint32_t lane, State from, State to);
   void recompute_pauses();
+  void set_pause(bool on, Pause pause);
+  bool paused_together(const Shelf& shelf) const;
   void load_lease(std::uint32_t slot, Sequence sequence, std::uint64_t token, std::uint32_t worker_no);
   void hold_limits(Lease& lease, LimitSet* set);
   void write_due(Sequence sequence, Millis due, const Place& place, const Tries& t);

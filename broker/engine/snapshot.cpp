@@ -6,8 +6,8 @@ namespace hirehall::engine {
 namespace {
 
 // 2 has behind the pauses the agents, and what the file of queues says; 3 the commit of each lease's award, 4
-// stragglers. Before the first release only the newest is read.
-constexpr std::uint8_t snapshot_version = 4;
+// stragglers, 5 who paused and when. Before the first release only the newest is read.
+constexpr std::uint8_t snapshot_version = 5;
 
 struct SavedLine {
   std::uint64_t id = 0;
@@ -122,7 +122,7 @@ void Ledger::save(std::string& out) const {
   a(self.next_worker, self.next_producer, self.next_line);
   n = pauses.size();
   a(n);
-  for (auto& p : self.pauses) a(p.queue, p.type, p.tenant, p.reason);
+  for (auto& p : self.pauses) a(p.queue, p.type, p.tenant, p.reason, p.by, p.at);
   n = agents.size();
   a(n);
   for (const auto& [name, agent] : agents) {
@@ -221,7 +221,7 @@ Status Ledger::load(std::string_view saved) {
   a(next_worker, next_producer, next_line);
   each([&](std::uint32_t) {
     auto& p = pauses.emplace_back();
-    a(p.queue, p.type, p.tenant, p.reason);
+    a(p.queue, p.type, p.tenant, p.reason, p.by, p.at);
   });
   each([&](std::uint32_t) {
     AgentName name;

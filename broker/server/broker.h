@@ -157,7 +157,6 @@ class Broker {
   void answer_task_map(Peer& peer, std::uint64_t request, Sequence sequence, const StoredTask& task,
                        unsigned parts);
   void write_explanation(Peer& peer, std::uint64_t request, Sequence sequence, const StoredTask& task);
-  std::vector<std::string> why_not_running(const engine::LoadedTask& task) const;
   void answer_suspended(const std::string& routing, std::uint64_t serial, std::uint64_t request,
                         Sequence sequence, std::string value, std::size_t tries);
   struct CancelJob;

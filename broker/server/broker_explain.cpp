@@ -1,5 +1,6 @@
 // explain: why a task does not run, and why its attempts went where they went.
 #include "broker/server/broker.h"
+#include "broker/server/why.h"
 #include "common/msgpack.h"
 
 namespace hirehall::server {
@@ -45,27 +46,31 @@ void Broker::explain(Peer& peer, const Frame& frame) {
 void Broker::write_explanation(Peer& peer, std::uint64_t request, Sequence sequence, const StoredTask& task) {
   const auto& ledger = engine_.ledger();
   auto loaded = loaded_task(task, 0);
-  std::vector<std::string> reasons;
+  std::vector<Why> whys;
   auto slot = ledger.lease_slots.find(sequence);
   const auto* lease = slot == FlatMap::none ? nullptr : &ledger.leases[slot];
   auto state = loaded.state;
   if (task.end) {
     state = task.end->state;
-    reasons.push_back(task.end->attempted
-                          ? "it has ended, in attempt " + std::to_string(task.end->tries.attempts)
-                          : "it has ended in its queue: " + task.end->reason);
+    whys.push_back({"ended",
+                    task.end->attempted
+                        ? "it has ended, in attempt " + std::to_string(task.end->tries.attempts)
+                        : "it has ended in its queue: " + task.end->reason,
+                    {}});
   } else if (lease != nullptr) {
     state = State::leased;
-    reasons.push_back("leased to worker " + ledger.workers.at(lease->worker).name);
+    whys = how_it_runs(engine_, *lease);
   } else {
-    reasons = why_not_running(loaded);
+    whys = why_not_running(engine_, sequence, task, loaded);
   }
   msgpack::Writer w(answer(peer, request));
-  w.map(3);
+  w.map(4);
   w.entry("state", hirehall::name_of(state));
   w.str("reasons");
-  w.array(reasons.size());
-  for (const auto& reason : reasons) w.str(reason);
+  w.array(whys.size());
+  for (const auto& why : whys) w.str(why.message);
+  w.str("why");
+  write_whys(w, whys);
   auto name_of = [&](std::uint32_t worker) {
     auto at = ledger.workers.find(worker);
     return at == ledger.workers.end() ? std::to_string(worker) : at->second.name;
@@ -91,31 +96,6 @@ void Broker::write_explanation(Peer& peer, std::uint64_t request, Sequence seque
     award(task.end->tries.attempts, task.end->worker, task.award ? &task.award->reasons : nullptr);
   else if (lease != nullptr)
     award(lease->tries.attempts, lease->worker, &lease->reasons);
-}
-
-std::vector<std::string> Broker::why_not_running(const engine::LoadedTask& task) const {
-  const auto& ledger = engine_.ledger();
-  const auto& lane = ledger.lanes.at(task.place.lane);
-  std::vector<std::string> reasons;
-  if (task.state == State::scheduled)
-    reasons.push_back("scheduled: due at " + std::to_string(task.due) + " ms");
-  if (task.state == State::suspended) reasons.emplace_back("suspended: it waits for an answer");
-  for (const auto& pause : ledger.pauses) {
-    const auto& type = ledger.classes.at(task.place.class_).type;
-    if ((pause.queue.empty() || pause.queue == ledger.queues[lane.queue].name) &&
-        (pause.type.empty() || pause.type == type) && (pause.tenant.empty() || pause.tenant == lane.tenant))
-      reasons.push_back("paused" + (pause.reason.empty() ? "" : ": " + pause.reason));
-  }
-  for (const auto& missing : engine_.dispatcher().missing(task.place.class_, lane.queue))
-    reasons.push_back(missing == "a connected worker" ? "no worker is connected"
-                                                      : "no connected worker has " + missing);
-  for (const auto& name : task.place.limit_keys) {
-    auto at = ledger.limit_keys.find({lane.queue, name});
-    if (at != ledger.limit_keys.end() && at->second->full())
-      reasons.push_back("limit " + name + " is full: " + std::to_string(at->second->running) + " running");
-  }
-  if (reasons.empty()) reasons.emplace_back("it is its turn as soon as a worker has a free slot");
-  return reasons;
 }
 
 }  // namespace hirehall::server

@@ -93,13 +93,18 @@ void Broker::write_queue(msgpack::Writer& w, std::uint32_t number) const {
   const auto& ledger = engine_.ledger();
   const auto& q = ledger.queues[number];
   const auto& s = q.settings;
-  w.map(q.paused ? 18 : 17);
+  const auto* pause = ledger.pause_of(q);
+  w.map(pause != nullptr ? 20 : 17);
   w.entry("queue", q.name);
   w.entry_uint("weight", s.weight);
   w.entry_uint("cap", s.cap);
   w.entry("policy", s.policy);
   w.entry_bool("paused", q.paused);
-  if (q.paused) w.entry("paused_reason", q.pause_reason);
+  if (pause != nullptr) {
+    w.entry("paused_reason", pause->reason);
+    w.entry("paused_by", pause->by);
+    w.entry_sint("paused_at", engine_.to_wall(pause->at));
+  }
   w.entry_uint("ready", q.tasks[static_cast<std::size_t>(State::ready)]);
   w.entry_uint("scheduled", q.tasks[static_cast<std::size_t>(State::scheduled)]);
   w.entry_uint("leased", q.tasks[static_cast<std::size_t>(State::leased)]);
@@ -167,7 +172,7 @@ void Broker::pause(Peer& peer, const Frame& frame, bool on) {
     return refuse(peer, request, {Code::invalid, "name a queue, a type or a tenant", {}, 0});
   if (!named->queue.empty() && !engine_.ledger().queue_by_name.contains(named->queue))
     return refuse(peer, request, {Code::not_found, "no queue is named " + named->queue, "queue", 0});
-  engine_.pause(named->queue, named->type, named->tenant, named->reason, on);
+  engine_.pause(named->queue, named->type, named->tenant, named->reason, on, peer.principal->name);
   log::info(on ? "paused" : "resumed", {{"queue", named->queue},
                                         {"type", named->type},
                                         {"tenant", named->tenant},

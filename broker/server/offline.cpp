@@ -17,7 +17,7 @@ Status decode_part(std::string_view value) {
   if (facts.version() != engine::facts_part_version)
     return fail(Code::corrupt, "facts of an unknown version");
   while (facts.next())
-    if (facts.kind() < engine::FactKind::time || facts.kind() > engine::last_fact_kind)
+    if (!engine::known_fact(static_cast<std::uint8_t>(facts.kind())))
       return fail(Code::corrupt, "a fact of unknown kind " + std::to_string(static_cast<int>(facts.kind())));
   if (!facts.ok()) return fail(Code::corrupt, "facts end in the middle");
   return {};

@@ -154,7 +154,16 @@ int task_explain(Context& c) {
   Body b;
   b.bin("id", client::raw_of(ids->front()));
   auto answer = c.ask(static_cast<std::uint16_t>(wire::Kind::explain), b.take());
-  return answer ? c.show(*answer) : c.complain(answer.error());
+  if (!answer) return c.complain(answer.error());
+  if (c.format() != Format::text) return c.show(*answer);
+  std::vector<Document> why;  // the details are for programs
+  for (const auto& reason : answer->items("why")) {
+    auto& row = why.emplace_back();
+    row.set("what", reason.text("what")).set("message", reason.text("message"));
+  }
+  Document shown;
+  shown.set("state", answer->text("state")).set("why", why).set("awards", answer->items("awards"));
+  return c.show(shown);
 }
 
 int task_answer(Context& c) {

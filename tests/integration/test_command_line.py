@@ -37,6 +37,13 @@ class CommandLine(FleetTest):
         self.assertEqual(self.ok("help", "--markdown"), (SOURCE / "docs" / "cli.md").read_text(),
                          "docs/cli.md is old: hirehall help --markdown > docs/cli.md")
 
+    def test_explain_shows_words_and_messages(self):
+        id_ = json.loads(self.ok("task", "submit", "nobody", "-o", "jsonl"))["id"]
+        text = self.ok("task", "explain", id_)
+        self.assertRegex(text, r"no_worker +no worker is connected")
+        why = json.loads(self.ok("task", "explain", id_, "-o", "json"))["why"]
+        self.assertEqual([one["what"] for one in why], ["no_worker"])
+
     def test_submit_prints_one_object_per_task(self):
         lines = self.ok("task", "submit", "echo", "--payload", '{"n": 1}', "--count", 5, "-o", "jsonl").splitlines()
         ids = {json.loads(line)["id"] for line in lines}

@@ -83,6 +83,7 @@ void Model::read(const std::string& routing, std::string_view bytes) {
           at->second.first->checkpoints.insert(item.checkpoint);
       return;
     case Kind::get:
+    case Kind::explain:
     case Kind::answer:
       asked.task = read_id(frame->body);
       return;
@@ -191,6 +192,8 @@ void Model::sent_ok(const std::string& routing, std::uint64_t request, std::stri
     case Kind::answer:
       if (auto* l = life(asked.task)) l->answered = true;
       return;
+    case Kind::explain:
+      return sent_explanation(asked, body);
     case Kind::pause:
       if (last_change_[asked.scope] == std::pair{routing, request}) paused_.insert(asked.scope);
       return;

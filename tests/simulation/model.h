@@ -116,6 +116,8 @@ class Model {
   void check_award(Life& life, const ReadAward::Item& item);
   void check_order(const Life& life, const ReadAward::Item& item);
   void check_paused(const ReadAward::Item& item, Number number) const;
+  const std::string* pause_over(std::string_view queue, std::string_view type, std::string_view tenant) const;
+  void sent_explanation(const Asked& asked, std::string_view body);
   void check_due(const Life& life) const;
   void check_extras(Life& life, const ReadAward::Item& item);
   void sent_finish_ok(const Asked& asked, std::string_view body);

@@ -70,16 +70,39 @@ void Model::check_due(const Life& l) const {
 }
 
 void Model::check_paused(const ReadAward::Item& item, Number number) const {
+  if (const auto* scope = pause_over(item.queue, item.type, item.tenant))
+    violated("I9", "a paused task was awarded: " + *scope, number);
+}
+
+// The scope of a pause that surely holds such tasks.
+const std::string* Model::pause_over(std::string_view queue, std::string_view type,
+                                     std::string_view tenant) const {
   for (const auto& scope : paused_) {
     auto first = scope.find('|');
     auto second_bar = scope.find('|', first + 1);
     auto fits = [](std::string_view wanted, std::string_view is) { return wanted.empty() || wanted == is; };
     std::string_view s = scope;
-    if (fits(s.substr(0, first), item.queue) &&
-        fits(s.substr(first + 1, second_bar - first - 1), item.type) &&
-        fits(s.substr(second_bar + 1), item.tenant))
-      violated("I9", "a paused task was awarded: " + scope, number);
+    if (fits(s.substr(0, first), queue) && fits(s.substr(first + 1, second_bar - first - 1), type) &&
+        fits(s.substr(second_bar + 1), tenant))
+      return &scope;
   }
+  return nullptr;
+}
+
+// A pause that was answered before and not undone since is among the reasons of what it holds.
+void Model::sent_explanation(const Asked& asked, std::string_view body) {
+  auto explanation = read_explanation(body);
+  const auto* l = life(asked.task);
+  if (explanation.words.empty())
+    violated("I21", "a task was explained without a reason", l == nullptr ? 0 : l->number);
+  if (l == nullptr || l->number == 0 || explanation.state == "leased" || explanation.words.contains("ended"))
+    return;
+  const auto& o = intent(l->number).options;
+  const auto* scope = pause_over(o.queue, o.type, o.tenant);
+  if (scope == nullptr) return;
+  tally_.saw(Situation::explained_by_a_pause);
+  if (!explanation.words.contains("paused"))
+    violated("I21", "a paused task was explained without the pause: " + *scope, l->number);
 }
 
 // In one line first come is first awarded. Frames of one instant go to several workers at once.

@@ -35,6 +35,7 @@ inline constexpr std::array mutants = {
     Mutant{"answers_not_replayed", "a restart forgets that a suspended task was answered"},
     Mutant{"pauses_not_replayed", "a restart forgets pauses"},
     Mutant{"pause_ignored", "paused work is awarded"},
+    Mutant{"pause_unexplained", "explain leaves pauses out"},
     Mutant{"limits_ignored", "a full limit key does not hold tasks back"},
     Mutant{"payload_of_a_neighbour", "an award carries the payload of the task before it"},
     Mutant{"checkpoint_left_behind", "checkpoints are not sent with the next award"},

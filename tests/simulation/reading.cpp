@@ -304,4 +304,30 @@ std::uint64_t read_number(std::string_view body, std::string_view path) {
   violated("I15", "a map has no " + std::string(path));
 }
 
+ReadExplanation read_explanation(std::string_view body) {
+  ReadExplanation out;
+  msgpack::Reader r(body);
+  auto pairs = r.map();
+  for (std::size_t i = 0; i < pairs && r.ok(); ++i) {
+    auto key = r.str();
+    if (key == "state") {
+      out.state = r.str();
+    } else if (key == "why") {
+      auto n = r.array();
+      for (std::size_t k = 0; k < n && r.ok(); ++k) {
+        auto details = r.map();
+        for (std::size_t d = 0; d < details && r.ok(); ++d) {
+          if (r.str() == "what")
+            out.words.emplace(r.str());
+          else
+            r.skip();
+        }
+      }
+    } else {
+      r.skip();
+    }
+  }
+  return out;
+}
+
 }  // namespace hirehall::sim

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -66,6 +67,10 @@ struct ReadPage {
   std::vector<ReadTask> tasks;
   std::string cursor;
 };
+struct ReadExplanation {
+  std::string state;
+  std::set<std::string> words;
+};
 struct ReadReport {
   struct Item {
     std::uint64_t token = 0;
@@ -83,6 +88,7 @@ std::vector<std::pair<std::size_t, Code>> read_refusals(std::string_view body);
 std::vector<ReadEnding> read_results(std::string_view body);
 ReadTask read_task(std::string_view body);
 ReadPage read_page(std::string_view body);
+ReadExplanation read_explanation(std::string_view body);
 // Value of a number or bool in a map of stats or settings; nested maps by path, "tasks/ready".
 std::string read_id(std::string_view body);  // of a map with one
 std::uint64_t read_number(std::string_view body, std::string_view path);

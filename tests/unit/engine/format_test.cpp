@@ -96,6 +96,8 @@ TEST(Format, Facts) {
       << what_to_do;
   EXPECT_EQ(fact_bytes(StopAsked{300, State::cancelled, "r"}), "0e05ac02070172") << what_to_do;
   EXPECT_EQ(fact_bytes(Paused{true, "q", "t", "n", "r"}), "0f090101710174016e0172") << what_to_do;
+  EXPECT_EQ(fact_bytes(PauseSet{true, "q", "t", "n", "r", "b", 1000}), "320d0101710174016e01720162d00f")
+      << what_to_do;
   EXPECT_EQ(fact_bytes(Spilled{1, 2, true, {3, 4}}), "1006010201020304") << what_to_do;
   EXPECT_EQ(fact_bytes(paged), "111601020300d804d00f0000000000010004020302010100") << what_to_do;
   EXPECT_EQ(fact_bytes(Answered{300, place(), tries}), "120fac02010207d80401016b0302010100") << what_to_do;
@@ -185,9 +187,9 @@ TEST(Format, Snapshot) {
   std::string saved;
   ledger.save(saved);
   EXPECT_EQ(hex(saved),
-            "040001010000000000000000000000010764656661756c7401000c6c656173745f6c6f6164656480f0b2528080808040"
+            "050001010000000000000000000000010764656661756c7401000c6c656173745f6c6f6164656480f0b2528080808040"
             "00c0a9070000000000000000000000000000000000000000000001000174000101016e01740170000000000101017401"
-            "70000000020201010764656661756c7400000172000000000000000000000000")
+            "70000000020201010764656661756c74000001720000000000000000000000000000")
       << what_to_do;
 }
 

@@ -1,0 +1,222 @@
+#include "broker/server/why.h"
+
+#include <algorithm>
+#include <array>
+
+#include "common/mutant.h"
+
+namespace hirehall::server {
+namespace {
+
+using engine::Engine;
+using Whys = std::vector<Why>;
+
+std::string number(std::uint64_t n) {
+  return std::to_string(n);
+}
+
+std::string counted(std::uint64_t n, std::string_view one, std::string_view many) {
+  return number(n) + " " + std::string(n == 1 ? one : many);
+}
+
+std::string seconds(Millis ms) {
+  ms = std::max<Millis>(ms, 0);
+  if (ms < 10000) return number(static_cast<std::uint64_t>(ms)) + " ms";
+  return number(static_cast<std::uint64_t>(ms / 1000)) + " s";
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string out;
+  for (const auto& word : words) out += (out.empty() ? "" : ", ") + word;
+  return out;
+}
+
+const engine::AttemptRecord* last_attempt(const Held& held) {
+  return held.task.attempts.empty() ? nullptr : &held.task.attempts.back().record;
+}
+
+// --- its time has not come ---
+
+void ask_schedule(const Held& held, Whys& out) {
+  if (held.loaded.state != State::scheduled) return;
+  auto until = held.engine.to_wall(held.loaded.due);
+  auto left = "in " + seconds(held.loaded.due - held.engine.now());
+  const auto* last = last_attempt(held);
+  if (last == nullptr) {
+    out.push_back({"scheduled", "scheduled to begin " + left, {{"until", until}}});
+  } else if (last->outcome == Outcome::snoozed) {
+    out.push_back({"snoozed",
+                   "attempt " + number(last->tries.attempts) + " asked to run again " + left,
+                   {{"until", until}, {"attempt", static_cast<std::int64_t>(last->tries.attempts)}}});
+  } else {
+    auto most = held.task.options.retry.max_attempts;
+    out.push_back({"backoff",
+                   "attempt " + number(last->tries.attempts) + " " + std::string(name_of(last->outcome)) +
+                       " (failure " + number(last->tries.failures) + " of " + std::to_string(most) +
+                       "); the next one begins " + left,
+                   {{"until", until},
+                    {"failures", static_cast<std::int64_t>(last->tries.failures)},
+                    {"max_attempts", most},
+                    {"error", last->error.empty() ? last->error_code : last->error}}});
+  }
+}
+
+void ask_suspension(const Held& held, Whys& out) {
+  if (held.loaded.state != State::suspended) return;
+  const auto* last = last_attempt(held);
+  std::string on(last == nullptr ? std::string_view("input") : name_of(last->on));
+  out.push_back({"suspended",
+                 "attempt " + number(held.loaded.tries.attempts) + " waits for " + on +
+                     "; `hirehall task answer` gives it",
+                 {{"on", on}, {"since", last == nullptr ? 0 : held.engine.to_wall(last->ended)}}});
+}
+
+// --- somebody or something holds it ---
+
+void ask_pauses(const Held& held, Whys& out) {
+  if (HH_MUTANT("pause_unexplained")) return;
+  for (const auto& pause : held.ledger().pauses) {
+    if (!held.ledger().holds(pause, held.loaded.place.lane, held.loaded.place.class_)) continue;
+    Why why{"paused", {}};
+    std::string what;
+    for (auto [word, name] :
+         {std::pair{"queue", &pause.queue}, {"type", &pause.type}, {"tenant", &pause.tenant}}) {
+      if (name->empty()) continue;
+      what += (what.empty() ? "" : ", ") + std::string(word) + " " + *name;
+      why.details.emplace_back(word, *name);
+    }
+    why.message = what + " is paused" + (pause.by.empty() ? "" : " by " + pause.by) +
+                  (pause.reason.empty() ? "" : ": " + pause.reason);
+    why.details.emplace_back("reason", pause.reason);
+    why.details.emplace_back("by", pause.by);
+    why.details.emplace_back("since", held.engine.to_wall(pause.at));
+    out.push_back(std::move(why));
+  }
+}
+
+void ask_limits(const Held& held, Whys& out) {
+  for (const auto& name : held.loaded.place.limit_keys) {
+    auto at = held.ledger().limit_keys.find({held.queue, name});
+    if (at == held.ledger().limit_keys.end() || !at->second->full()) continue;
+    const auto& key = *at->second;
+    out.push_back({"limit",
+                   "parked under limit " + name + ", which is full: " + number(key.running) + " of " +
+                       number(key.max) + " running",
+                   {{"key", name},
+                    {"running", static_cast<std::int64_t>(key.running)},
+                    {"max", static_cast<std::int64_t>(key.max)}}});
+  }
+}
+
+// --- nobody can do it, or nobody has room ---
+
+std::string worker_name(const Held& held, scheduler::WorkerNo worker) {
+  auto at = held.ledger().workers.find(worker);
+  return at == held.ledger().workers.end() ? number(worker) : at->second.name;
+}
+
+void nobody_can(const Held& held, const scheduler::Prospect& p, Whys& out) {
+  auto missing = held.engine.dispatcher().missing(held.loaded.place.class_, held.queue);
+  Why why{"not_capable",
+          "no connected worker has " + joined(missing),
+          {{"missing", missing}, {"connected", static_cast<std::int64_t>(p.connected)}}};
+  if (p.nearest != scheduler::none) {
+    auto name = worker_name(held, p.nearest);
+    why.message += "; the nearest is " + name + ", which lacks " + joined(p.nearest_lacks);
+    why.details.emplace_back("nearest", name);
+    why.details.emplace_back("nearest_lacks", p.nearest_lacks);
+  }
+  out.push_back(std::move(why));
+}
+
+void ask_fleet(const Held& held, Whys& out) {
+  if (held.task_class().type.empty())
+    return out.push_back({"no_type", "it has no type: tasks are not yet found by their description", {}});
+  auto p = held.engine.dispatcher().prospect(held.loaded.place.class_, held.queue);
+  if (p.connected == 0) return out.push_back({"no_worker", "no worker is connected", {}});
+  if (p.capable == 0) return nobody_can(held, p, out);
+  if (held.loaded.state != State::ready) return;
+  if (p.draining == p.capable)
+    return out.push_back({"draining",
+                          "all that can do it are draining: " + counted(p.draining, "worker", "workers"),
+                          {{"workers", static_cast<std::int64_t>(p.draining)}}});
+  if (p.draining + p.full == p.capable)
+    out.push_back({"no_slot",
+                   "no free slot: the " + counted(p.full, "worker", "workers") +
+                       " that can do it and do not drain " + (p.full == 1 ? "holds " : "hold ") +
+                       number(p.held) + " of " + number(p.credit) + " tasks",
+                   {{"workers", static_cast<std::int64_t>(p.full)},
+                    {"held", static_cast<std::int64_t>(p.held)},
+                    {"credit", static_cast<std::int64_t>(p.credit)}}});
+}
+
+// --- others go first ---
+
+void ask_line(const Held& held, Whys& out) {
+  if (held.loaded.state != State::ready) return;
+  auto ahead = held.engine.ahead_of(held.loaded.place, held.sequence);
+  if (ahead.tasks == 0) return;
+  out.push_back({"behind",
+                 std::string(ahead.exact ? "" : "at least ") + counted(ahead.tasks, "task", "tasks") +
+                     " of its queue, tenant and type " + (ahead.tasks == 1 ? "goes" : "go") + " before it",
+                 {{"tasks", static_cast<std::int64_t>(ahead.tasks)}, {"exact", ahead.exact ? 1 : 0}}});
+}
+
+// In the order in which they are told. A task may be held by several at once.
+using Ask = void (*)(const Held&, Whys&);
+constexpr std::array<Ask, 6> asks{ask_schedule, ask_suspension, ask_pauses, ask_limits, ask_fleet, ask_line};
+
+}  // namespace
+
+std::vector<Why> why_not_running(const Engine& engine, Sequence sequence, const StoredTask& task,
+                                 const engine::LoadedTask& loaded) {
+  Held held{engine, sequence, task, loaded, engine.ledger().lanes.at(loaded.place.lane).queue};
+  Whys out;
+  for (auto ask : asks) ask(held, out);
+  if (out.empty()) out.push_back({"next", "it is its turn as soon as a worker has a free slot", {}});
+  return out;
+}
+
+std::vector<Why> how_it_runs(const Engine& engine, const engine::Lease& lease) {
+  const auto& worker = engine.ledger().workers.at(lease.worker);
+  Whys out{{"running",
+            "leased to worker " + worker.name,
+            {{"worker", worker.name},
+             {"attempt", static_cast<std::int64_t>(lease.tries.attempts)},
+             {"since", engine.to_wall(lease.started)}}}};
+  auto session = engine.sessions().find(lease.worker);
+  bool connected = session != engine.sessions().end() && session->second.connected;
+  if (!connected)
+    out.push_back({"away",
+                   "the worker has no connection; its lease ends " + seconds(engine.lease_ms()) +
+                       " after its last sign of life",
+                   {{"worker", worker.name}}});
+  else if (lease.award > session->second.confirmed)
+    out.push_back({"unconfirmed", "the worker has not confirmed the award yet", {{"worker", worker.name}}});
+  if (lease.stop_to != State::leased)
+    out.push_back({"stopping", "it was told to stop and will be " + std::string(name_of(lease.stop_to)), {}});
+  return out;
+}
+
+void write_whys(msgpack::Writer& w, const std::vector<Why>& whys) {
+  w.array(whys.size());
+  for (const auto& why : whys) {
+    w.map(2 + why.details.size());
+    w.entry("what", why.what);
+    w.entry("message", why.message);
+    for (const auto& [key, value] : why.details) {
+      w.str(key);
+      if (const auto* n = std::get_if<std::int64_t>(&value)) {
+        w.sint(*n);
+      } else if (const auto* text = std::get_if<std::string>(&value)) {
+        w.str(*text);
+      } else {
+        const auto& words = std::get<std::vector<std::string>>(value);
+        w.array(words.size());
+        for (const auto& word : words) w.str(word);
+      }
+    }
+  }
+}
+
+}  // namespace hirehall::server

@@ -1,0 +1,59 @@
+// Who could do a demand, for people who ask why nobody does it.
+#include <algorithm>
+#include <limits>
+
+#include "scheduler/fleet.h"
+
+namespace hirehall::scheduler {
+namespace {
+
+// How far a kind of worker is from a need: one that does the type lacks less than one that does not, however
+// much else is asked for, and one that may not serve the queue lacks most.
+std::size_t distance(const Need& need, const WorkerSpec& abilities, std::size_t lacks) {
+  constexpr std::size_t another_type = 1000, another_queue = 2000;
+  if (abilities.queues && !std::binary_search(abilities.queues->begin(), abilities.queues->end(), need.queue))
+    return another_queue;
+  bool does_type = std::any_of(abilities.agents.begin(), abilities.agents.end(), [&](const auto& agent) {
+    return std::binary_search(agent.types.begin(), agent.types.end(), need.type);
+  });
+  return does_type ? lacks : another_type;
+}
+
+}  // namespace
+
+Prospect Fleet::prospect(const Need& need) const {
+  Prospect out;
+  std::vector<bool> able(groups_.size());
+  GroupNo nearest = none;
+  auto least = std::numeric_limits<std::size_t>::max();
+  for (GroupNo number = 0; number < groups_.size(); ++number) {
+    const auto& group = groups_[number];
+    if (group.connected == 0) continue;
+    able[number] = agent_for(need, group.abilities).has_value();
+    if (able[number]) continue;
+    auto lacks = missing_among(need, {&group.abilities});
+    auto far = distance(need, group.abilities, lacks.size());
+    if (far >= least) continue;
+    least = far;
+    nearest = number;
+    out.nearest_lacks = std::move(lacks);
+  }
+  for (WorkerNo number = 0; number < workers_.size(); ++number) {
+    const auto& worker = workers_[number];
+    if (worker.group == none) continue;
+    ++out.connected;
+    if (worker.group == nearest && out.nearest == none) out.nearest = number;
+    if (!able[worker.group]) continue;
+    ++out.capable;
+    if (worker.draining) {
+      ++out.draining;
+      continue;
+    }
+    out.held += worker.held;
+    out.credit += worker.credit;
+    out.full += worker.held >= worker.credit;
+  }
+  return out;
+}
+
+}  // namespace hirehall::scheduler
