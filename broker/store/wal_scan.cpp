@@ -10,6 +10,7 @@
 #include <optional>
 #include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "broker/store/crc32c.h"
@@ -58,6 +59,7 @@ class Scanner {
   explicit Scanner(WalScan& found) : found_(found) {}
 
   void begin_file(std::string name) {
+    blank_is_damage();
     file_ = std::move(name);
     in_record_ = false;
     damaged_in_file_ = false;
@@ -69,8 +71,11 @@ class Scanner {
       const std::uint64_t at = offset + (size - bytes.size());
       const std::size_t length = little_endian(bytes.substr(4, 2));
       const auto type = static_cast<unsigned char>(bytes[6]);
-      if (type == zero && length == 0) {  // space that was allocated and never written
-        if (in_record_) damage(at);
+      if (type == zero && length == 0) {
+        if (in_record_)
+          damage(at);
+        else if (!blank_)
+          blank_ = at;
         return;
       }
       if (type == zero || type > last || header_bytes + length > bytes.size()) return damage(at);
@@ -87,6 +92,7 @@ class Scanner {
 
  private:
   void fragment(unsigned char type, std::string_view bytes, std::uint64_t at) {
+    blank_is_damage();
     const bool begins = type == full || type == first;
     if (begins == in_record_) damage(at);  // a record without an end, or an end without a beginning
     if (!begins && !in_record_) return;
@@ -99,6 +105,11 @@ class Scanner {
       in_record_ = false;
       if (const auto commit = commit_of(head_)) saw(*commit);
     }
+  }
+
+  // Zeros at the very end are space that was never written; with something behind them they were records.
+  void blank_is_damage() {
+    if (blank_) damage(*std::exchange(blank_, std::nullopt));
   }
 
   void damage(std::uint64_t at) {
@@ -132,6 +143,7 @@ class Scanner {
   bool in_record_ = false;
   bool damaged_since_last_ = false;
   bool damaged_in_file_ = false;
+  std::optional<std::uint64_t> blank_;  // where this file has zeros instead of a fragment
 };
 
 Status scan_file(const std::string& path, WalScan& found, Scanner& scanner) {

@@ -81,6 +81,33 @@ TEST_F(Recovery, DamageInTheFirstCommitOfTheLogIsRefused) {
   EXPECT_EQ(refused().code, Code::corrupt);
 }
 
+// RocksDB takes zeros for space that was allocated and never written.
+TEST_F(Recovery, ZerosWithCommitsBehindThemAreDamage) {
+  open();
+  commit_many(20, std::string(10000, 'v'));
+  crash();
+  const std::string log = newest(".log");
+  std::string bytes = read(log);
+  bytes.replace(32768, 4096, 4096, '\0');
+  write(log, bytes);
+  EXPECT_EQ(refused().code, Code::corrupt);
+}
+
+TEST_F(Recovery, ALogOfZerosBeforeAnotherLogIsDamage) {
+  open();
+  commit_many(3);
+  crash();
+  const std::string log = newest(".log");
+  const std::string kept = read(log);
+  open();  // what the log had is in tables now
+  commit_many(3);
+  crash();
+  ASSERT_FALSE(std::filesystem::exists(log));
+  write(log.substr(0, log.rfind('/')) + "/000001.log", std::string(kept.size(), '\0'));
+  open();
+  EXPECT_EQ(store_->last_commit(), 6u) << "nothing is missing: it may have been written before a power cut";
+}
+
 TEST_F(Recovery, LossCanBeAcceptedOnceAndRaisesTheIncarnation) {
   open();
   const Identity before = store_->identity();

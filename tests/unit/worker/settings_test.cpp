@@ -11,7 +11,7 @@ namespace {
 
 using testing::HasSubstr;
 
-Result<Settings> settings_of(std::vector<std::string> arguments) {
+Result<Settings> settings_of(const std::vector<std::string>& arguments) {
   auto values = worker_options().parse(arguments, [](const std::string&) -> const char* { return nullptr; });
   EXPECT_TRUE(values) << describe(values.error());
   return read_settings(*values);
