@@ -35,7 +35,7 @@ OptionTable declare_options() {
   table.text("data", "", "directory of the store (made when missing)", "DIR")
       .texts(
           "listen",
-          "endpoint for clients and workers: ipc://PATH or tcp://HOST:PORT (port * = any); may be repeated",
+          "endpoint for clients and workers: ipc://PATH or tcp://HOST:PORT (port * = any)",
           "ENDPOINT")
       .text("metrics", "127.0.0.1:9420",
             "address for /metrics, /healthz, /readyz; port 0 = any; empty = none", "HOST:PORT")
