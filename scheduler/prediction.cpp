@@ -1,0 +1,179 @@
+#include "scheduler/prediction.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "scheduler/chance.h"
+#include "scheduler/learned_bytes.h"
+
+namespace hirehall::scheduler {
+
+namespace {
+
+constexpr double pi_by_8 = 0.39269908169872414;
+constexpr AgentNo unknown = ~AgentNo{0};
+constexpr double reported_window = 256;  // older reports fade
+
+}  // namespace
+
+void Prediction::Reported::add(double value) {
+  if (!std::isfinite(value) || value < 0 || value > 1e9) return;
+  if (count >= reported_window) sum *= 1 - 1 / reported_window, count -= 1;
+  sum += value;
+  count += 1;
+}
+
+Forecast Prediction::forecast(std::string_view agent, std::string_view type, const Features* features) const {
+  const auto of_type = types_.find(type);
+  const TypeNo type_no = of_type != types_.end() ? of_type->second : unknown;
+  const auto known = agents_.find(agent);
+  const AgentNo agent_no = known != agents_.end() ? known->second.number : unknown;
+  Forecast out;
+  out.success = success_.belief(agent_no, type_no);
+  out.duration = duration_.belief(agent_no, type_no);
+  if (known == agents_.end()) return out;
+  if (const auto told = known->second.reported.find(type_no); told != known->second.reported.end()) {
+    const auto& [cost, quality] = told->second;
+    out.cost = cost.mean(), out.costs_told = cost.count;
+    out.quality = quality.mean(), out.qualities_told = quality.count;
+  }
+  if (features == nullptr || !known->second.features) return out;
+  const auto shift = known->second.features->shift(*features);
+  auto& s = out.success;
+  s.log_odds += shift.log_odds;
+  s.sd = std::sqrt(s.sd * s.sd + shift.variance);
+  s.own_sd = std::sqrt(s.own_sd * s.own_sd + shift.variance);
+  s.probability = logistic(s.log_odds / std::sqrt(1 + pi_by_8 * s.sd * s.sd));
+  return out;
+}
+
+std::optional<TypeNo> Prediction::number_of(std::string_view type) {
+  if (const auto found = types_.find(type); found != types_.end()) return found->second;
+  if (types_.size() >= names_max) return std::nullopt;
+  const auto number = static_cast<TypeNo>(types_.size());
+  types_.emplace(type, number);
+  return number;
+}
+
+Prediction::Agent* Prediction::agent_of(std::string_view name) {
+  if (const auto found = agents_.find(name); found != agents_.end()) return &found->second;
+  if (agents_.size() >= names_max) return nullptr;
+  auto& agent = agents_.emplace(name, Agent{}).first->second;
+  agent.number = static_cast<AgentNo>(agents_.size() - 1);
+  return &agent;
+}
+
+void Prediction::forget(Agent& agent) {
+  success_.reset(agent.number);
+  duration_.reset(agent.number);
+  agent.reported.clear();
+  agent.features.reset();
+}
+
+bool Prediction::learn(const Experience& experience) {
+  auto* agent = agent_of(experience.agent);
+  const auto type = agent != nullptr ? number_of(experience.type) : std::nullopt;
+  if (!type) {
+    ++refused_;
+    return false;
+  }
+  if (agent->version != experience.version) {
+    forget(*agent);
+    agent->version = experience.version;
+  }
+  ++outcomes_;
+  if (experience.features != nullptr && !experience.features->empty()) {
+    if (!agent->features) agent->features.emplace();
+    const auto base = success_.belief(agent->number, *type);
+    agent->features->learn(*experience.features, base.log_odds, base.sd * base.sd, experience.success);
+  }
+  if (success_.learn(agent->number, *type, experience.success)) agent->features.reset();
+  if (experience.success) duration_.learn(agent->number, *type, experience.took_ms);
+  if (!experience.cost && !experience.quality) return true;
+  auto& [cost, quality] = agent->reported[*type];
+  if (experience.cost) cost.add(*experience.cost);
+  if (experience.quality) quality.add(*experience.quality);
+  return true;
+}
+
+bool Prediction::reset(std::string_view agent) {
+  const auto found = agents_.find(agent);
+  if (found == agents_.end()) return false;
+  forget(found->second);
+  return true;
+}
+
+std::vector<AgentStatus> Prediction::status() const {
+  std::vector<AgentStatus> rows;
+  for (const auto& [name, agent] : agents_)
+    for (const auto& [type, number] : types_) {
+      auto forecast = this->forecast(name, type);
+      if (forecast.success.outcomes > 0) rows.push_back({name, agent.version, type, forecast});
+    }
+  return rows;
+}
+
+std::string Prediction::save() const {
+  std::string bytes;
+  Packer out(bytes);
+  out.u8(format);
+  out.uint(outcomes_);
+  out.uint(types_.size());
+  for (const auto& [name, number] : types_) out.bytes(name), out.uint(number);
+  out.uint(agents_.size());
+  for (const auto& [name, agent] : agents_) {
+    out.bytes(name);
+    out.bytes(agent.version);
+    out.uint(agent.number);
+    out.uint(agent.reported.size());
+    for (const auto& [type, told] : agent.reported) {
+      out.uint(type);
+      for (const auto* row : {&told.first, &told.second})
+        put_number(out, row->sum), put_number(out, row->count);
+    }
+    out.u8(agent.features ? 1 : 0);
+    if (agent.features) agent.features->save(out);
+  }
+  success_.save(out);
+  duration_.save(out);
+  return bytes;
+}
+
+Result<Prediction> Prediction::load(std::string_view bytes) {
+  Unpacker in(bytes);
+  const auto bad = [](const std::string& why) {
+    return fail(Code::corrupt, "what was learned of the agents cannot be read: " + why, "prediction");
+  };
+  if (const auto version = in.u8(); version != format)
+    return bad("its format is " + std::to_string(version) + ", this program knows " + std::to_string(format));
+  Prediction out;
+  out.outcomes_ = in.uint();
+  for (auto left = in.count(); left > 0 && in.ok(); --left) {
+    const auto name = in.bytes();
+    const auto number = in.uint();
+    if (number >= names_max || !out.types_.emplace(name, static_cast<TypeNo>(number)).second) in.fail();
+  }
+  for (auto left = in.count(); left > 0 && in.ok(); --left) {
+    auto [at, added] = out.agents_.emplace(in.bytes(), Agent{});
+    auto& agent = at->second;
+    agent.version = in.bytes();
+    const auto number = in.uint();
+    if (!added || number >= names_max) in.fail();
+    agent.number = static_cast<AgentNo>(number);
+    for (auto types = in.count(); types > 0 && in.ok(); --types) {
+      const auto type = in.uint();
+      if (type >= names_max) in.fail();
+      auto& [cost, quality] = agent.reported[static_cast<TypeNo>(type)];
+      for (auto* row : {&cost, &quality}) row->sum = take_number(in, 0), row->count = take_number(in, 0);
+    }
+    if (in.u8() != 1) continue;
+    agent.features.emplace();
+    if (!FeatureModel::load(in, *agent.features)) in.fail();
+  }
+  if (!SuccessModel::load(in, out.success_) || !DurationModel::load(in, out.duration_) || !in.finished())
+    return bad("the bytes are damaged");
+  return out;
+}
+
+}  // namespace hirehall::scheduler

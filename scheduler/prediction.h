@@ -1,0 +1,84 @@
+// What the hall has learned of its agents, by name: for (agent, type) a chance of success and a duration, and
+// where agents report them, cost and quality. Pure; outcomes come in, beliefs go out, and the whole can be
+// kept as bytes and taken up again.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "common/error.h"
+#include "scheduler/duration.h"
+#include "scheduler/features.h"
+#include "scheduler/success.h"
+
+namespace hirehall::scheduler {
+
+// What an attempt came to. Interrupted and lost attempts say nothing about the agent and are not told.
+struct Experience {
+  std::string_view agent, version, type;
+  bool success = false;
+  double took_ms = 0;  // learned from successes only: a failure may be quick or a timeout
+  std::optional<double> cost = std::nullopt, quality = std::nullopt;
+  const Features* features = nullptr;
+};
+
+struct Forecast {
+  SuccessBelief success;
+  DurationBelief duration;
+  double cost = 0, quality = 0;  // means of what was reported
+  double costs_told = 0, qualities_told = 0;
+};
+
+// One row of `agent stats`.
+struct AgentStatus {
+  std::string agent, version, type;
+  Forecast forecast;
+};
+
+class Prediction {
+ public:
+  static constexpr std::size_t names_max = 4096;  // agents, and types; more are not learned and told so
+  static constexpr std::uint8_t format = 1;
+
+  Forecast forecast(std::string_view agent, std::string_view type, const Features* features = nullptr) const;
+  // A version of the agent that is not the last one seen is a new agent: what was learned is forgotten.
+  // False when there are too many names.
+  bool learn(const Experience& experience);
+  bool reset(std::string_view agent);  // false when it is not known
+  std::vector<AgentStatus> status() const;
+  std::uint64_t alarms() const { return success_.alarms(); }
+  std::uint64_t refused() const { return refused_; }
+  std::uint64_t outcomes() const { return outcomes_; }  // how many were learned: names a state of beliefs
+
+  std::string save() const;
+  static Result<Prediction> load(std::string_view bytes);
+
+ private:
+  struct Reported {
+    double sum = 0, count = 0;
+    void add(double value);
+    double mean() const { return count > 0 ? sum / count : 0; }
+  };
+  struct Agent {
+    std::string version;
+    AgentNo number = 0;
+    std::map<TypeNo, std::pair<Reported, Reported>> reported;  // cost, quality
+    std::optional<FeatureModel> features;
+  };
+  std::optional<TypeNo> number_of(std::string_view type);
+  Agent* agent_of(std::string_view name);
+  void forget(Agent& agent);
+
+  std::map<std::string, Agent, std::less<>> agents_;
+  std::map<std::string, TypeNo, std::less<>> types_;
+  SuccessModel success_;
+  DurationModel duration_;
+  std::uint64_t outcomes_ = 0, refused_ = 0;
+};
+
+}  // namespace hirehall::scheduler
