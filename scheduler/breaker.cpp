@@ -1,0 +1,106 @@
+#include "scheduler/breaker.h"
+
+#include <algorithm>
+#include <string>
+
+namespace hirehall::scheduler {
+
+namespace {
+
+constexpr Millis open_ms_max = Millis{24} * 3600 * 1000;
+
+}  // namespace
+
+Status check(const BreakerSettings& settings) {
+  if (settings.failures == 0)
+    return fail(Code::invalid, "a breaker needs at least 1 failure to open", "failures");
+  if (settings.probes == 0) return fail(Code::invalid, "a breaker needs at least 1 probe to close", "probes");
+  if (settings.open_ms >= 1 && settings.open_ms <= open_ms_max) return {};
+  return fail(Code::invalid, "a breaker stays open for 1 ms to 24 h", std::to_string(settings.open_ms));
+}
+
+std::string_view name_of(BreakerState state) {
+  switch (state) {
+    case BreakerState::closed:
+      return "closed";
+    case BreakerState::open:
+      return "open";
+    case BreakerState::half_open:
+      break;
+  }
+  return "half_open";
+}
+
+BreakerState Breaker::state(Millis now) const {
+  if (!tripped_) return BreakerState::closed;
+  return now < open_until_ ? BreakerState::open : BreakerState::half_open;
+}
+
+bool Breaker::admits(Millis now) const {
+  if (now < paused_until_) return false;
+  switch (state(now)) {
+    case BreakerState::closed:
+      return true;
+    case BreakerState::open:
+      return false;
+    case BreakerState::half_open:
+      break;
+  }
+  return probing_ + proven_ < settings_.probes;
+}
+
+Millis Breaker::admits_at(Millis now) const {
+  return std::max({now, paused_until_, tripped_ ? open_until_ : now});
+}
+
+void Breaker::began(Millis now) {
+  if (state(now) == BreakerState::half_open) ++probing_;
+}
+
+void Breaker::succeeded(Millis now) {
+  failures_ = 0;
+  // What began before it opened proves nothing.
+  if (state(now) != BreakerState::half_open || probing_ == 0) return;
+  --probing_;
+  if (++proven_ >= settings_.probes) reset();
+}
+
+void Breaker::failed(Millis now) {
+  switch (state(now)) {
+    case BreakerState::closed:
+      if (++failures_ >= settings_.failures) open(now);
+      return;
+    case BreakerState::open:
+      return;
+    case BreakerState::half_open:
+      // Late news of an attempt from before the opening do not count against the probes.
+      if (probing_ > 0) open(now);
+  }
+}
+
+void Breaker::gave_back(Millis now) {
+  if (state(now) == BreakerState::half_open && probing_ > 0) --probing_;
+}
+
+void Breaker::open(Millis now) {
+  tripped_ = true;
+  open_until_ = now + settings_.open_ms;
+  failures_ = probing_ = proven_ = 0;
+}
+
+void Breaker::pause_until(Millis when) {
+  paused_until_ = std::max(paused_until_, when);
+}
+
+void Breaker::reset() {
+  const auto settings = settings_;
+  *this = Breaker(settings);
+}
+
+std::size_t first_admitted(const std::vector<const Breaker*>& in_order, Millis now) {
+  const auto found = std::find_if(in_order.begin(), in_order.end(),
+                                  [&](const auto* breaker) { return breaker->admits(now); });
+  return static_cast<std::size_t>(found - in_order.begin());
+}
+
+}  // namespace hirehall::scheduler
