@@ -58,6 +58,11 @@ enum class Kind : std::uint16_t {
   lost = 54,  // push: these leases are over
   report = 55,
   drain = 56,
+
+  dead_groups = 96,
+  bulk_start = 97,
+  bulk_list = 98,
+  bulk_stop = 99,
 };
 
 struct Header {

@@ -212,6 +212,14 @@ class Engine {
   Sequence replay_dead(Sequence sequence, const TaskOptions& options, std::string_view payload,
                        bool still_dead);
 
+  // Bulk work (bulk.h); busy when too much is running. The owner does the slices, with the deeds above and
+  // resubmit.
+  Result<std::uint64_t> open_bulk(const BulkOrder& order);
+  void move_bulk(std::uint64_t number, std::string cursor, std::uint64_t done, std::uint64_t passed);
+  void close_bulk(std::uint64_t number, BulkState state, std::string_view message);
+  Sequence resubmit(Sequence sequence, const TaskOptions& options, std::string_view payload,
+                    std::string_view reason, const LoadedTask& loaded);
+
   Result<std::uint32_t> set_queue(std::string_view name, const QueueSettings& settings);
   // The caller has seen that they are dead letters of this queue, and that nothing has changed since.
   void purge_dead(std::uint32_t queue, const std::vector<Sequence>& sequences);

@@ -42,6 +42,9 @@ enum class FactKind : std::uint8_t {
   queue_filed = 25,
   dead_purged = 26,
   pause_set = 50,
+  bulk_opened = 51,
+  bulk_moved = 52,
+  bulk_closed = 53,
 };
 // Of a part, one record of the family facts. 2: ends tell how long ago their award was,
 // 3: what is reclaimed names the stragglers that go.
@@ -49,7 +52,7 @@ inline constexpr std::uint8_t facts_part_version = 3;
 
 // Numbers are given out in ranges, so there are holes between them.
 constexpr bool known_fact(std::uint8_t kind) {
-  return (kind >= 1 && kind <= 26) || kind == 50;
+  return (kind >= 1 && kind <= 26) || (kind >= 50 && kind <= 53);
 }
 
 struct TimeFact {

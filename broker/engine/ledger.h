@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "broker/engine/body.h"
+#include "broker/engine/bulk.h"
 #include "broker/engine/facts.h"
 #include "broker/engine/line.h"
 #include "broker/engine/records.h"
@@ -173,6 +174,9 @@ class Ledger {
   void apply(Checkpointed& fact);
   void apply(Replayed& fact);
   void apply(DeadPurged& fact);
+  void apply(BulkOpened& fact);
+  void apply(BulkMoved& fact);
+  void apply(BulkClosed& fact);
   void apply(Reclaimed& fact);
   // One award of a run, when it is decided; apply(Awarded) is a loop over it.
   Lease& award(Line& line, std::uint32_t worker, std::uint64_t award, std::uint16_t agent,
@@ -247,6 +251,8 @@ class Ledger {
   std::vector<Pause> pauses;
   bool mixed_pauses = false;  // some name a type together with a queue or tenant
   std::map<AgentName, AgentRecord> agents;
+  std::map<std::uint64_t, Bulk> bulks;  // running ones, and the last that have ended
+  std::uint64_t next_bulk = 1;
   Segments segments;
   std::unordered_map<Sequence, Tries> tries;  // of resident ready tasks that were tried; never iterated
   Millis longest_retention = 0;               // that a task has asked for

@@ -6,8 +6,9 @@ namespace hirehall::engine {
 namespace {
 
 // 2 has behind the pauses the agents, and what the file of queues says; 3 the commit of each lease's award, 4
-// stragglers, 5 who paused and when. Before the first release only the newest is read.
-constexpr std::uint8_t snapshot_version = 5;
+// stragglers, 5 who paused and when, 6
+// bulk work. Before the first release only the newest is read.
+constexpr std::uint8_t snapshot_version = 6;
 
 struct SavedLine {
   std::uint64_t id = 0;
@@ -132,6 +133,12 @@ void Ledger::save(std::string& out) const {
   }
   for (auto& queue : self.queues) a(queue.filed);
   a(self.longest_retention, self.reclaimed_sequence, self.reclaimed_commit);
+  n = bulks.size();
+  a(n, self.next_bulk);
+  for (auto& [number, bulk] : self.bulks) {
+    auto no = number;
+    a(no, bulk);
+  }
 
   auto save_entry = [&](const Entry& e, Paged& to) {
     if (!segments.ended(e.sequence)) to.items.push_back({e.sequence, e.ready_at, tries_of(e)});
@@ -231,6 +238,13 @@ Status Ledger::load(std::string_view saved) {
   });
   for (auto& queue : queues) a(queue.filed);
   a(longest_retention, reclaimed_sequence, reclaimed_commit);
+  a(n, next_bulk);
+  for (std::uint64_t i = 0; i < n && a.ok(); ++i) {
+    std::uint64_t number = 0;
+    Bulk bulk;
+    a(number, bulk);
+    bulks.insert_or_assign(number, std::move(bulk));
+  }
   if (!sound || !a.ok()) return bad("malformed tables");
   recompute_pauses();
 

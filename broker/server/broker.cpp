@@ -57,6 +57,8 @@ Status Broker::run() {
 Millis Broker::idle_ms() const {
   auto next = engine_.next_deadline();
   if (!wait_ends_.empty()) next = std::min(next, wait_ends_.begin()->first);
+  for (const auto& [number, run] : bulk_runs_)
+    if (!run.walking) next = std::min(next, run.next_at);
   return std::clamp<Millis>(next - engine_.now(), 1, 1000);
 }
 
@@ -89,6 +91,7 @@ bool Broker::turn(Millis wait_ms) {
   if (failure_) return false;
   if (!stop_.load()) drain_socket();
   time_out_waits();
+  go_on_with_bulks();
   engine_.end_turn();
   encode_outputs();
   read_wanted();
@@ -220,6 +223,14 @@ void Broker::dispatch(Peer& peer, const Frame& frame, std::string_view bytes) {
       return dead_again(peer, frame, false);
     case Kind::dead_purge:
       return dead_again(peer, frame, true);
+    case Kind::dead_groups:
+      return dead_groups(peer, frame);
+    case Kind::bulk_start:
+      return bulk_start(peer, frame);
+    case Kind::bulk_list:
+      return bulk_list(peer, frame);
+    case Kind::bulk_stop:
+      return bulk_stop(peer, frame);
     case Kind::worker_drain:
       return worker_drain(peer, frame);
     case Kind::worker_list:

@@ -27,6 +27,7 @@
 #include "broker/server/reader.h"
 #include "broker/server/surroundings.h"
 #include "broker/server/task_reading.h"
+#include "broker/server/task_walk.h"
 #include "broker/server/wakeup.h"
 #include "common/ids.h"
 #include "common/wire.h"
@@ -162,11 +163,32 @@ class Broker {
   struct CancelJob;
   void cancel_queued(const std::shared_ptr<CancelJob>& job, std::size_t i, std::size_t tries);
   void end_cancel(const std::shared_ptr<CancelJob>& job);
-  struct ListJob;
-  void list_walk(const std::shared_ptr<ListJob>& job);
-  void list_dead(const std::shared_ptr<ListJob>& job);
-  void list_details(const std::shared_ptr<ListJob>& job);
-  void end_list(const ListJob& job);
+
+  // --- walks over tasks (task_walk.h): lists, counts, groups, bulk work ---
+  void walk_tasks(const std::shared_ptr<TaskWalk>& walk);
+  void walk_all(const std::shared_ptr<TaskWalk>& walk);
+  void walk_dead(const std::shared_ptr<TaskWalk>& walk);
+  void sift_rows(const std::shared_ptr<TaskWalk>& walk);
+  void read_rows(const std::shared_ptr<TaskWalk>& walk);
+  bool still_fits(const TaskWalk& walk, TaskWalk::Row& row) const;
+  Status narrow(TaskWalk& walk, const std::string& queue, const std::string& state, const std::string& tenant,
+                const std::string& type, const std::string& where) const;
+  void end_list(Peer& peer, std::uint64_t request, TaskWalk& walk, std::size_t limit);
+  void end_count(Peer& peer, std::uint64_t request, TaskWalk& walk);
+  void dead_groups(Peer& peer, const Frame& frame);
+  void end_groups(Peer& peer, std::uint64_t request, TaskWalk& walk);
+
+  // --- bulk work (broker_bulk.cpp) ---
+  void bulk_start(Peer& peer, const Frame& frame);
+  void bulk_list(Peer& peer, const Frame& frame);
+  void bulk_stop(Peer& peer, const Frame& frame);
+  Status check_bulk(const Peer& peer, const engine::BulkOrder& order) const;
+  std::shared_ptr<const Principal> principal_named(const std::string& name) const;
+  void go_on_with_bulks();
+  void start_slice(std::uint64_t number, const engine::Bulk& bulk);
+  void act_on_slice(std::uint64_t number, TaskWalk& walk);
+  Code act_on(const engine::BulkOrder& order, const TaskWalk& walk, TaskWalk::Row& row);
+  Code again_in_bulk(const engine::BulkOrder& order, const TaskWalk& walk, TaskWalk::Row& row);
   struct RetryJob;
   void retry_loaded(const std::shared_ptr<RetryJob>& job);
   void purge_loaded(const std::shared_ptr<RetryJob>& job);
@@ -246,6 +268,12 @@ class Broker {
 
   std::map<Sequence, Sequence> replayed_;  // dead letters submitted again a short while ago
   std::set<Sequence> purged_;              // or purged
+
+  struct BulkRun {
+    bool walking = false;
+    Millis next_at = 0;
+  };
+  std::map<std::uint64_t, BulkRun> bulk_runs_;  // of bulk work that is running
 
   bool reclaiming_ = false;  // one step at a time
   Sequence swept_ = 0;       // records of tasks below are gone

@@ -198,6 +198,10 @@ constexpr std::pair<wire::Kind, const char*> kind_labels[] = {
     {wire::Kind::holding, "holding"},
     {wire::Kind::report, "report"},
     {wire::Kind::drain, "drain"},
+    {wire::Kind::dead_groups, "dead_groups"},
+    {wire::Kind::bulk_start, "bulk_start"},
+    {wire::Kind::bulk_list, "bulk_list"},
+    {wire::Kind::bulk_stop, "bulk_stop"},
 };
 
 void add_wire(Families& out, const MetricsPage& page) {

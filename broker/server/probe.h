@@ -55,7 +55,7 @@ struct BooksProbe {
   std::uint64_t removed = 0;
 };
 
-inline constexpr std::size_t kinds_shown = 64;  // wire kinds below this; others count as slot 0, "other"
+inline constexpr std::size_t kinds_shown = 144;  // wire kinds below this; others count as slot 0, "other"
 inline constexpr std::size_t codes_shown = code_numbers;  // by Code
 
 struct MetricsPage {

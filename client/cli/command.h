@@ -154,6 +154,12 @@ int dead_show(Context&);
 int dead_retry(Context&);
 int dead_purge(Context&);
 int queue_purge(Context&);
+int dead_groups(Context&);
+int task_move(Context&);
+int bulk_list(Context&);
+int bulk_show(Context&);
+int bulk_stop(Context&);
+int bulk_wait(Context&);
 int worker_drain(Context&);
 int worker_list(Context&);
 std::vector<std::string> agent_names(client::Client& client);  // none when the broker does not say

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "client/cli/command.h"
+#include "common/where.h"
 
 namespace hirehall::cli {
 namespace {
@@ -140,11 +141,31 @@ class Completing {
     if (kind == "DIR") out_.files = Completion::Files::folders;
     if (kind == "STATE")
       for (const auto* state : states) add(state, {});
+    if (kind == "WHERE") where(noun);
     if (kind == "SHELL")
       for (const auto* shell : {"bash", "zsh", "fish"}) add(shell, {});
     for (std::string_view asked : {"QUEUE", "WORKER", "AGENT", "ID", "TYPE", "CONTEXT"})
       if (kind == asked)
         for (const auto& name : names_(kind, noun)) add(name.word, name.note);
+  }
+
+  // The test that is being typed: a field, or behind its operator a value.
+  void where(std::string_view noun) {
+    auto typed = std::string_view(last_).substr(prefix_.size());
+    auto begin = typed.find_last_of(" (,'\"");
+    begin = begin == std::string_view::npos ? 0 : begin + 1;
+    auto test = typed.substr(begin);
+    auto value = test.find_last_of("=<>~");
+    prefix_ += typed.substr(0, begin);
+    if (value == std::string_view::npos) {
+      for (const auto& field : where_fields())
+        add(std::string(field.name) + (field.name.ends_with('.') ? "" : "="), field.help);
+      return;
+    }
+    prefix_ += test.substr(0, value + 1);
+    auto name = test.substr(0, test.find_first_of("!=<>~"));
+    for (const auto& field : where_fields())
+      if (field.name == name && !field.names.empty()) of_kind(field.names, noun);
   }
 
   std::span<const std::string> before_;

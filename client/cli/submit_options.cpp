@@ -61,6 +61,10 @@ client::Result<std::string> payload_of(const OptionValues& values) {
     return json && !is_json(text) ? json_string(text) : text;  // `task run echo hi` means the text "hi"
   }
   if (given.empty()) return std::string(json ? "null" : "");
+  return read_payload(given, json);
+}
+
+client::Result<std::string> read_payload(const std::string& given, bool json) {
   auto payload = given == "-" ? read_all("-") : given[0] == '@' ? read_all(given.substr(1)) : given;
   if (payload && json && !is_json(*payload))
     return tl::unexpected(

@@ -1,7 +1,7 @@
 // Every command with its options and examples.
 #include <array>
 
-#include "client/cli/command.h"
+#include "client/cli/bulk.h"
 
 namespace hirehall::cli {
 namespace {
@@ -16,6 +16,22 @@ void declare_get(OptionTable& t) {
 void declare_cancel(OptionTable& t) {
   t.text("reason", "", "why, kept with the task");
   t.duration("grace", 10'000, {0, 86'400'000}, "time a running attempt has to end before it is killed");
+  declare_bulk(t);
+  t.flag("yes", "with --where: do it; otherwise only the count is shown");
+}
+void declare_elsewhere(OptionTable& t) {
+  t.text("to-queue", "", "into this queue", "QUEUE");
+  t.number("to-priority", 0, {0, 10}, "with this priority; 0: as it was");
+}
+void declare_move(OptionTable& t) {
+  declare_bulk(t);
+  declare_elsewhere(t);
+  t.text("reason", "", "why, kept with the tasks and the work");
+  t.flag("yes", "do it; otherwise only the count is shown");
+}
+void declare_where(OptionTable& t) {
+  t.text("where", "", "only what matches: state=failed and age<1h and label.customer=7 (docs/where.md)",
+         "WHERE");
 }
 void declare_list(OptionTable& t) {
   t.text("queue", "", "only of this queue", "QUEUE");
@@ -26,6 +42,7 @@ void declare_list(OptionTable& t) {
   t.text("type", "", "only of this type", "TYPE");
   t.number("limit", 50, {1, 10'000'000}, "stop after so many");
   t.flag("newest-first", "latest submitted first");
+  declare_where(t);
 }
 void declare_answer(OptionTable& t) {
   t.text("value", "null", "the answer: JSON", "JSON");
@@ -47,11 +64,20 @@ void declare_pause(OptionTable& t) {
 void declare_dead_list(OptionTable& t) {
   t.text("queue", "", "only of this queue", "QUEUE");
   t.number("limit", 50, {1, 10'000'000}, "stop after so many");
+  declare_where(t);
+}
+void declare_dead_groups(OptionTable& t) {
+  t.text("queue", "", "only of this queue", "QUEUE");
+  declare_where(t);
 }
 void declare_dead_retry(OptionTable& t) {
   t.flag("all", "every dead letter (of --queue, when given)");
   t.text("queue", "", "with --all: only of this queue", "QUEUE");
-  t.flag("yes", "with --all: do it; otherwise only the count is shown");
+  declare_bulk(t);
+  t.text("payload", "", "with --where: with this input instead of theirs", "JSON|@FILE|-");
+  declare_elsewhere(t);
+  t.text("reason", "", "with --where: why, kept with the work");
+  t.flag("yes", "with --all or --where: do it; otherwise only the count is shown");
 }
 void declare_agent(OptionTable& t) {
   t.text("agent-version", "", "version of its definition; show: the latest registered unless given",
@@ -60,8 +86,9 @@ void declare_agent(OptionTable& t) {
 void declare_dead_purge(OptionTable& t) {
   t.flag("all", "every dead letter (of --queue, when given)");
   t.text("queue", "", "with --all: only of this queue", "QUEUE");
+  declare_bulk(t);
   t.text("reason", "", "why, for the broker's log");
-  t.flag("yes", "with --all: do it; otherwise only the count is shown");
+  t.flag("yes", "with --all or --where: do it; otherwise only the count is shown");
 }
 void declare_queue_purge(OptionTable& t) {
   t.text("reason", "", "why, kept with the tasks");
@@ -106,11 +133,19 @@ constexpr std::array table{
             "hirehall task get 00000800000000000000VSJHQ2\nhirehall task get ID -o json", true},
     Command{"task", "wait", "wait until tasks have ended; the exit code tells how", "ID...", "ids of tasks",
             4096, declare_wait, task_wait, "hirehall task wait ID --wait-timeout 5m"},
-    Command{"task", "cancel", "cancel tasks, running ones too", "ID...", "ids of tasks", 4096, declare_cancel,
-            task_cancel, "hirehall task cancel ID --reason 'ordered twice'"},
+    Command{
+        "task", "cancel", "cancel tasks, running ones too", "[ID...]", "ids of tasks", 4096, declare_cancel,
+        task_cancel,
+        "hirehall task cancel ID --reason 'ordered twice'\n"
+        "hirehall task cancel --where 'queue=mail and label.customer=7' --yes --rate 500 --reason 'left us'"},
+    Command{"task", "move", "queued tasks go on in another queue or with another priority, under new ids", "",
+            "", 0, declare_move, task_move,
+            "hirehall task move --where 'queue=mail and age>1h' --to-priority 9 --yes\n"
+            "hirehall task move --where 'type=letter and state=ready' --to-queue post --yes"},
     Command{"task", "list", "list tasks in order of submission", "", "", 0, declare_list, task_list,
             "hirehall task list --queue default --state leased\nhirehall task list --newest-first --limit 5 "
-            "-o jsonl\nhirehall task list --state leased --watch",
+            "-o jsonl\nhirehall task list --state leased --watch\n"
+            "hirehall task list --where 'queue=mail and age>1h and not label.test=yes'",
             true},
     Command{"task", "explain", "why a task is where it is: state, reasons, awards", "ID", "id of the task", 1,
             nullptr, task_explain, "hirehall task explain ID", true},
@@ -135,14 +170,28 @@ constexpr std::array table{
             "hirehall queue purge mail\nhirehall queue purge mail --yes --reason 'sent by hand'"},
     Command{"dead", "list", "list dead letters: tasks that failed for good", "", "", 0, declare_dead_list,
             dead_list, "hirehall dead list --queue mail", true},
+    Command{"dead", "groups", "dead letters by what went wrong: errors that differ in numbers only are one",
+            "", "", 0, declare_dead_groups, dead_groups,
+            "hirehall dead groups --queue mail\nhirehall dead groups --where 'ended<1d' -o json", true},
     Command{"dead", "show", "show a dead letter with its attempts", "ID", "id of the task", 1, nullptr,
             dead_show, "hirehall dead show ID"},
     Command{"dead", "retry", "submit dead letters anew", "[ID...]", "ids of dead letters", 4096,
             declare_dead_retry, dead_retry,
-            "hirehall dead retry ID\nhirehall dead retry --all --queue mail --yes"},
+            "hirehall dead retry ID\nhirehall dead retry --all --queue mail --yes\n"
+            "hirehall dead retry --where 'fingerprint=0f3a9bc0e1d2' --rate 10 --yes\n"
+            "hirehall dead retry --where 'type=letter and error=no_address' --payload @fixed.json --yes"},
     Command{"dead", "purge", "take dead letters off the list for good", "[ID...]", "ids of dead letters",
             4096, declare_dead_purge, dead_purge,
-            "hirehall dead purge ID\nhirehall dead purge --all --queue mail --yes --reason 'old orders'"},
+            "hirehall dead purge ID\nhirehall dead purge --all --queue mail --yes --reason 'old orders'\n"
+            "hirehall dead purge --where 'queue=mail and ended>30d' --yes --reason 'old orders'"},
+    Command{"bulk", "list", "bulk work that runs, and the last that has ended", "", "", 0, nullptr, bulk_list,
+            "hirehall bulk list", true},
+    Command{"bulk", "show", "show bulk work: how far it is, who asked for it and why", "BULK",
+            "number of the work", 1, nullptr, bulk_show, "hirehall bulk show 3 --watch", true},
+    Command{"bulk", "stop", "stop bulk work; what is done stays done", "BULK", "number of the work", 1,
+            nullptr, bulk_stop, "hirehall bulk stop 3"},
+    Command{"bulk", "wait", "wait until bulk work has ended", "BULK", "number of the work", 1, nullptr,
+            bulk_wait, "hirehall bulk wait 3"},
     Command{"worker", "list", "list workers with what they do", "", "", 0, nullptr, worker_list,
             "hirehall worker list", true},
     Command{"worker", "drain", "no more awards for a worker; what it holds it finishes", "WORKER",

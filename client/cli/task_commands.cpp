@@ -1,7 +1,8 @@
 // task get, wait, cancel, list, explain, answer, and the lists that work alike.
 #include <ostream>
 
-#include "client/cli/command.h"
+#include "client/cli/bulk.h"
+#include "client/cli/submit_options.h"
 #include "client/src/body.h"
 #include "client/src/inner.h"
 #include "common/limits.h"
@@ -122,6 +123,13 @@ int task_wait(Context& c) {
 }
 
 int task_cancel(Context& c) {
+  if (!c.values().text("where").empty()) {
+    if (!c.operands().empty()) return c.complain("give ids or --where, not both");
+    auto where = where_of(c);
+    if (!where) return complain_of_where(c, where.error());
+    return in_bulk(c, {"cancel", "cancelled"}, *where,
+                   [&](Body& b) { b.number("grace_ms", c.values().number("grace")); });
+  }
   auto ids = ids_of(c);
   if (!ids) return c.complain(ids.error());
   auto cl = c.client();
@@ -134,9 +142,12 @@ int task_cancel(Context& c) {
 }
 
 int task_list(Context& c) {
+  auto where = where_of(c);
+  if (!where) return complain_of_where(c, where.error());
   return walk(
       c, wire::Kind::list,
       [&](Body& b) {
+        b.text("where", *where);
         for (const char* key : {"queue", "state", "tenant", "type"}) b.text(key, c.values().text(key));
         if (c.values().flag("newest-first")) b.boolean("newest_first", true);
       },
@@ -144,8 +155,15 @@ int task_list(Context& c) {
 }
 
 int dead_list(Context& c) {
+  auto where = where_of(c);
+  if (!where) return complain_of_where(c, where.error());
   return walk(
-      c, wire::Kind::dead_list, [&](Body& b) { b.text("queue", c.values().text("queue")); }, dead_columns);
+      c, wire::Kind::dead_list,
+      [&](Body& b) {
+        b.text("queue", c.values().text("queue"));
+        b.text("where", *where);
+      },
+      dead_columns);
 }
 
 int task_explain(Context& c) {
@@ -202,7 +220,35 @@ client::Result<std::vector<TaskId>> all_dead(client::Client& cl, const std::stri
 
 }  // namespace
 
+namespace {
+
+// --where together with the other ways to say which; 0: it is the only one.
+int only_where(Context& c) {
+  if (!c.operands().empty() || c.values().flag("all") || !c.values().text("queue").empty())
+    return c.complain("give ids, --all or --where, one of them");
+  return ok;
+}
+
+int dead_retry_where(Context& c) {
+  auto where = where_of(c);
+  if (!where) return complain_of_where(c, where.error());
+  if (int wrong = only_where(c); wrong != ok) return wrong;
+  const auto& given = c.values().text("payload");
+  auto payload = given.empty() ? client::Result<std::string>() : read_payload(given, true);
+  if (!payload) return c.complain(payload.error());
+  return in_bulk(c, {"retry", "submitted anew", true}, *where, [&](Body& b) {
+    if (!given.empty()) b.bin("payload", *payload);
+    b.text("queue", c.values().text("to-queue"));
+    if (auto priority = c.values().number("to-priority"); priority != 0) b.number("priority", priority);
+  });
+}
+
+}  // namespace
+
 int dead_retry(Context& c) {
+  if (!c.values().text("where").empty()) return dead_retry_where(c);
+  for (const char* option : {"payload", "to-queue", "rate"})
+    if (!c.values().text(option).empty()) return c.complain("--" + std::string(option) + " needs --where");
   auto cl = c.client();
   if (!cl) return c.complain(cl.error());
   bool all = c.values().flag("all");
@@ -232,6 +278,12 @@ int dead_retry(Context& c) {
 }
 
 int dead_purge(Context& c) {
+  if (!c.values().text("where").empty()) {
+    auto where = where_of(c);
+    if (!where) return complain_of_where(c, where.error());
+    if (int wrong = only_where(c); wrong != ok) return wrong;
+    return in_bulk(c, {"purge", "purged", true}, *where, [](Body&) {});
+  }
   auto cl = c.client();
   if (!cl) return c.complain(cl.error());
   bool all = c.values().flag("all");

@@ -40,6 +40,7 @@ std::string list_body(const ListQuery& query) {
   if (!query.cursor.empty()) b.bin("cursor", query.cursor);
   b.number("limit", static_cast<std::int64_t>(query.limit));
   if (query.newest_first) b.boolean("newest_first", true);
+  b.text("where", query.where);
   return b.take();
 }
 
@@ -148,8 +149,12 @@ Result<TaskPage> Client::list(const ListQuery& query) {
 }
 
 Result<TaskPage> Client::dead(const ListQuery& query) {
-  auto body =
-      inner_->call(wire::Kind::dead_list, list_body({query.queue, {}, {}, {}, query.cursor, query.limit}));
+  ListQuery asked;
+  asked.queue = query.queue;
+  asked.cursor = query.cursor;
+  asked.limit = query.limit;
+  asked.where = query.where;
+  auto body = inner_->call(wire::Kind::dead_list, list_body(asked));
   if (!body) return tl::unexpected(body.error());
   return read_page(*body);
 }

@@ -228,6 +228,16 @@ class Crashes(ClientTest):
 
 
 class Steering(ClientTest):
+    def test_expressions_and_bulk_work(self):
+        for customer in "7778":
+            self.client.submit("echo", labels={"customer": customer})
+        self.assertEqual(len(list(self.client.list(where="label.customer=7"))), 3)
+        self.assertEqual(self.client.count("label.customer=8"), 1)
+        bulk = self.client.start_bulk("cancel", "label.customer=7", reason="left us")
+        shown = eventually(lambda: [b for b in self.client.bulks(bulk) if b["state"] != "running"], what="bulk work ends")[0]
+        self.assertEqual((shown["state"], shown["done"], shown["reason"]), ("done", 3, "left us"))
+        self.assertEqual(self.client.count("state=ready"), 1)
+
     def test_list_cancel_answer_explain_and_dead_letters(self):
         worker = self.fleet.worker("echo")
         gone, kept = self.client.submit("other", 1), self.client.submit("other", 2)

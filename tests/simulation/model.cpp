@@ -194,6 +194,9 @@ void Model::sent_ok(const std::string& routing, std::uint64_t request, std::stri
       return;
     case Kind::explain:
       return sent_explanation(asked, body);
+    case Kind::bulk_start:
+      bulks_.insert(read_number(body, "bulk"));
+      return;
     case Kind::pause:
       if (last_change_[asked.scope] == std::pair{routing, request}) paused_.insert(asked.scope);
       return;
@@ -234,7 +237,7 @@ Life& Model::known(std::string_view id, Number number) {
   if (intent.ids.size() > 1 + intent.replays && intent.options.unique_key.empty())
     violated("I3", "one submit made two tasks", number);
   const auto& o = intent.options;
-  l.stop_possible = o.deadline != 0;
+  l.stop_possible = o.deadline != 0 || o.labels.contains("bulk");
   l.due = intent.first_read + (o.delay_ms > 0 ? at_least(o.delay_ms) : 0);
   return l;
 }

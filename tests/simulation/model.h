@@ -84,6 +84,9 @@ class Model {
   void sent(const std::string& routing, std::string_view frame);
   void broker_started();
 
+  bool bulks_done(std::string_view body) const;   // as bulk_list tells
+  void listed_where(const ReadTask& task) const;  // by "label.bulk=yes and not state=succeeded"
+
   // After healing.
   void final_task(const ReadTask& task);  // as get tells
   void final_unlisted(const Life& life) const;
@@ -147,6 +150,7 @@ class Model {
   };
   std::map<std::string, Front> fronts_;  // per line of plain tasks: the last one awarded first
   std::map<std::pair<std::string, std::string>, std::string> keys_;  // (tenant, idempotency key) → id
+  std::set<std::uint64_t> bulks_;                                    // promised
   std::set<std::string> paused_;  // scopes, "queue|type|tenant", of which we know it
   std::map<std::string, std::pair<std::string, std::uint64_t>>
       last_change_;  // request that changed a scope last

@@ -198,4 +198,28 @@ void Model::final_books(std::uint64_t accepted, std::uint64_t removed, std::uint
              std::to_string(promised) + " tasks were promised, the books have " + std::to_string(accepted));
 }
 
+// What was promised is there and done; what tells that it failed or stopped is nobody's wish.
+bool Model::bulks_done(std::string_view body) const {
+  std::map<std::uint64_t, std::string> states;
+  for (auto& bulk : read_bulks(body)) states.emplace(bulk.number, bulk.state);
+  for (auto number : bulks_) {
+    auto at = states.find(number);
+    if (at == states.end()) violated("I1", "bulk work that was promised is gone");
+    if (at->second == "failed" || at->second == "stopped")
+      violated("I9", "bulk work came to an end that nobody asked for: " + at->second);
+    if (at->second != "done") return false;
+    tally_.saw(Situation::bulk_done);
+  }
+  return true;
+}
+
+void Model::listed_where(const ReadTask& task) const {
+  auto at = lives_.find(task.id);
+  if (at == lives_.end() || at->second.number == 0) return;
+  if (!intent(at->second.number).options.labels.contains("bulk"))
+    violated("I2", "a list by an expression shows what does not match it", at->second.number);
+  if (task.state == State::succeeded)
+    violated("I2", "a list by an expression shows a state that it excludes", at->second.number);
+}
+
 }  // namespace hirehall::sim

@@ -330,4 +330,31 @@ ReadExplanation read_explanation(std::string_view body) {
   return out;
 }
 
+std::vector<ReadBulk> read_bulks(std::string_view body) {
+  std::vector<ReadBulk> out;
+  msgpack::Reader r(body);
+  auto pairs = r.map();
+  for (std::size_t i = 0; i < pairs && r.ok(); ++i) {
+    if (r.str() != "bulks") {
+      r.skip();
+      continue;
+    }
+    auto n = r.array();
+    for (std::size_t k = 0; k < n && r.ok(); ++k) {
+      auto& bulk = out.emplace_back();
+      auto fields = r.map();
+      for (std::size_t f = 0; f < fields && r.ok(); ++f) {
+        auto key = r.str();
+        if (key == "bulk")
+          bulk.number = r.uint();
+        else if (key == "state")
+          bulk.state = r.str();
+        else
+          r.skip();
+      }
+    }
+  }
+  return out;
+}
+
 }  // namespace hirehall::sim

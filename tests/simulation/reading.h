@@ -71,6 +71,10 @@ struct ReadExplanation {
   std::string state;
   std::set<std::string> words;
 };
+struct ReadBulk {
+  std::uint64_t number = 0;
+  std::string state;
+};
 struct ReadReport {
   struct Item {
     std::uint64_t token = 0;
@@ -89,6 +93,7 @@ std::vector<ReadEnding> read_results(std::string_view body);
 ReadTask read_task(std::string_view body);
 ReadPage read_page(std::string_view body);
 ReadExplanation read_explanation(std::string_view body);
+std::vector<ReadBulk> read_bulks(std::string_view body);
 // Value of a number or bool in a map of stats or settings; nested maps by path, "tasks/ready".
 std::string read_id(std::string_view body);  // of a map with one
 std::uint64_t read_number(std::string_view body, std::string_view path);

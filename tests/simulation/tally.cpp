@@ -45,6 +45,10 @@ const std::map<Kind, const char*>& kind_names() {
       {Kind::lost, "lost"},
       {Kind::report, "report"},
       {Kind::drain, "drain"},
+      {Kind::dead_groups, "dead_groups"},
+      {Kind::bulk_start, "bulk_start"},
+      {Kind::bulk_list, "bulk_list"},
+      {Kind::bulk_stop, "bulk_stop"},
   };
   return names;
 }

@@ -14,7 +14,7 @@ namespace hirehall::sim {
 
 class Tally {
  public:
-  static constexpr std::size_t kinds = 64;
+  static constexpr std::size_t kinds = 144;
   enum Fate : std::size_t { fate_lost, fate_twice, fate_late, fate_stale, fates };
 
   void saw(Situation situation) { ++situations_[static_cast<std::size_t>(situation)]; }

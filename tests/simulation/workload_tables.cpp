@@ -43,6 +43,8 @@ std::span<const Tables::Feature> Tables::features() {
        [](Workload&, Draft& d) {
          d.options.labels = {{"colour", "blue"}}, d.plain = false;
        }},
+      {"bulk", 60,
+       [](Workload&, Draft& d) { d.options.labels.insert_or_assign("bulk", "yes"), d.plain = false; }},
       {"rare", 40, [](Workload&, Draft& d) { d.options.type = "rare"; }},
       {"limit_one", 80, [](Workload&, Draft& d) { d.options.limit_keys = {"one"}, d.plain = false; }},
       {"limit_three", 80,
@@ -175,6 +177,31 @@ void list(Scene& scene, ClientHost& client, const std::string& cursor) {
   });
 }
 
+// Cancels all that carry the label; the model lets such tasks be cancelled.
+void bulk(Scene& scene, ClientHost& client) {
+  Body b;
+  b.text("verb", "cancel");
+  b.text("where", "label.bulk=yes and age>1ms");
+  b.text("reason", "enough");
+  b.bin("token", std::to_string(scene.chance.next()));
+  b.number("grace_ms", 500);
+  if (scene.chance.permille(500)) b.number("rate", scene.chance.between(5, 50));
+  client.request(Kind::bulk_start, b.take(), [&scene](const Answer& body) {
+    if (body) scene.saw(Situation::bulk_started);
+  });
+}
+
+void list_where(Scene& scene, ClientHost& client) {
+  Body b;
+  b.text("where", "label.bulk=yes and not state=succeeded");
+  b.number("limit", scene.chance.between(1, 40));
+  client.request(Kind::list, b.take(), [&scene](const Answer& body) {
+    if (!body) return;
+    scene.saw(Situation::list_by_expression);
+    for (const auto& task : read_page(*body).tasks) scene.model.listed_where(task);
+  });
+}
+
 void replay_dead(Scene& scene, ClientHost& client) {
   Body b;
   b.number("limit", 5);
@@ -209,6 +236,8 @@ std::span<const Tables::Action> Tables::actions() {
        }},
       {"wait", 10, [](Workload& w, ClientHost& c) { wait(w.scene_, c); }},
       {"list", 5, [](Workload& w, ClientHost& c) { list(w.scene_, c, {}); }},
+      {"list_where", 3, [](Workload& w, ClientHost& c) { list_where(w.scene_, c); }},
+      {"bulk", 2, [](Workload& w, ClientHost& c) { bulk(w.scene_, c); }},
       {"answer", 15,
        [](Workload& w, ClientHost& c) {
          if (const auto* id = w.scene_.model.some_id(w.scene_.chance)) w.answer(c, *id);

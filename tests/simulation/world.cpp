@@ -241,7 +241,19 @@ void World::get_all() {
   }
 }
 
+void World::end_bulks() {
+  for (int looks = 0; looks < 100 && !bulks_done_; ++looks) {
+    auditor_.request(Kind::bulk_list, Body().take(), [this](const Result<std::string_view>& body) {
+      bulks_done_ = body && scene_.model.bulks_done(*body);
+    });
+    run_until(scene_.time.now() + 3 * second, [&] { return bulks_done_; });
+  }
+  if (!bulks_done_) violated("I9", "bulk work does not end");
+  run_until(scene_.time.now() + 31 * second, [] { return false; });  // no answer comes after this frame of it
+}
+
 void World::reckon() {
+  end_bulks();
   auto until = scene_.time.now() + 60 * second;
   list_all({});
   run_until(until, [&] { return list_done_; });

@@ -36,6 +36,7 @@ class World {
   void trouble(std::uint32_t per_100s, Micros until, const std::function<void()>& act);
   void heal();
   [[noreturn]] void complain_of_open();
+  void end_bulks();
   void reckon();
   void ask_stats();
   void list_all(const std::string& cursor);
@@ -54,6 +55,7 @@ class World {
   std::uint64_t open_ = 1;  // tasks that have not ended, as stats said last
   std::vector<std::string> listed_;
   bool list_done_ = false;
+  bool bulks_done_ = false;
   std::size_t got_ = 0, asked_ = 0;
   bool books_done_ = false;
 };

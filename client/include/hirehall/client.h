@@ -104,6 +104,27 @@ struct ListQuery {
   std::string cursor = {};                                     // of the page before
   std::size_t limit = 100;
   bool newest_first = false;
+  std::string where = {};  // an expression: "age>1h and label.customer=7" (docs/where.md)
+};
+
+// One deed on all tasks that match, done by the broker; it goes on after a restart.
+struct BulkOrder {
+  std::string verb = {};   // cancel, move, retry or purge (the last two: of dead letters)
+  std::string where = {};  // which tasks; needed
+  std::string reason = {};
+  Millis grace_ms = 10'000;                 // cancel: of running attempts
+  std::uint32_t rate = 0;                   // tasks per second; 0: as fast as it goes
+  std::string queue = {};                   // move, retry: there
+  int priority = 0;                         // move, retry: with this one
+  std::optional<std::string> payload = {};  // retry: with this input
+  std::string token = {};                   // the same again is the same work; one is made when it is empty
+};
+
+struct BulkInfo {
+  std::uint64_t bulk = 0;
+  std::string verb = {}, state = {};   // running, done, stopped or failed
+  std::uint64_t done = 0, passed = 0;  // passed: matched, and could not or need not be
+  std::string where = {}, by = {}, reason = {}, message = {};
 };
 
 struct TaskPage {
@@ -193,7 +214,10 @@ class Client {
   Status pause(const PauseScope& scope);
   Status resume(const PauseScope& scope);
 
-  Result<TaskPage> dead(const ListQuery& query);  // of query: queue, cursor, limit
+  Result<TaskPage> dead(const ListQuery& query);                // of query: queue, where, cursor, limit
+  Result<std::uint64_t> bulk_start(const BulkOrder& order);     // its number
+  Result<std::vector<BulkInfo>> bulks(std::uint64_t bulk = 0);  // 0: all that are kept
+  Status bulk_stop(std::uint64_t bulk);
   Result<std::vector<RetryOutcome>> dead_retry(std::span<const TaskId> ids);
   Result<std::vector<CancelOutcome>> dead_purge(std::span<const TaskId> ids, std::string_view reason = {});
 

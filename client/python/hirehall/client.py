@@ -148,9 +148,10 @@ class Client(Steering):
         return task.of_body(self._call(Kind.GET, body))
 
     def list(self, *, queue: str | None = None, state: str | None = None, type: str | None = None, tenant: str | None = None,
-             newest_first: bool = False) -> Iterator[Task]:  # fmt: skip
-        """Tasks in order of submission (without payload, result, options and history), fetched as the loop asks for them."""
-        asked = {"queue": queue, "state": state, "type": type, "tenant": tenant}
+             where: str | None = None, newest_first: bool = False) -> Iterator[Task]:  # fmt: skip
+        """Tasks in order of submission (without payload, result, options and history), fetched as the loop asks for them;
+        `where` is an expression: "age>1h and label.customer=7"."""
+        asked = {"queue": queue, "state": state, "type": type, "tenant": tenant, "where": where}
         body: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
         return self._walk(Kind.LIST, body | {"newest_first": newest_first, "limit": 1000})
 

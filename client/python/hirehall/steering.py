@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -40,9 +41,34 @@ class Steering:
     def resume(self, *, queue: str | None = None, type: str | None = None, tenant: str | None = None) -> None:
         self._call(Kind.RESUME, _named(queue=queue, type=type, tenant=tenant))
 
-    def dead(self, queue: str | None = None) -> Iterator[Task]:
+    def dead(self, queue: str | None = None, where: str | None = None) -> Iterator[Task]:
         """The dead letters."""
-        return self._walk(Kind.DEAD_LIST, _named(queue=queue) | {"limit": 1000})
+        return self._walk(Kind.DEAD_LIST, _named(queue=queue, where=where) | {"limit": 1000})
+
+    def count(self, where: str, *, dead: bool = False) -> int:
+        """How many tasks match, or dead letters."""
+        total, body = 0, {"where": where, "count": True}
+        while True:
+            part = self._call(Kind.DEAD_LIST if dead else Kind.LIST, body)
+            total += part["count"]
+            if not part.get("cursor"):
+                return total
+            body["cursor"] = part["cursor"]
+
+    def start_bulk(self, verb: str, where: str, *, reason: str = "", rate: int = 0, queue: str | None = None, priority: int = 0,
+                   payload: bytes | None = None, grace: float = 10.0) -> int:  # fmt: skip
+        """The broker cancels, moves, retries or purges all that match (the last two: dead letters), also over restarts; the number
+        of the work, for `bulks` and `stop_bulk`."""
+        body = _named(verb=verb, where=where, queue=queue) | {"reason": reason, "rate": rate, "priority": priority}
+        body |= {"token": os.urandom(16), "grace_ms": round(grace * 1000)}
+        return int(self._map(Kind.BULK_START, body | ({} if payload is None else {"payload": payload}))["bulk"])
+
+    def bulks(self, number: int = 0) -> Sequence[Mapping[str, Any]]:
+        """Bulk work that runs and the last that has ended, or one of them: state, done, passed, where, by, reason."""
+        return list(self._map(Kind.BULK_LIST, {"bulk": number} if number else {})["bulks"])
+
+    def stop_bulk(self, number: int) -> None:
+        self._call(Kind.BULK_STOP, {"bulk": number})
 
     def retry(self, *tasks: str) -> dict[str, str | HirehallError]:
         """A new task for each dead letter: its id, or why there is none. Asking again within 24 hours gives the same id."""

@@ -39,6 +39,16 @@ TEST(Completion, EveryCommandIsReached) {
   }
 }
 
+TEST(Completion, OffersFieldsAndValuesInsideAnExpression) {
+  EXPECT_THAT(offered({"task", "list", "--where", "pri"}), ElementsAre("priority="));
+  EXPECT_THAT(offered({"task", "list", "--where", "state=le"}), ElementsAre("state=leased"));
+  EXPECT_THAT(offered({"task", "list", "--where", "state=failed and qu"}),
+              ElementsAre("state=failed and queue="));
+  EXPECT_THAT(offered({"task", "list", "--where", "not (queue!=one"}), ElementsAre("not (queue!=one-QUEUE"));
+  EXPECT_THAT(offered({"task", "cancel", "--where=state!=re"}), ElementsAre("--where=state!=ready"));
+  EXPECT_THAT(offered({"task", "list", "--where", "age<1"}), IsEmpty());
+}
+
 TEST(Completion, OffersTheOptionsOfTheCommandNotTwice) {
   EXPECT_THAT(offered({"task", "list", "--st"}), ElementsAre("--state"));
   EXPECT_THAT(offered({"task", "list", "--state", "ready", "--st"}), IsEmpty());

@@ -43,6 +43,22 @@ Place place() {
   return p;
 }
 
+BulkOrder bulk_order() {
+  BulkOrder o;
+  o.verb = BulkVerb::retry;
+  o.token = "t";
+  o.where = "w";
+  o.reason = "r";
+  o.by = "b";
+  o.grace_ms = 10;
+  o.rate = 5;
+  o.queue = "q";
+  o.priority = 9;
+  o.edited = true;
+  o.payload = "p";
+  return o;
+}
+
 constexpr Tries tries{3, 2, 1, true, false};
 
 TEST(Format, Facts) {
@@ -98,6 +114,11 @@ TEST(Format, Facts) {
   EXPECT_EQ(fact_bytes(Paused{true, "q", "t", "n", "r"}), "0f090101710174016e0172") << what_to_do;
   EXPECT_EQ(fact_bytes(PauseSet{true, "q", "t", "n", "r", "b", 1000}), "320d0101710174016e01720162d00f")
       << what_to_do;
+  EXPECT_EQ(fact_bytes(BulkOpened{1, bulk_order(), 1000, 300}),
+            "3316010301740177017201621405017109010170d00fac02")
+      << what_to_do;
+  EXPECT_EQ(fact_bytes(BulkMoved{1, "c", 2, 3}), "34050101630203") << what_to_do;
+  EXPECT_EQ(fact_bytes(BulkClosed{1, BulkState::stopped, 1000, "m"}), "35060103d00f016d") << what_to_do;
   EXPECT_EQ(fact_bytes(Spilled{1, 2, true, {3, 4}}), "1006010201020304") << what_to_do;
   EXPECT_EQ(fact_bytes(paged), "111601020300d804d00f0000000000010004020302010100") << what_to_do;
   EXPECT_EQ(fact_bytes(Answered{300, place(), tries}), "120fac02010207d80401016b0302010100") << what_to_do;
@@ -187,9 +208,9 @@ TEST(Format, Snapshot) {
   std::string saved;
   ledger.save(saved);
   EXPECT_EQ(hex(saved),
-            "050001010000000000000000000000010764656661756c7401000c6c656173745f6c6f6164656480f0b2528080808040"
+            "060001010000000000000000000000010764656661756c7401000c6c656173745f6c6f6164656480f0b2528080808040"
             "00c0a9070000000000000000000000000000000000000000000001000174000101016e01740170000000000101017401"
-            "70000000020201010764656661756c74000001720000000000000000000000000000")
+            "70000000020201010764656661756c740000017200000000000000000100000000000000")
       << what_to_do;
 }
 

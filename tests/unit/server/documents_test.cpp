@@ -63,6 +63,10 @@ const std::map<std::string, Kind> kinds = {
     {"holding", Kind::holding},
     {"report", Kind::report},
     {"drain", Kind::drain},
+    {"dead_groups", Kind::dead_groups},
+    {"bulk_start", Kind::bulk_start},
+    {"bulk_list", Kind::bulk_list},
+    {"bulk_stop", Kind::bulk_stop},
 };
 
 TEST(SecurityDocument, has_the_table_of_roles_that_the_code_has) {

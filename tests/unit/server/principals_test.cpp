@@ -84,6 +84,10 @@ const std::map<Kind, std::string> table = {
     {Kind::holding, "aw"},
     {Kind::report, "aw"},
     {Kind::drain, "aw"},
+    {Kind::dead_groups, "voda"},
+    {Kind::bulk_list, "voda"},
+    {Kind::bulk_start, "oda"},
+    {Kind::bulk_stop, "oda"},
 };
 
 TEST(Roles, grant_exactly_what_the_table_says_for_every_role_and_kind) {
