@@ -11,6 +11,7 @@
 #include "tests/bench/floor.h"
 #include "tests/bench/interrupt.h"
 #include "tests/bench/pipeline.h"
+#include "tests/bench/scheduler_figures.h"
 
 namespace hirehall::bench {
 namespace {
@@ -29,12 +30,13 @@ constexpr std::array benches = {
           bench_pipeline},
 };
 
-// What the benches start as processes of their own.
+// What the benches start as processes of their own, and the bench that starts none.
 struct Role {
   std::string_view name;
   int (*run)(const std::vector<std::string>& arguments);
 };
 constexpr std::array roles = {
+    Role{"scheduler", bench_scheduler_main},
     Role{"pipeline-broker", pipeline_broker_main},
     Role{"pipeline-producer", pipeline_producer_main},
     Role{"pipeline-worker", pipeline_worker_main},
@@ -46,6 +48,7 @@ void print_usage(std::FILE* out) {
       out, "usage: hirehall-bench BENCH [OPTION…]\n\nEach bench prints one JSON object per measurement.\n\n");
   for (const auto& bench : benches)
     std::fprintf(out, "  %-10s %s\n", std::string(bench.name).c_str(), std::string(bench.summary).c_str());
+  std::fprintf(out, "  %-10s %s\n", "scheduler", "The scheduler alone: worth and cost of its decisions.");
   std::fprintf(out, "\nhirehall-bench BENCH --help tells its options.\n");
 }
 
