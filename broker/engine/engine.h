@@ -34,7 +34,8 @@ struct EngineCounts {
   std::uint64_t redelivered = 0;
   std::uint64_t limit_delays = 0;
   std::uint64_t refused = 0;
-  std::uint64_t duplicates = 0;  // answered from a producer record or an idempotency key
+  std::array<std::uint64_t, 4> ticks{};  // of schedules: fired, missed, overlapped, refused
+  std::uint64_t duplicates = 0;          // answered from a producer record or an idempotency key
 };
 
 class Engine {
@@ -294,6 +295,7 @@ class Engine {
   void cancel_last(const std::string& name, Sequence task);
   void cancel_looked_up(Sequence task, const LoadedTask& loaded);
   void tick_schedule(const std::string& name, const Schedule& schedule);
+  void record_ticks(const Schedule& schedule, ScheduleTicked& fact);
   void release_waiting();
   void fire_schedules();
   void set_back(Millis calendar);

@@ -180,6 +180,7 @@ Result<Sequence> Engine::trigger_schedule(const std::string& name, std::string_v
   if (sequence == 0) return tl::unexpected(refusal);
   ScheduleTriggered fact{name, std::string(key), sequence};
   record(fact);
+  ++counts_.ticks[0];
   return sequence;
 }
 
@@ -308,6 +309,14 @@ void Engine::cancel_looked_up(Sequence task, const LoadedTask& loaded) {
   }
 }
 
+void Engine::record_ticks(const Schedule& s, ScheduleTicked& fact) {
+  counts_.ticks[0] += fact.ticks.size();
+  counts_.ticks[1] += fact.missed - s.missed;
+  counts_.ticks[2] += fact.overlapped - s.overlapped;
+  counts_.ticks[3] += fact.refused - s.refused;
+  record(fact);
+}
+
 // All that is due of one schedule. A tick is superseded by so many later ones that are due as well.
 void Engine::tick_schedule(const std::string& name, const Schedule& s) {
   const auto clock = clock_of(s);
@@ -331,7 +340,7 @@ void Engine::tick_schedule(const std::string& name, const Schedule& s) {
     fact.next = next;
     for (auto i = first; i < due.size(); ++i) offer_tick(name, s, due[i], fact);
   }
-  record(fact);
+  record_ticks(s, fact);
   if (!fact.waiting.empty()) watch_.waiting.insert(name);
 }
 
@@ -349,7 +358,7 @@ void Engine::release_waiting() {
     auto tick = fact.waiting.front();
     fact.waiting.erase(fact.waiting.begin());
     fire_tick(name, s, tick, fact);
-    record(fact);
+    record_ticks(s, fact);
   }
 }
 
