@@ -136,7 +136,7 @@ void declare_schedule(OptionTable& t) {
   t.text("cron", "",
          "five fields (minute hour day month weekday) or six (second first), names, steps, L W #, @daily …",
          "CRON");
-  t.duration("every", 0, {1000, years_ms}, "instead of --cron: so much time lies between two ticks");
+  t.duration("every", 0, {0, years_ms}, "instead of --cron: so much time lies between two ticks");
   t.text("zone", "", "time zone of --cron, like Europe/Berlin; UTC unless given", "ZONE");
   t.choice(
       "overlap", "allow", {"allow", "skip", "queue", "cancel"},

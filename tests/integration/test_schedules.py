@@ -183,7 +183,7 @@ class Schedules(FleetTest):
             self.assertEqual(len(client.schedule("p", next=3)["upcoming"]), 3)
             self.assertTrue(client.pause_schedule("p", "why")["paused"])
             self.assertFalse(client.resume_schedule("p")["paused"])
-            self.assertEqual(client.get(client.trigger_schedule("p")).payload, {"n": 1})
+            self.assertEqual(client.get(client.trigger_schedule("p")).payload, b'{"n":1}')
             client.delete_schedule("p")
             with self.assertRaises(hirehall.NotFound):
                 client.schedule("p")
