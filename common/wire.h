@@ -63,6 +63,18 @@ enum class Kind : std::uint16_t {
   bulk_start = 97,
   bulk_list = 98,
   bulk_stop = 99,
+  schedule_set = 80,
+  schedule_list = 81,
+  schedule_show = 82,
+  schedule_delete = 83,
+  schedule_pause = 84,
+  schedule_resume = 85,
+  schedule_trigger = 86,
+  limit_set = 88,
+  limit_list = 89,
+  limit_show = 90,
+  limit_delete = 91,
+  limit_pause = 92,
 };
 
 struct Header {

@@ -18,6 +18,7 @@
 #include "broker/engine/facts.h"
 #include "broker/engine/line.h"
 #include "broker/engine/records.h"
+#include "broker/engine/schedule.h"
 #include "broker/engine/segments.h"
 #include "common/flat_map.h"
 
@@ -167,6 +168,12 @@ class Ledger {
   void apply(QueueFiled& fact);
   void apply(AgentDefined& fact);
   void apply(AgentForgotten& fact);
+  void apply(ScheduleSet& fact);
+  void apply(ScheduleDeleted& fact);
+  void apply(ScheduleTicked& fact);
+  void apply(ScheduleHeld& fact);
+  void apply(ScheduleFiled& fact);
+  void apply(ScheduleTriggered& fact);
   void apply(Spilled& fact);
   void apply(Paged& fact);
   void paged(Paged& fact, const std::vector<PageEntry>* bodies);  // with the bodies that came with the page
@@ -253,6 +260,7 @@ class Ledger {
   std::map<AgentName, AgentRecord> agents;
   std::map<std::uint64_t, Bulk> bulks;  // running ones, and the last that have ended
   std::uint64_t next_bulk = 1;
+  Schedules schedules;
   Segments segments;
   std::unordered_map<Sequence, Tries> tries;  // of resident ready tasks that were tried; never iterated
   Millis longest_retention = 0;               // that a task has asked for

@@ -6,9 +6,8 @@ namespace hirehall::engine {
 namespace {
 
 // 2 has behind the pauses the agents, and what the file of queues says; 3 the commit of each lease's award, 4
-// stragglers, 5 who paused and when, 6
-// bulk work. Before the first release only the newest is read.
-constexpr std::uint8_t snapshot_version = 6;
+// stragglers, 5 who paused and when, 6 bulk work, 7 schedules. Before the first release only the newest is read.
+constexpr std::uint8_t snapshot_version = 7;
 
 struct SavedLine {
   std::uint64_t id = 0;
@@ -132,6 +131,12 @@ void Ledger::save(std::string& out) const {
     archive_agent(a, named, record);
   }
   for (auto& queue : self.queues) a(queue.filed);
+  n = schedules.size();
+  a(n);
+  for (auto& [name, schedule] : self.schedules) {
+    auto named = name;
+    a(named, schedule);
+  }
   a(self.longest_retention, self.reclaimed_sequence, self.reclaimed_commit);
   n = bulks.size();
   a(n, self.next_bulk);
@@ -237,6 +242,12 @@ Status Ledger::load(std::string_view saved) {
     agents.insert_or_assign(std::move(name), std::move(agent));
   });
   for (auto& queue : queues) a(queue.filed);
+  each([&](std::uint32_t) {
+    std::string name;
+    a(name);
+    a(schedules[name]);
+    sound = sound && a.ok() && decode_options(schedules[name].spec.options).has_value();
+  });
   a(longest_retention, reclaimed_sequence, reclaimed_commit);
   a(n, next_bulk);
   for (std::uint64_t i = 0; i < n && a.ok(); ++i) {

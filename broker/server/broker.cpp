@@ -39,6 +39,8 @@ Broker::~Broker() {
 Status Broker::run() {
   page_.not_ready.clear();
   adopt_queues();
+  load_zones();
+  adopt_schedules();
   Millis wait = 0;
   bool stopping = false;
   for (;;) {
@@ -77,10 +79,12 @@ bool Broker::turn(Millis wait_ms) {
     log::warn("the wall clock's step is believed", {{"step_ms", tick.jumped_ms}});
     for (auto& [routing, peer] : peers_) peer->last_heard += tick.jumped_ms;
   }
-  engine_.begin_turn({tick.engine, tick.calendar, tick.jumped_ms, tick.held});
+  engine_.begin_turn({tick.engine, tick.calendar, tick.jumped_ms, tick.held, !store_.admits_submits()});
   if (reload_.exchange(false)) {
     reload_principals();
     adopt_queues();
+    load_zones();
+    adopt_schedules();
   }
 
   if (auto done = after_commits(); !done) {
@@ -243,6 +247,17 @@ void Broker::dispatch(Peer& peer, const Frame& frame, std::string_view bytes) {
       return agent_show(peer, frame);
     case Kind::agent_forget:
       return agent_forget(peer, frame);
+    case Kind::schedule_set:
+      return schedule_set(peer, frame);
+    case Kind::schedule_list:
+      return schedule_list(peer, frame);
+    case Kind::schedule_show:
+      return schedule_show(peer, frame);
+    case Kind::schedule_delete:
+    case Kind::schedule_pause:
+    case Kind::schedule_resume:
+    case Kind::schedule_trigger:
+      return schedule_steer(peer, frame);
     case Kind::register_worker:
       return register_worker(peer, frame);
     case Kind::finish:

@@ -50,6 +50,8 @@ struct BrokerParts {
   std::string principals_path;
   std::string queues_path;    // what queues should be; may be empty
   bool queues_force = false;  // also against what was set by hand
+  std::string schedules_path = {};
+  bool schedules_force = false;
 };
 
 class Broker {
@@ -96,6 +98,8 @@ class Broker {
   void fill_metrics();
   void reload_principals();  // (broker_config.cpp)
   void adopt_queues();
+  void load_zones();  // (broker_schedules.cpp)
+  void adopt_schedules();
   void failed(const Error& error);
   std::string& answer(Peer& peer, std::uint64_t request);  // an ok message to be filled
   void refuse(const std::string& routing, std::uint64_t request, const Error& error);
@@ -133,6 +137,17 @@ class Broker {
   void agent_list(Peer& peer, const Frame& frame);  // (broker_agents.cpp)
   void agent_show(Peer& peer, const Frame& frame);
   void agent_forget(Peer& peer, const Frame& frame);
+  void schedule_set(Peer& peer, const Frame& frame);  // (broker_schedules.cpp)
+  void schedule_list(Peer& peer, const Frame& frame);
+  void schedule_show(Peer& peer, const Frame& frame);
+  void schedule_steer(Peer& peer, const Frame& frame);
+  struct ScheduleRequest;
+  Status read_schedule(std::string_view body, ScheduleRequest& out) const;
+  bool sees_schedule(const Peer& peer, const engine::Schedule& schedule) const;
+  const engine::Schedule* schedule_of(Peer& peer, std::uint64_t request, const std::string& name);
+  void set_schedule(Peer& peer, std::uint64_t request, const ScheduleRequest& asked);
+  void write_schedule(msgpack::Writer& w, const std::string& name, const engine::Schedule& schedule,
+                      std::uint64_t next) const;
   void register_worker(Peer& peer, const Frame& frame);
   void finish(Peer& peer, const Frame& frame);
   void worker_heartbeat(Peer& peer, const Frame& frame);

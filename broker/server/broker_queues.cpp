@@ -347,6 +347,10 @@ void Broker::fill_metrics() {
                  t[5] + t[6] + t[7] + t[8], ledger.books.removed};
   page_.lease_expirations = engine_.counts().lease_expirations;
   page_.limit_delays = engine_.counts().limit_delays;
+  page_.schedules = ledger.schedules.size();
+  page_.schedules_paused = static_cast<std::uint64_t>(
+      std::ranges::count_if(ledger.schedules, [](const auto& s) { return s.second.paused; }));
+  page_.ticks = engine_.counts().ticks;
   page_.stale_results = engine_.counts().stale;
   if (parts_.zap_counts) std::tie(page_.authenticated, page_.not_authenticated) = parts_.zap_counts();
   page_.syncs = store_.counts().syncs;

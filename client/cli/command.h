@@ -160,6 +160,17 @@ int bulk_list(Context&);
 int bulk_show(Context&);
 int bulk_stop(Context&);
 int bulk_wait(Context&);
+int schedule_create(Context&);
+int schedule_edit(Context&);
+int schedule_list(Context&);
+int schedule_show(Context&);
+int schedule_pause(Context&);
+int schedule_resume(Context&);
+int schedule_trigger(Context&);
+int schedule_delete(Context&);
+void declare_schedule(OptionTable&);
+void declare_schedule_show(OptionTable&);
+void declare_reason(OptionTable&);
 int worker_drain(Context&);
 int worker_list(Context&);
 std::vector<std::string> agent_names(client::Client& client);  // none when the broker does not say

@@ -1,5 +1,6 @@
 // A record of facts: what can be decoded can be written again, and then means the same.
 #include "broker/engine/facts.h"
+#include "broker/engine/schedule.h"
 
 #include "tests/fuzz/fuzzing.h"
 
@@ -41,7 +42,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     if (!u.ok()) break;
     any_of<TimeFact, QueueSet, LaneDefined, ClassDefined, ProducerOpened, ProducerClosed, Submitted, Awarded,
            Ended, WorkerOpened, WorkerClosed, BecameDue, Dropped, StopAsked, Paused, Spilled, Paged, Answered,
-           Checkpointed, Replayed, Reclaimed, KeptLonger>(kind, body);
+           Checkpointed, Replayed, Reclaimed, KeptLonger, ScheduleSet, ScheduleDeleted, ScheduleTicked,
+           ScheduleHeld, ScheduleFiled, ScheduleTriggered>(kind, body);
   }
   return 0;
 }

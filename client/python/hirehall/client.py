@@ -16,6 +16,7 @@ from .options import TaskOptions, split, whole_template
 from .peer import settle
 from .producer import Answer, Item, Receipt, Whole
 from .results import Position, Results
+from .schedules import Schedules
 from .session import Session
 from .steering import Steering
 from .task import Task
@@ -52,7 +53,7 @@ class Refused(HirehallError):
         self.answers = answers
 
 
-class Client(Steering):
+class Client(Steering, Schedules):
     """
     broker            endpoint; default: $HIREHALL_BROKER, then the broker of this user or machine
     key_file          this program's secret CURVE key, server_key_file the broker's public one; for tcp:// with keys
