@@ -59,10 +59,6 @@ enum class Kind : std::uint16_t {
   report = 55,
   drain = 56,
 
-  dead_groups = 96,
-  bulk_start = 97,
-  bulk_list = 98,
-  bulk_stop = 99,
   schedule_set = 80,
   schedule_list = 81,
   schedule_show = 82,
@@ -75,6 +71,17 @@ enum class Kind : std::uint16_t {
   limit_show = 90,
   limit_delete = 91,
   limit_pause = 92,
+  dead_groups = 96,
+  bulk_start = 97,
+  bulk_list = 98,
+  bulk_stop = 99,
+
+  backup_create = 112,
+  backup_status = 113,
+  backup_list = 114,
+  backup_verify = 115,
+  backup_delete = 116,
+  audit_list = 117,
 };
 
 struct Header {

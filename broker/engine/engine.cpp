@@ -170,7 +170,7 @@ using ReplayAny =
            Ended, WorkerOpened, WorkerClosed, BecameDue, Dropped, StopAsked, Paused, Spilled, Paged, Answered,
            Checkpointed, Replayed, Reclaimed, KeptLonger, AgentDefined, AgentForgotten, DeadPurged, PauseSet,
            BulkOpened, BulkMoved, BulkClosed, ScheduleSet, ScheduleDeleted, ScheduleTicked, ScheduleHeld,
-           ScheduleFiled, ScheduleTriggered>;
+           ScheduleFiled, ScheduleTriggered, Incarnated>;
 
 bool left_out_by_mutant(FactKind kind) {
   return ((kind == FactKind::paused || kind == FactKind::pause_set) && HH_MUTANT("pauses_not_replayed")) ||
@@ -268,6 +268,7 @@ void Engine::start(Millis now) {
     shelf->touched = false;
     ledger_.touch(*shelf);
   }
+  if (settings_.incarnation > ledger_.incarnation()) begin_incarnation();
 }
 
 void Engine::begin_turn(const Moment& moment) {

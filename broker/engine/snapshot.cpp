@@ -6,8 +6,9 @@ namespace hirehall::engine {
 namespace {
 
 // 2 has behind the pauses the agents, and what the file of queues says; 3 the commit of each lease's award, 4
-// stragglers, 5 who paused and when, 6 bulk work, 7 schedules. Before the first release only the newest is read.
-constexpr std::uint8_t snapshot_version = 7;
+// stragglers, 5 who paused and when, 6 bulk work, 7 schedules, 8 incarnations. Before the first release only the
+// newest is read.
+constexpr std::uint8_t snapshot_version = 8;
 
 struct SavedLine {
   std::uint64_t id = 0;
@@ -137,7 +138,7 @@ void Ledger::save(std::string& out) const {
     auto named = name;
     a(named, schedule);
   }
-  a(self.longest_retention, self.reclaimed_sequence, self.reclaimed_commit);
+  a(self.longest_retention, self.reclaimed_sequence, self.reclaimed_commit, self.incarnations);
   n = bulks.size();
   a(n, self.next_bulk);
   for (auto& [number, bulk] : self.bulks) {
@@ -248,7 +249,7 @@ Status Ledger::load(std::string_view saved) {
     a(schedules[name]);
     sound = sound && a.ok() && decode_options(schedules[name].spec.options).has_value();
   });
-  a(longest_retention, reclaimed_sequence, reclaimed_commit);
+  a(longest_retention, reclaimed_sequence, reclaimed_commit, incarnations);
   a(n, next_bulk);
   for (std::uint64_t i = 0; i < n && a.ok(); ++i) {
     std::uint64_t number = 0;

@@ -23,9 +23,10 @@ Broker::Broker(BrokerParts parts, Surroundings& surroundings, EngineClock clock)
       engine_(*parts_.engine),
       surroundings_(surroundings),
       clock_(clock),
-      ids_(store_.identity().id_key, store_.identity().shard, store_.identity().incarnation),
+      ids_(store_.identity().id_key, store_.identity().shard, 1),
       started_monotonic_(surroundings.monotonic_ms()),
       alive_(std::make_shared<bool>(true)) {
+  for (const auto& began : engine_.ledger().incarnations) ids_.begin(began.number, began.first);
   reader_ = std::make_unique<Reader>(store_, wakeup_, store_.last_commit(), surroundings_.threads());
   committer_ = std::make_unique<Committer>(store_, wakeup_, surroundings_.threads());
   page_.not_ready = "starting";
@@ -110,6 +111,7 @@ bool Broker::turn(Millis wait_ms) {
     next_chore_ = engine_.now() + 1000;
     forget_silent_peers();
     look_at_retention();
+    if (parts_.backups != nullptr) parts_.backups->look(surroundings_.wall_ms());
   }
   return drained_full_ || engine_.more_to_award();
 }
@@ -258,6 +260,16 @@ void Broker::dispatch(Peer& peer, const Frame& frame, std::string_view bytes) {
     case Kind::schedule_resume:
     case Kind::schedule_trigger:
       return schedule_steer(peer, frame);
+    case Kind::backup_create:
+      return backup_begin(peer, frame, BackupJob::What::create);
+    case Kind::backup_verify:
+      return backup_begin(peer, frame, BackupJob::What::verify);
+    case Kind::backup_delete:
+      return backup_begin(peer, frame, BackupJob::What::remove);
+    case Kind::backup_status:
+      return backup_status(peer, frame);
+    case Kind::backup_list:
+      return backup_list(peer, frame);
     case Kind::register_worker:
       return register_worker(peer, frame);
     case Kind::finish:
