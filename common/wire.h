@@ -71,6 +71,7 @@ enum class Kind : std::uint16_t {
   limit_show = 90,
   limit_delete = 91,
   limit_pause = 92,
+
   dead_groups = 96,
   bulk_start = 97,
   bulk_list = 98,

@@ -6,8 +6,8 @@ namespace hirehall::engine {
 namespace {
 
 // 2 has behind the pauses the agents, and what the file of queues says; 3 the commit of each lease's award, 4
-// stragglers, 5 who paused and when, 6 bulk work, 7 schedules, 8 incarnations. Before the first release only the
-// newest is read.
+// stragglers, 5 who paused and when, 6 bulk work, 7 schedules, 8 incarnations. Before the first release only
+// the newest is read.
 constexpr std::uint8_t snapshot_version = 8;
 
 struct SavedLine {
@@ -218,7 +218,8 @@ Status Ledger::load(std::string_view saved) {
     ClassDefined cls;
     cls.class_ = number;
     a(cls.type, cls.requirements);
-    sound = sound && a.ok() && decode_options(cls.requirements).has_value();
+    auto options = decode_options(cls.requirements);
+    sound = sound && a.ok() && options && options->type == cls.type;
     if (sound) apply(cls);
   });
   each([&](std::uint32_t) {

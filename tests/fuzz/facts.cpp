@@ -2,6 +2,7 @@
 #include "broker/engine/facts.h"
 #include "broker/engine/schedule.h"
 
+#include "broker/engine/facts_frame.h"
 #include "tests/fuzz/fuzzing.h"
 
 namespace {
@@ -12,6 +13,7 @@ template <typename Fact>
 void round_trip(std::string_view body) {
   Fact fact;
   if (!read_fact(body, fact)) return;
+  ++hirehall::fuzz::accepted;
   std::string once;
   write_fact(once, fact);
   hirehall::Unpacker u(once);
@@ -42,8 +44,9 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     if (!u.ok()) break;
     any_of<TimeFact, QueueSet, LaneDefined, ClassDefined, ProducerOpened, ProducerClosed, Submitted, Awarded,
            Ended, WorkerOpened, WorkerClosed, BecameDue, Dropped, StopAsked, Paused, Spilled, Paged, Answered,
-           Checkpointed, Replayed, Reclaimed, KeptLonger, ScheduleSet, ScheduleDeleted, ScheduleTicked,
-           ScheduleHeld, ScheduleFiled, ScheduleTriggered>(kind, body);
+           Checkpointed, Replayed, Reclaimed, KeptLonger, QueueFiled, AgentDefined, AgentForgotten,
+           DeadPurged, ScheduleSet, ScheduleDeleted, ScheduleTicked, ScheduleHeld, ScheduleFiled,
+           ScheduleTriggered>(kind, body);
   }
   return 0;
 }
