@@ -51,6 +51,12 @@ if(HIREHALL_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 
+if(HIREHALL_COVERAGE)
+  # Without LLVM_PROFILE_FILE nobody wants the counts.
+  add_compile_options(-fprofile-instr-generate=/dev/null -fcoverage-mapping)
+  add_link_options(-fprofile-instr-generate=/dev/null)
+endif()
+
 if(HIREHALL_MUTANTS)
   add_compile_definitions(HIREHALL_MUTANTS=1)
 endif()

@@ -228,7 +228,7 @@ void ClientHost::results(std::uint64_t subscription, std::span<const client_core
     scene_.note("result arrives", life->number);
     if (!stream.seen.emplace(item.id).second) violated("I6", "a stream told an end twice", life->number);
   }
-  if (!slow_reader_) return session_->seen(subscription, after, bytes);
+  if (!slow_reader_ || scene_.healing) return session_->seen(subscription, after, bytes);
   scene_.saw(Situation::client_read_slowly);
   seen_until_ = std::max(seen_until_, scene_.time.now() + scene_.chance.skewed(3 * second));
   later(seen_until_, [this, subscription, after, bytes] {

@@ -209,8 +209,8 @@ int main(int argc, char** argv) {
       "hours", po::value(&hours), "go on for so long")("minutes", po::value(&minutes), "stop after so long")(
       "jobs", po::value(&jobs)->default_value(2), "processes side by side")(
       "mutant", po::value(&mutant), "how many worlds until this planted bug is found")(
-      "mutants", "the same of all of them")("counts", "tell how often what happened")(
-      "need-all", "a situation that never happened is a failure")(
+      "mutants", "the same of all of them")("story", "with --seed: all that happened")(
+      "counts", "tell how often what happened")("need-all", "a situation that never happened is a failure")(
       "canary", "the second world has a planted violation: not to see it is a failure")(
       "keep-going", "after a violation, too");
   po::variables_map given;
@@ -240,8 +240,9 @@ int main(int argc, char** argv) {
     running = seed;
     std::printf("seed %llu\n", static_cast<unsigned long long>(seed));
     std::fflush(stdout);
-    auto report = sim::run_seed(seed);
+    auto report = sim::run_seed(seed, false, given.contains("story"));
     std::printf("%s", sim::describe(report).c_str());
+    if (!report.violation) std::printf("%s", report.story.c_str());
     if (given.contains("counts")) std::printf("%s", report.tally.text().c_str());
     return report.violation ? 1 : 0;
   }

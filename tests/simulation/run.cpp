@@ -4,11 +4,11 @@
 
 namespace hirehall::sim {
 
-Report run_seed(std::uint64_t seed, bool canary) {
+Report run_seed(std::uint64_t seed, bool canary, bool tell) {
   auto weather = Weather::of(seed);
   weather.canary = canary;
   World world(seed, weather);
-  return world.run();
+  return world.run(tell);
 }
 
 std::string describe(const Report& report) {

@@ -11,6 +11,7 @@ namespace hirehall::sim {
 
 std::string describe(const Report& report);  // a violation, so that it can be looked into
 
-Report run_seed(std::uint64_t seed, bool canary = false);
+// `tell`: the report has the whole story, not only that of a violation.
+Report run_seed(std::uint64_t seed, bool canary = false, bool tell = false);
 
 }  // namespace hirehall::sim

@@ -28,7 +28,7 @@ const std::map<Kind, const char*>& kind_names() {
       {Kind::results, "results"},
       {Kind::queue_list, "queue_list"},
       {Kind::queue_show, "queue_show"},
-      {Kind::queue_set, "queue_set"},
+      {Kind::seen, "seen"},
       {Kind::pause, "pause"},
       {Kind::resume, "resume"},
       {Kind::dead_list, "dead_list"},
@@ -86,8 +86,11 @@ std::string Tally::text() const {
            std::string(engine::event_names[static_cast<std::size_t>(t.event)]) + " → " +
            std::string(name_of(t.to)) + "\n";
   out += "frames: lost, twice, late, stale\n";
-  for (const auto& [kind, name] : kind_names()) {
-    const auto& f = frames_[static_cast<std::size_t>(kind)];
+  for (std::size_t kind = 0; kind < kinds; ++kind) {
+    const auto& f = frames_[kind];
+    auto known = kind_names().find(static_cast<Kind>(kind));
+    if (known == kind_names().end() && f == std::array<std::uint64_t, fates>{}) continue;
+    auto name = known == kind_names().end() ? "kind " + std::to_string(kind) : std::string(known->second);
     out += "  " + std::to_string(f[fate_lost]) + " " + std::to_string(f[fate_twice]) + " " +
            std::to_string(f[fate_late]) + " " + std::to_string(f[fate_stale]) + "  " + name + "\n";
   }

@@ -14,7 +14,7 @@ namespace hirehall::sim {
 
 class Tally {
  public:
-  static constexpr std::size_t kinds = 144;
+  static constexpr std::size_t kinds = 160;  // of docs/protocol.md; what is beyond counts as 0
   enum Fate : std::size_t { fate_lost, fate_twice, fate_late, fate_stale, fates };
 
   void saw(Situation situation) { ++situations_[static_cast<std::size_t>(situation)]; }

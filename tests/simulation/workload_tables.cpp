@@ -256,8 +256,11 @@ std::span<const Tables::Action> Tables::actions() {
        }},
       {"follow", 4,
        [](Workload& w, ClientHost& c) {
-         if (!c.follows())
-           c.follow(w.scene_.chance.permille(700) ? "" : "default", w.scene_.chance.permille(200));
+         if (c.follows()) return;
+         // One draw a statement: compilers choose the order of arguments.
+         bool own = w.scene_.chance.permille(700);
+         bool from_start = w.scene_.chance.permille(200);
+         c.follow(own ? "" : "default", from_start);
        }},
       {"pause", 3,
        [](Workload& w, ClientHost& c) {
@@ -291,6 +294,12 @@ std::span<const Tables::Action> Tables::actions() {
        }},
       {"queue_list", 2,
        [](Workload&, ClientHost& c) { c.request(Kind::queue_list, Body().take(), nullptr); }},
+      {"queue_show", 2,
+       [](Workload&, ClientHost& c) {
+         Body b;
+         b.text("queue", "capped");
+         c.request(Kind::queue_show, b.take(), nullptr);
+       }},
   };
   return table;
 }

@@ -49,7 +49,7 @@ World::World(std::uint64_t seed, const Weather& weather)
   }
 }
 
-Report World::run() {
+Report World::run(bool tell) {
   Report report;
   report.seed = seed_;
   try {
@@ -59,6 +59,7 @@ Report World::run() {
     if (v.task != 0) report.story = story_of(scene_.model.intent(v.task));
     report.story += scene_.trace.around(v.task, 40);
   }
+  if (tell) report.story = scene_.trace.around(0, scene_.trace.size());
   report.hash = scene_.trace.hash();
   report.events = scene_.time.happened();
   report.tasks = scene_.model.intents();

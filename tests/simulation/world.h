@@ -28,7 +28,7 @@ struct Report {
 class World {
  public:
   World(std::uint64_t seed, const Weather& weather);
-  Report run();
+  Report run(bool tell = false);
 
  private:
   void live();
