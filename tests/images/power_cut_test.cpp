@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 
 #include "tests/images/judge.h"
 #include "tests/images/recording_disk.h"
@@ -71,13 +72,15 @@ class PowerCut : public testing::Test {
                   << ": " << wrong << "\n  " << keep_for_study(image, std::to_string(image.hash()));
   }
 
-  // Every operation is followed by a crash, in each way that makes a difference; one in `thin` of them.
+  // Every operation that is wanted is followed by a crash, in each way that makes a difference; one in `thin`
+  // of them.
   void cut_everywhere(const Image& begin, const std::vector<Operation>& operations,
                       std::uint64_t acknowledged, const std::string& kind, const Reference& reference,
-                      std::uint64_t thin) {
+                      std::uint64_t thin, const std::function<bool(const Operation&)>& wanted = {}) {
     Disk disk(begin);
     for (std::size_t i = 0; i < operations.size() && !HasFailure(); ++i) {
       disk.apply(operations[i]);
+      if (wanted && !wanted(operations[i])) continue;
       const bool last = i + 1 == operations.size();
       const std::uint64_t told = last ? acknowledged : operations[i + 1].acknowledged;
       for (const Fate fate : fates) {
@@ -117,6 +120,30 @@ TEST_F(PowerCut, EveryOperationOfALife) {
   EXPECT_GT(reference.tables, 0u);
   EXPECT_GT(reference.drops, 0u);
   cut_everywhere({}, life.operations, life.acknowledged, "life", reference, everything() ? 1 : 10 * slower);
+  if (!everything()) return;
+  const auto rows = Tally::of_run().by_cut("life");
+  for (const auto* name : {"log append", "log sync", "log made", "table append", "table sync", "table made",
+                           "MANIFEST append", "MANIFEST sync", "CURRENT", "delete"})
+    EXPECT_GE(rows.contains(name) ? rows.at(name).images : 0, 200u) << name;
+}
+
+// What a store does only when it is made, and the mark that follows the commits: many short lives, each with
+// an identity of its own.
+TEST_F(PowerCut, EveryOperationOfABirth) {
+  const std::uint64_t births = everything() ? 220 : std::max<std::uint64_t>(1, 4 / slower);
+  const auto judged = [](const std::string& name) {
+    const auto rows = Tally::of_run().by_cut("birth");
+    return rows.contains(name) ? rows.at(name).images : 0;
+  };
+  const auto rare = {"format", "watermark", "directory made", "directory sync"};
+  for (std::uint64_t birth = 0; birth < births && !HasFailure(); ++birth) {
+    const Life life = live(seed_ + birth, {0, 4});
+    cut_everywhere({}, life.operations, life.acknowledged, "birth", life.reference, 1, [&](const auto& at) {
+      const auto name = name_of(at);
+      return std::find(rare.begin(), rare.end(), name) != rare.end() && judged(name) < 300;
+    });
+  }
+  for (const auto* name : rare) EXPECT_GE(judged(name), everything() ? 200u : 1u) << name;
 }
 
 // RocksDB alone lets CURRENT name a manifest whose own name, and those of new tables, the power may still
