@@ -212,7 +212,8 @@ Status Ledger::load(std::string_view saved) {
     ClassDefined cls;
     cls.class_ = number;
     a(cls.type, cls.requirements);
-    sound = sound && a.ok() && decode_options(cls.requirements).has_value();
+    auto options = decode_options(cls.requirements);
+    sound = sound && a.ok() && options && options->type == cls.type;
     if (sound) apply(cls);
   });
   each([&](std::uint32_t) {

@@ -7,6 +7,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace hirehall::engine;
   const auto record = decode_body_record(hirehall::fuzz::view_of(data, size));
   if (!record) return 0;
+  ++hirehall::fuzz::accepted;
   std::string tasks;
   for (const auto offset : record->offsets) {
     const auto body = record->chunk->body_at(offset);

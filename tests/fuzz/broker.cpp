@@ -99,6 +99,7 @@ class Hall {
     std::uint64_t sum = books.removed;
     for (const auto n : books.tasks) sum += n;
     HH_CHECK(sum == books.accepted, "the books balance");
+    fuzz::accepted += books.accepted != 0 ? 1 : 0;
     if (engine_->has_facts() || !broker_->committer().idle()) return;
     const auto recovered = server::recover(*store_, settings_, [](const std::string&) {});
     HH_CHECK(recovered.has_value(), "what a broker stored it can read");
@@ -183,7 +184,8 @@ extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t s
       messages.erase(position);
       break;
     case 2:
-      messages[at].kind = static_cast<std::uint8_t>(dice.below(57));
+      messages[at].kind =
+          static_cast<std::uint8_t>(dice.below(3) == 0 ? 64 + dice.below(80) : dice.below(57));
       break;
     case 3:
       std::swap(messages[at], messages[dice.below(messages.size())]);

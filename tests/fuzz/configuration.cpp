@@ -46,6 +46,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (!values) {
     HH_CHECK(!values.error().message.empty(), "a refusal says why");
   } else if (!values->answer()) {
+    ++hirehall::fuzz::accepted;
     HH_CHECK(values->number("number") >= -5 && values->number("number") <= 4096, "in its range");
     HH_CHECK(values->number("duration") >= 0 && values->number("duration") <= 86'400'000, "in its range");
     HH_CHECK(values->number("section.bytes") >= 0 && values->number("section.bytes") <= 1 << 30,

@@ -10,6 +10,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     HH_CHECK(!loaded.error().message.empty(), "a refusal says why");
     return 0;
   }
+  ++hirehall::fuzz::accepted;
   HH_CHECK(!loaded->definition.name.empty(), "an agent has a name");
   HH_CHECK(!loaded->definition.types.empty() || !loaded->definition.capabilities.empty(),
            "an agent can do something");

@@ -1,6 +1,7 @@
 // A record of facts: what can be decoded can be written again, and then means the same.
 #include "broker/engine/facts.h"
 
+#include "broker/engine/facts_frame.h"
 #include "tests/fuzz/fuzzing.h"
 
 namespace {
@@ -11,6 +12,7 @@ template <typename Fact>
 void round_trip(std::string_view body) {
   Fact fact;
   if (!read_fact(body, fact)) return;
+  ++hirehall::fuzz::accepted;
   std::string once;
   write_fact(once, fact);
   hirehall::Unpacker u(once);
@@ -41,7 +43,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     if (!u.ok()) break;
     any_of<TimeFact, QueueSet, LaneDefined, ClassDefined, ProducerOpened, ProducerClosed, Submitted, Awarded,
            Ended, WorkerOpened, WorkerClosed, BecameDue, Dropped, StopAsked, Paused, Spilled, Paged, Answered,
-           Checkpointed, Replayed, Reclaimed, KeptLonger>(kind, body);
+           Checkpointed, Replayed, Reclaimed, KeptLonger, QueueFiled, AgentDefined, AgentForgotten,
+           DeadPurged>(kind, body);
   }
   return 0;
 }

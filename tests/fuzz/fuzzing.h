@@ -17,4 +17,8 @@ inline std::string_view view_of(const std::uint8_t* data, std::size_t size) {
   return {reinterpret_cast<const char*>(data), size};
 }
 
+// How many inputs were not refused. A corpus of which nothing is accepted any more (its format is of the
+// past) tests only the refusal: replay.cc takes that for a failure.
+inline std::uint64_t accepted = 0;
+
 }  // namespace hirehall::fuzz

@@ -9,6 +9,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto bytes = hirehall::fuzz::view_of(data, size);
   for (const auto& id : {TaskId::parse(bytes), TaskId::from_raw(bytes)}) {
     if (!id) continue;
+    ++hirehall::fuzz::accepted;
     const auto again = TaskId::parse(id->text());
     HH_CHECK(again && *again == *id, "text and id are the same");
     const auto raw = TaskId::from_raw(id->raw());

@@ -6,6 +6,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace hirehall::engine;
   auto entries = decode_page(hirehall::fuzz::view_of(data, size));
   if (!entries) return 0;
+  ++hirehall::fuzz::accepted;
   for (const auto& entry : *entries)
     if (entry.chunk) entry.chunk->options_of(entry.chunk->body_at(entry.offset));
   const auto again = decode_page(encode_page(*entries));

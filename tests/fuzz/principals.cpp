@@ -10,6 +10,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     HH_CHECK(!principals.error().message.empty(), "a refusal says why");
     return 0;
   }
+  ++hirehall::fuzz::accepted;
   HH_CHECK(principals->size() >= 1, "local is always there");
   HH_CHECK(principals->by_key(hirehall::server::PublicKey{}) == nullptr, "no key is nobody");
   return 0;

@@ -12,7 +12,8 @@
 #include <iterator>
 #include <vector>
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
+#include "tests/fuzz/fuzzing.h"
+
 // A target that knows the form of its inputs changes them itself.
 extern "C" __attribute__((weak)) std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size,
                                                                      std::size_t max_size, unsigned seed);
@@ -92,6 +93,11 @@ int main(int argc, char** argv) {
     corpus.emplace_back(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
   }
   for (const auto& input : corpus) LLVMFuzzerTestOneInput(input.data(), input.size());
+  const auto accepted = hirehall::fuzz::accepted;
+  if (accepted == 0) {
+    std::printf("nothing in this corpus is accepted: it tests the refusal only\n");
+    return 1;
+  }
 
   const char* wanted = std::getenv("HIREHALL_FUZZ_RUNS");
   const std::size_t runs = wanted != nullptr ? std::strtoull(wanted, nullptr, 10) : 4000;
@@ -101,6 +107,8 @@ int main(int argc, char** argv) {
     change(input, random);
     LLVMFuzzerTestOneInput(input.data(), input.size());
   }
-  std::printf("%zu files and %zu mutations replayed\n", files.size(), runs);
+  std::printf("%zu files, %llu accepted, and %zu mutations, %llu accepted\n", files.size(),
+              static_cast<unsigned long long>(accepted), runs,
+              static_cast<unsigned long long>(hirehall::fuzz::accepted - accepted));
   return 0;
 }

@@ -70,6 +70,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (const auto frame = hirehall::wire::read_frame(bytes)) {
     body(frame->body);
     hirehall::wire::read_error(frame->body);
+    ++hirehall::fuzz::accepted;
     HH_CHECK(frame->body.size() + hirehall::wire::header_bytes == bytes.size(), "the rest is the body");
   }
   return 0;

@@ -3,10 +3,13 @@
 // HIREHALL_SEED=N repeats a run.
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <random>
 #include <set>
 
+#include "tests/support/scratch.h"
 #include "tests/unit/engine/hall.h"
 
 namespace hirehall::engine {
@@ -74,6 +77,39 @@ class Storm {
     EXPECT_EQ(hall_.endings.size(), hall_.engine->ledger().books.accepted);
     EXPECT_GT(hall_.engine->snapshot_commit(), 0u);
     EXPECT_GT(pages, 0u) << "the window was never full: the storm tested no pages";
+  }
+
+  // Values of the store as they are today, for tests/fuzz/corpus. The tag in front of a record is what
+  // records.cpp there reads.
+  void write_corpus(const std::filesystem::path& corpus) const {
+    auto write = [&](const std::string& name, const std::string& value) {
+      std::filesystem::create_directories((corpus / name).parent_path());
+      std::ofstream(corpus / name, std::ios::binary) << value;
+    };
+    std::map<std::string, int> written;
+    auto some = [&](const std::string& name, const std::string& value) {
+      if (value.size() < 3000 && written[name] < 3) write(name + std::to_string(written[name]++), value);
+    };
+    for (const auto& [commit, parts] : hall_.kept.facts)
+      for (const auto& part : parts)
+        if (commit % 97 == 3) some("facts/part_", part);
+    for (const auto& [first, value] : hall_.kept.bodies)
+      if (first % 7 == 1) some("bodies/record_", value);
+    for (const auto& [where, shelf] : hall_.kept.shelves)
+      for (const auto& [key, value] : shelf) {
+        if (where == Shelving::pages) some("pages/page_", value);
+        if (where == Shelving::timers) some("records/timer_", std::string(1, 4) + key);
+        static const std::map<char, char> tags = {{'i', 0}, {'x', 1}, {'d', 2}, {'f', 3}};
+        if (auto tag = tags.find(key[0]); where == Shelving::records && tag != tags.end())
+          some("records/" + key.substr(0, 1) + "_", tag->second + value);
+      }
+    write_snapshot(corpus);
+  }
+  void write_snapshot(const std::filesystem::path& corpus) const {
+    auto saved = hall_.saved();
+    std::filesystem::create_directories(corpus / "snapshot");
+    std::ofstream(corpus / "snapshot" / ("of_" + std::to_string(saved.size()) + "_bytes"), std::ios::binary)
+        << saved;
   }
 
   void check() {
@@ -323,6 +359,24 @@ TEST(Replay, AllFactsFromNothingGiveTheLiveLedgerByteForByte) {
     storm.settle();
     storm.check();
   }
+}
+
+// What the fuzz targets begin with is what the engine writes today: HIREHALL_CORPUS names the folder to write
+// it to.
+TEST(Replay, Corpus) {
+  const char* corpus = std::getenv("HIREHALL_CORPUS");
+  Storm storm(7);
+  storm.blow(400);
+  test::ScratchDirectory scratch;
+  const std::filesystem::path to = corpus != nullptr ? corpus : scratch / "corpus";
+  storm.write_corpus(to);
+  for (int steps : {5, 20, 60}) {
+    Storm early(8);
+    early.some_steps(steps);
+    early.write_snapshot(to);
+  }
+  for (const auto* kind : {"facts", "bodies", "pages", "records", "snapshot"})
+    EXPECT_FALSE(std::filesystem::is_empty(to / kind)) << kind;
 }
 
 }  // namespace
