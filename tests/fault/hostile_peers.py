@@ -1,4 +1,5 @@
-"""Peers that mean harm, in a process of their own: each line on stdin is "go" or "rest"; says {"event": "rests", "counts": …} after each rest.
+"""Peers that mean harm, in a process of their own: each line on stdin is "go", "rest" or "crowd N": N connections at once that say nothing.
+Says {"event": "rests", "counts": …} after each rest and {"event": "crowd", "open": N} when they all stand.
 
     hostile_peers.py HOST PORT --seed S
 
@@ -78,6 +79,18 @@ class Hostile:
         for _ in range(5):
             self.connect()
 
+    def fill(self, count):
+        """So many silent connections; what the broker was too slow to take is tried again."""
+        silent, tries = [], 0
+        while len(silent) < count and tries < 2 * count:
+            tries += 1
+            try:
+                silent.append(socket.create_connection(self.address, 5))
+            except OSError:
+                continue
+        self.open += silent
+        return len(silent)
+
     def work(self):
         kind = self.random.choice(self.kinds)
         self.counts[kind.__name__] = self.counts.get(kind.__name__, 0) + 1
@@ -102,7 +115,9 @@ def main():
                 if not word:
                     return
                 going = word == "go"
-                if not going:
+                if word.startswith("crowd "):
+                    print(json.dumps({"event": "crowd", "open": hostile.fill(int(word.split()[1]))}), flush=True)
+                elif not going:
                     print(json.dumps({"event": "rests", "counts": hostile.counts}), flush=True)
             if going:
                 hostile.work()

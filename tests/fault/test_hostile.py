@@ -3,11 +3,12 @@
 """Hostile peers on a running broker (I12, I15): it lives, honest clients go on, and nothing of theirs is lost.
 
 Quiet and hostile stretches take turns, so that both see the machine at its best and worst.
-HIREHALL_EVERYTHING=1   longer stretches, and the share of 80 % is demanded
+HIREHALL_EVERYTHING=1   longer stretches, the share of 80 % is demanded, and the crowd is of 10,000 connections
 HIREHALL_SEED=N         the same misdeeds again
 """
 
 import os
+import resource
 import statistics
 import sys
 import time
@@ -18,11 +19,13 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from pathlib import Path
 
 from integration import fleet
-from integration.fleet import Fleet, Script
+from integration.fleet import Fleet, Script, eventually
 
 SEED = fleet.seed()
 EVERYTHING = os.environ.get("HIREHALL_EVERYTHING") == "1"
 STRETCH, TURNS = (3.0, 7) if EVERYTHING else (0.7, 4)
+CROWD = 10_000 if EVERYTHING else 2_000
+SPARE = 500  # descriptors that both ends need besides
 BATCH = [[0, b"honest work"]] * 64
 
 
@@ -65,6 +68,33 @@ class Hostile(unittest.TestCase):
         self.assertGreaterEqual(accepted, self.sent)
         self.assertLess(self.memory_mb(), 400)
         self.assertGreater(share, 0.8 if EVERYTHING else 0.3, "of what honest clients had without hostile peers")
+
+    def test_a_crowd_that_says_nothing(self):
+        """As many connections as an operator might see on a bad day, all at once (I12)."""
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        if most < CROWD + SPARE:
+            self.skipTest(f"{CROWD} connections need {CROWD + SPARE} descriptors a process, the limit here is {most}")
+        self.stretch()
+        before = self.descriptors()
+        quiet = [self.stretch() for _ in range(TURNS)]
+        began = time.monotonic()
+        self.hostile.say(f"crowd {CROWD}")
+        self.assertEqual(self.hostile.event("crowd", 120 * fleet.SLOWDOWN)["open"], CROWD)
+        eventually(lambda: self.descriptors() - before > 0.9 * CROWD, 60 * fleet.SLOWDOWN, "the crowd in the broker")
+        took, stood = time.monotonic() - began, self.descriptors() - before
+        crowded, memory = [self.stretch() for _ in range(TURNS)], self.memory_mb()
+        self.fleet.lives()
+        self.hostile.kill()
+        eventually(lambda: self.descriptors() < before + 50, 60 * fleet.SLOWDOWN, "the end of the crowd's connections")
+        quiet += [self.stretch() for _ in range(TURNS)]
+        share = statistics.median(crowded) / statistics.median(quiet)
+        print(f"{CROWD} silent connections within {took:.1f} s, {stood} held by the broker, memory {memory:.0f} MiB: "
+              f"honest clients kept {share:.0%}", flush=True)
+        self.assertLess(memory, 600)
+        self.assertGreater(share, 0.8 if EVERYTHING else 0.3, "of what honest clients had without a crowd")
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.fleet.broker.child.pid}/fd"))
 
     def memory_mb(self):
         status = Path(f"/proc/{self.fleet.broker.child.pid}/status").read_text()

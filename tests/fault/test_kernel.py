@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # ctest: timeout=300 processors=2
-"""Two network namespaces with a cable between them, which the kernel cuts, and where it can, makes lossy (F9, F10, I3 to I6, I9).
+"""Two network namespaces with a cable between them, which the kernel cuts, filters, and where it can, makes lossy (F9, F10, I3 to I6, I9).
 
-Needs the right to make namespaces (root, or unprivileged user namespaces) and veth; netem for the lossy cable. What is missing
-is said, and skipped.
+Needs the right to make namespaces (root, or unprivileged user namespaces) and veth; nft for the firewall, netem for the lossy
+cable. What is missing is said, and skipped.
 
 HIREHALL_EVERYTHING=1   ten times as many cuts
 HIREHALL_SEED=N         the same choices again
@@ -11,6 +11,7 @@ HIREHALL_SEED=N         the same choices again
 
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -95,6 +96,25 @@ class Cable:
         run("tc", "qdisc", "add", "dev", "theirs", "root", *how, prefix=self.prefix)
 
 
+    def firewall(self):
+        """Segments are lost one by one, so that TCP sends them again, and connections are reset in the middle; both ways."""
+        rules = "table inet faults { chain in { type filter hook input priority 0; " \
+                "meta l4proto tcp numgen random mod 1000 < 30 counter drop; " \
+                "meta l4proto tcp numgen random mod 10000 < 20 counter reject with tcp reset; }; }"
+        run("nft", rules)
+        run("nft", rules, prefix=self.prefix)
+
+    def open_firewall(self):
+        """Packets that were dropped and that were answered by a reset, both ways."""
+        counts = [0, 0]
+        for prefix in ((), self.prefix):
+            told = subprocess.run([*prefix, "nft", "list", "table", "inet", "faults"], capture_output=True, text=True, check=True)
+            for n, packets in enumerate(re.findall(r"counter packets (\d+)", told.stdout)):
+                counts[n] += int(packets)
+            run("nft", "delete table inet faults", prefix=prefix)
+        return counts
+
+
 class Kernel(unittest.TestCase):
     def setUp(self):
         self.random = random.Random(SEED)
@@ -127,6 +147,20 @@ class Kernel(unittest.TestCase):
             moment(self.random.uniform(0.2, 1.5))
             shift.look()
         self.finish(shift, f"{CUTS} cuts of the cable")
+
+    def test_a_firewall_that_drops_and_resets(self):
+        try:
+            self.cable.firewall()
+        except OSError as error:
+            self.ok = True
+            self.skipTest(f"no nftables here: {error}")
+        shift = self.work()
+        for _ in range(CUTS):
+            moment(2)
+            shift.look()
+        dropped, reset = self.cable.open_firewall()
+        self.assertGreater(dropped, 0)
+        self.finish(shift, f"a firewall that dropped {dropped} segments and reset {reset} times")
 
     def test_a_cable_that_loses_copies_reorders_and_garbles(self):
         try:
