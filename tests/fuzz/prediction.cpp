@@ -7,6 +7,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using hirehall::scheduler::Prediction;
   auto hall = Prediction::load(hirehall::fuzz::view_of(data, size));
   if (!hall) return 0;
+  ++hirehall::fuzz::accepted;
   const auto bytes = hall->save();
   const auto again = Prediction::load(bytes);
   HH_CHECK(again && again->save() == bytes, "what was accepted is kept as it is");
