@@ -63,6 +63,9 @@ enum class Kind : std::uint16_t {
   bulk_start = 97,
   bulk_list = 98,
   bulk_stop = 99,
+
+  agent_stats = 128,
+  agent_unlearn = 129,
 };
 
 struct Header {

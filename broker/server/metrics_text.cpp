@@ -202,6 +202,8 @@ constexpr std::pair<wire::Kind, const char*> kind_labels[] = {
     {wire::Kind::bulk_start, "bulk_start"},
     {wire::Kind::bulk_list, "bulk_list"},
     {wire::Kind::bulk_stop, "bulk_stop"},
+    {wire::Kind::agent_stats, "agent_stats"},
+    {wire::Kind::agent_unlearn, "agent_unlearn"},
 };
 
 void add_wire(Families& out, const MetricsPage& page) {

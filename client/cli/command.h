@@ -166,6 +166,8 @@ std::vector<std::string> agent_names(client::Client& client);  // none when the 
 int agent_list(Context&);
 int agent_show(Context&);
 int agent_forget(Context&);
+int agent_stats(Context&);
+int agent_unlearn(Context&);
 int stats(Context&);
 int key_new(Context&);
 int context_list(Context&);
