@@ -80,6 +80,8 @@ constexpr Rule rules[] = {
     {Kind::backup_list, operators},
     {Kind::backup_verify, operators},
     {Kind::backup_delete, admins},
+    {Kind::agent_stats, readers},
+    {Kind::agent_unlearn, operators},
 };
 
 std::uint8_t roles_of(Kind kind) {
