@@ -167,14 +167,14 @@ struct Replay {
 // All but `submitted`, which reads bodies.
 using ReplayAny =
     Replay<TimeFact, QueueSet, QueueFiled, LaneDefined, ClassDefined, ProducerOpened, ProducerClosed, Awarded,
-           Ended, WorkerOpened, WorkerClosed, BecameDue, Dropped, StopAsked, Paused, Spilled, Paged, Answered,
+           Ended, WorkerOpened, WorkerClosed, BecameDue, Dropped, StopAsked, Paused, Spilled, Paged, Decided, Asked,
            Checkpointed, Replayed, Reclaimed, KeptLonger, AgentDefined, AgentForgotten, DeadPurged, PauseSet,
            BulkOpened, BulkMoved, BulkClosed>;
 
 bool left_out_by_mutant(FactKind kind) {
   return ((kind == FactKind::paused || kind == FactKind::pause_set) && HH_MUTANT("pauses_not_replayed")) ||
          (kind == FactKind::bulk_opened && HH_MUTANT("bulk_forgotten")) ||
-         (kind == FactKind::answered && HH_MUTANT("answers_not_replayed"));
+         (kind == FactKind::decided && HH_MUTANT("answers_not_replayed"));
 }
 
 }  // namespace

@@ -32,7 +32,6 @@ enum class FactKind : std::uint8_t {
   paused = 15,
   spilled = 16,
   paged = 17,
-  answered = 18,
   checkpointed = 19,
   replayed = 20,
   reclaimed = 21,
@@ -41,18 +40,20 @@ enum class FactKind : std::uint8_t {
   agent_forgotten = 24,
   queue_filed = 25,
   dead_purged = 26,
+  decided = 27,
+  asked = 28,
   pause_set = 50,
   bulk_opened = 51,
   bulk_moved = 52,
   bulk_closed = 53,
 };
 // Of a part, one record of the family facts. 2: ends tell how long ago their award was,
-// 3: what is reclaimed names the stragglers that go.
-inline constexpr std::uint8_t facts_part_version = 3;
+// 3: what is reclaimed names the stragglers that go, 4: queues say what has to be approved.
+inline constexpr std::uint8_t facts_part_version = 4;
 
 // Numbers are given out in ranges, so there are holes between them.
 constexpr bool known_fact(std::uint8_t kind) {
-  return (kind >= 1 && kind <= 26) || (kind >= 50 && kind <= 53);
+  return (kind >= 1 && kind <= 28) || (kind >= 50 && kind <= 53);
 }
 
 struct TimeFact {
@@ -72,12 +73,16 @@ struct QueueSettings {
   std::uint64_t retention_bytes = 16ull << 30;
   Millis timeout_ms = 0;
   Millis aging_ms = 60000;
+  std::uint8_t approval = 0;  // points at which tasks have to be approved, see common/approval.h
+  Millis approval_timeout_ms = 0;
+  std::uint8_t approval_on_timeout = 0;
   std::map<std::string, std::uint32_t, std::less<>> tenants;  // weights
   std::map<std::string, std::uint32_t, std::less<>> limits;   // of limit keys
 
   template <typename A>
   void archive(A& a) {
-    a(weight, cap, policy, retention_ms, retention_bytes, timeout_ms, aging_ms, tenants, limits);
+    a(weight, cap, policy, retention_ms, retention_bytes, timeout_ms, aging_ms, approval, approval_timeout_ms,
+      approval_on_timeout, tenants, limits);
   }
   friend bool operator==(const QueueSettings&, const QueueSettings&) = default;
 };

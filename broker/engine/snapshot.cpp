@@ -6,9 +6,9 @@ namespace hirehall::engine {
 namespace {
 
 // 2 has behind the pauses the agents, and what the file of queues says; 3 the commit of each lease's award, 4
-// stragglers, 5 who paused and when, 6
-// bulk work. Before the first release only the newest is read.
-constexpr std::uint8_t snapshot_version = 6;
+// stragglers, 5 who paused and when, 6 bulk work, 7 what queues want approved. Before the first release only
+// the newest is read.
+constexpr std::uint8_t snapshot_version = 7;
 
 struct SavedLine {
   std::uint64_t id = 0;

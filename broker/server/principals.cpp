@@ -50,6 +50,7 @@ constexpr Rule rules[] = {
     {Kind::dead_purge, steering}, {Kind::worker_drain, operators},
     {Kind::dead_groups, readers}, {Kind::bulk_list, readers},
     {Kind::bulk_start, steering}, {Kind::bulk_stop, steering},
+    {Kind::inbox, readers},
 };
 
 std::uint8_t roles_of(Kind kind) {
