@@ -40,6 +40,7 @@ constexpr Row rows[] = {
     {Code::corrupt, "corrupt", Action::give_up},
     {Code::io, "io", Action::give_up},
     {Code::internal, "internal", Action::give_up},
+    {Code::bad_answer, "bad_answer", Action::fix},
 };
 
 const Row& row_of(Code code) {

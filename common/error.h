@@ -40,6 +40,7 @@ enum class Code : std::uint8_t {
   corrupt = 24,            // the store cannot be trusted
   io = 25,                 // a system call failed
   internal = 26,           // a bug, reported
+  bad_answer = 27,         // an answer is not what the question takes
 };
 
 enum class Action : std::uint8_t { none = 0, retry = 1, fix = 2, give_up = 3 };

@@ -25,6 +25,11 @@ inline constexpr std::size_t award_overhead_bytes = 128u
 inline constexpr std::size_t options_bytes_max = 64u << 10;  // too_large: encoded options of one task
 inline constexpr std::size_t error_bytes_max = 4096;         // longer error texts of attempts are cut
 
+// Questions and approvals.
+inline constexpr std::size_t question_bytes_max = 64u << 10;  // invalid: a question, encoded
+inline constexpr std::size_t approvers_max = 32;              // invalid: who may answer one, by name
+inline constexpr std::int64_t question_timeout_max_ms = 366ll * 24 * 3600 * 1000;  // invalid
+
 // Sessions.
 inline constexpr std::size_t batches_in_flight_max = 1024;    // busy: unanswered batches of one producer …
 inline constexpr std::size_t refusals_in_flight_max = 65536;  // busy: … and refused items in their answers

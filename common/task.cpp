@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "common/approval.h"
+
 namespace hirehall {
 namespace {
 
@@ -376,6 +378,8 @@ Status validate(const TaskOptions& o) {
     return out_of_range("limit_keys", std::to_string(o.limit_keys.size()) + " keys", "at most 8");
   for (const auto& key : o.limit_keys)
     if (auto s = check_size("limit_keys", key, limits::key_bytes_max); !s) return s;
+  if (!o.policies.empty())
+    if (auto approval = read_approval(o.policies); !approval) return tl::unexpected<Error>(approval.error());
   if (!o.context.empty()) {
     Reader r(o.context);
     if (r.peek() != msgpack::Kind::map) return fail(Code::invalid, "context is not a map", "context");

@@ -49,6 +49,8 @@ enum class Kind : std::uint16_t {
   dead_purge = 45,
   worker_drain = 46,
 
+  inbox = 64,
+
   register_worker = 48,
   award = 49,  // push
   finish = 50,

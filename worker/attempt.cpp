@@ -4,7 +4,8 @@ namespace hirehall::worker {
 
 std::size_t OutcomeExtras::size() const {
   return static_cast<std::size_t>(!result_type.empty()) + !error_code.empty() + !error.empty() + !on.empty() +
-         !checkpoint.empty() + !usage.empty() + (delay_ms != 0) + (started_at != 0) + (ended_at != 0);
+         !question.empty() + !checkpoint.empty() + !usage.empty() + (delay_ms != 0) + (started_at != 0) +
+         (ended_at != 0);
 }
 
 void Results::add(Token token, Outcome outcome, std::string_view result, const OutcomeExtras& extras) {
@@ -20,6 +21,7 @@ void Results::add(Token token, Outcome outcome, std::string_view result, const O
   if (!extras.error_code.empty()) w.entry("error_code", extras.error_code);
   if (!extras.error.empty()) w.entry("error", extras.error);
   if (!extras.on.empty()) w.entry("on", extras.on);
+  if (!extras.question.empty()) w.str("question"), w.raw(extras.question);
   if (!extras.checkpoint.empty()) w.entry_bin("checkpoint", extras.checkpoint);
   if (!extras.usage.empty()) w.str("usage"), w.raw(extras.usage);
   if (extras.delay_ms != 0) w.entry_sint("delay_ms", extras.delay_ms);
@@ -38,6 +40,8 @@ std::string_view name_of(Report::What what) {
       return "log";
     case Report::What::usage:
       return "usage";
+    case Report::What::answer:
+      return "answer";
   }
   return "log";
 }

@@ -40,7 +40,8 @@ struct OutcomeExtras {
   std::string_view result_type;
   std::string_view error_code;
   std::string_view error;
-  std::string_view on;  // suspended: input, approval, signal
+  std::string_view on;        // suspended: input, approval, signal
+  std::string_view question;  // an encoded map: what is asked
   std::string_view checkpoint;
   std::string_view usage;  // an encoded map
   std::int64_t delay_ms = 0;
@@ -89,10 +90,10 @@ class Results {
 
 // Something an attempt says before it ends.
 struct Report {
-  enum class What : std::uint8_t { checkpoint, progress, log, usage };
+  enum class What : std::uint8_t { checkpoint, progress, log, usage, answer };
   Token token = 0;
   What what = What::log;
-  std::string value;  // encoded msgpack: bin, map, str, map
+  std::string value;  // encoded msgpack: bin, map, str, map, map
 };
 std::string_view name_of(Report::What what);
 

@@ -150,13 +150,14 @@ void ChildSide::run(std::string_view body) {
   auto outcome = read_result(returned, result, out, data, reason);
   std::string answer;
   msgpack::Writer w(answer);
-  w.array(8);
+  w.array(9);
   w.uint(static_cast<std::uint64_t>(outcome));
   w.bin(data);
   for (auto text : {out.result_type, out.error_code, out.error, out.on}) w.str(text);
   w.sint(out.delay_ms);
   w.map(usage_.size());
   for (const auto& [what, amount] : usage_) w.str(what), w.real(amount);
+  w.str(to_view(result.question));
   say(ChildSays::result, answer);
 }
 

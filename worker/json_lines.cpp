@@ -124,6 +124,59 @@ std::string compact(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
+void pack(msgpack::Writer& w, const json& value) {
+  switch (value.type()) {
+    case json::value_t::null:
+      return w.nil();
+    case json::value_t::boolean:
+      return w.boolean(value.get<bool>());
+    case json::value_t::number_integer:
+      return w.sint(value.get<std::int64_t>());
+    case json::value_t::number_unsigned:
+      return w.uint(value.get<std::uint64_t>());
+    case json::value_t::number_float:
+      return w.real(value.get<double>());
+    case json::value_t::string:
+      return w.str(value.get_ref<const std::string&>());
+    case json::value_t::array:
+      w.array(value.size());
+      for (const auto& one : value) pack(w, one);
+      return;
+    case json::value_t::object:
+      w.map(value.size());
+      for (const auto& [key, one] : value.items()) w.str(key), pack(w, one);
+      return;
+    default:
+      return w.nil();
+  }
+}
+
+std::string pack_question(const json& value) {
+  std::string pairs, out;
+  msgpack::Writer w(pairs);
+  std::size_t count = 0;
+  for (const auto* key : {"question", "options", "form", "timeout_ms", "who"})
+    if (auto at = value.find(key); at != value.end() && !at->is_null()) w.str(key), pack(w, *at), ++count;
+  if (auto at = value.find("default"); at != value.end()) w.entry_bin("default", compact(*at)), ++count;
+  if (count == 0) return {};
+  msgpack::Writer(out).map(count);
+  return out + pairs;
+}
+
+// {"answer": {"task": ID, "value": any, "reason": "…"}}
+Status read_answer(const json& value, Utterance& out) {
+  auto id = TaskId::parse(text_of(value, "task", limits::name_bytes_max));
+  if (!id || !value.contains("value"))
+    return fail(Code::bad_message, "answer takes the id of a task and a value");
+  out.what = Utterance::What::answer;
+  msgpack::Writer w(out.data);
+  w.map(3);
+  w.entry_bin("id", id->raw());
+  w.entry_bin("value", compact(value.at("value")));
+  w.entry("reason", text_of(value, "reason", limits::error_bytes_max));
+  return {};
+}
+
 Status read_result(const json& line, Utterance& out) {
   out.what = Utterance::What::outcome;
   out.outcome = Outcome::succeeded;
@@ -154,6 +207,7 @@ void read_end(const std::string& key, const json& value, Utterance& out) {
   } else if (key == "suspended") {
     out.outcome = Outcome::suspended;
     out.on = value.is_string() ? value.get<std::string>() : text_of(value, "on", limits::name_bytes_max);
+    if (value.is_object()) out.question = pack_question(value);
     out.error.clear();
   } else {
     out.outcome = key == "cancelled" ? Outcome::cancelled : Outcome::interrupted;
@@ -180,6 +234,11 @@ std::string cancel_line(std::string_view reason) {
   return line_of({{"cancel", {{"reason", std::string(reason)}}}});
 }
 
+std::string question_of(std::string_view text) {
+  auto value = json::parse(text, nullptr, false);
+  return value.is_object() ? pack_question(value) : std::string();
+}
+
 Result<Utterance> read_utterance(std::string_view text) {
   auto line = json::parse(text, nullptr, false);
   if (line.is_discarded() || !line.is_object() || line.empty())
@@ -199,6 +258,8 @@ Result<Utterance> read_utterance(std::string_view text) {
     out.done = static_cast<std::uint64_t>(number_of(value, "done"));
     out.total = static_cast<std::uint64_t>(number_of(value, "total"));
     out.message = text_of(value, "message", limits::log_line_bytes_max);
+  } else if (key == "answer") {
+    if (auto read = read_answer(value, out); !read) return tl::unexpected(read.error());
   } else if (key == "checkpoint") {
     out.what = Utterance::What::checkpoint;
     out.data = compact(value);

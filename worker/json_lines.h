@@ -18,20 +18,24 @@ std::string cancel_line(std::string_view reason);
 
 // One line from the program, taken apart.
 struct Utterance {
-  enum class What : std::uint8_t { outcome, progress, checkpoint, log, usage };
+  enum class What : std::uint8_t { outcome, progress, checkpoint, log, usage, answer };
   What what = What::log;
   Outcome outcome = Outcome::failed;
-  std::string data;  // result, checkpoint, log text
+  std::string data;  // result, checkpoint, log text, report of an answer
   std::string result_type;
   std::string error_code;
   std::string error;
   std::string on;
+  std::string question;  // an encoded map
   std::string message;
   std::int64_t delay_ms = 0;
   std::uint64_t done = 0;
   std::uint64_t total = 0;
   std::vector<std::pair<std::string, double>> usage;
 };
+// A question as agents write it, {"question", "options", "form", "timeout_ms", "default", "who"}, as the map
+// of a finish. Empty when the JSON asks nothing.
+std::string question_of(std::string_view json);
 Result<Utterance> read_utterance(std::string_view line);  // bad_message: says what is wrong with the line
 
 }  // namespace hirehall::worker

@@ -4,6 +4,7 @@
 #include "worker/child_main.h"
 #include "worker/drive.h"
 #include "worker/executor.h"
+#include "worker/json_lines.h"
 
 namespace hirehall::worker {
 namespace {
@@ -144,6 +145,8 @@ class PluginExecutor : public SingleExecutor {
     for (auto* text : {&extras.result_type, &extras.error_code, &extras.error, &extras.on}) *text = r.str();
     extras.delay_ms = r.sint();
     auto usage = r.raw();
+    auto question = question_of(r.str());
+    extras.question = question;
     if (!r.ok() || number > static_cast<std::uint64_t>(Outcome::suspended))
       return add_no_start(a, "the agent's process answered something unreadable", results);
     auto outcome = static_cast<Outcome>(number);

@@ -4,6 +4,7 @@
 #include "common/check.h"
 #include "common/log.h"
 #include "worker/executor.h"
+#include "worker/json_lines.h"
 #include "worker/plugin.h"
 #include "worker/watch.h"
 
@@ -133,6 +134,9 @@ class InlineExecutor : public Executor {
     outcome = settle(host_.watched(), outcome, extras, told_reason_);
     std::string usage = host_.usage_map();
     extras.usage = usage;
+    std::string question;
+    if (outcome == Outcome::suspended) question = question_of(to_view(result.question));
+    extras.question = question;
     results.add(a.token, outcome, data, extras);
   }
 

@@ -68,6 +68,9 @@ class ProcessExecutor : public SingleExecutor {
         case Utterance::What::checkpoint:
           watch.checkpoint(heard->data);
           break;
+        case Utterance::What::answer:
+          watch.answer(std::move(heard->data));
+          break;
         case Utterance::What::log:
           watch.log(heard->data);
           break;
@@ -94,6 +97,7 @@ class ProcessExecutor : public SingleExecutor {
     extras.error_code = answer.error_code;
     extras.error = answer.error;
     extras.on = answer.on;
+    extras.question = answer.question;
     extras.delay_ms = answer.delay_ms;
     std::string explanation;
     auto outcome = settle(&watch, answer.outcome, extras, explanation);

@@ -156,7 +156,7 @@ void Session::finished(const Results& results) {
 
 void Session::report(Report report) {
   if (!holds(report.token)) return;
-  bool keep = report.what == Report::What::checkpoint;
+  bool keep = report.what == Report::What::checkpoint || report.what == Report::What::answer;
   if (report_bytes_ + report.value.size() > report_bytes_max * (keep ? 2 : 1)) {
     ++counters_.reports_dropped;
     return;

@@ -127,4 +127,10 @@ void Watch::checkpoint(std::string_view state) {
   board_.report(std::move(report));
 }
 
+void Watch::answer(std::string report) {
+  alive(monotonic_us());
+  if (report.size() > limits::payload_bytes_max) return static_cast<void>(++dropped_);
+  board_.report({token_, Report::What::answer, std::move(report)});
+}
+
 }  // namespace hirehall::worker

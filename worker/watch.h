@@ -35,6 +35,7 @@ class Watch {
   void progress(std::uint64_t done, std::uint64_t total, std::string_view message);
   void log(std::string_view line);
   void checkpoint(std::string_view state);
+  void answer(std::string report);  // to another task: an encoded map of id, value and reason
   std::size_t dropped() const { return dropped_; }
 
  private:

@@ -1,5 +1,7 @@
 #include "broker/engine/body.h"
 
+#include "common/approval.h"
+
 #include "common/check.h"
 #include "common/pack.h"
 
@@ -17,6 +19,8 @@ std::uint8_t flags_of(const TaskOptions& o) {
   if (o.ttl_ms != 0) flags |= body_timed;
   if (!o.limit_keys.empty()) flags |= body_limited;
   if (!o.idempotency_key.empty() || !o.unique_key.empty()) flags |= body_keyed;
+  if (!o.policies.empty())
+    if (auto approval = read_approval(o.policies); approval && approval->before_award()) flags |= body_held;
   return flags;
 }
 

@@ -27,6 +27,7 @@ enum BodyFlag : std::uint8_t {
   body_limited = 8,  // limit keys
   body_keyed = 16,   // an idempotency or unique key
   body_urgent = 32,  // a deadline: ordered by it
+  body_held = 64,    // it has to be approved before its award
 };
 
 // Options shared by many tasks. Immutable but for the caches of its owner, the engine.

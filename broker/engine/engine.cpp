@@ -167,15 +167,15 @@ struct Replay {
 // All but `submitted`, which reads bodies.
 using ReplayAny =
     Replay<TimeFact, QueueSet, QueueFiled, LaneDefined, ClassDefined, ProducerOpened, ProducerClosed, Awarded,
-           Ended, WorkerOpened, WorkerClosed, BecameDue, Dropped, StopAsked, Paused, Spilled, Paged, Answered,
-           Checkpointed, Replayed, Reclaimed, KeptLonger, AgentDefined, AgentForgotten, DeadPurged, PauseSet,
-           BulkOpened, BulkMoved, BulkClosed, ScheduleSet, ScheduleDeleted, ScheduleTicked, ScheduleHeld,
-           ScheduleFiled, ScheduleTriggered, Incarnated>;
+           Ended, WorkerOpened, WorkerClosed, BecameDue, Dropped, StopAsked, Paused, Spilled, Paged, Decided,
+           Asked, Checkpointed, Replayed, Reclaimed, KeptLonger, AgentDefined, AgentForgotten, DeadPurged,
+           PauseSet, BulkOpened, BulkMoved, BulkClosed, ScheduleSet, ScheduleDeleted, ScheduleTicked,
+           ScheduleHeld, ScheduleFiled, ScheduleTriggered, Incarnated>;
 
 bool left_out_by_mutant(FactKind kind) {
   return ((kind == FactKind::paused || kind == FactKind::pause_set) && HH_MUTANT("pauses_not_replayed")) ||
          (kind == FactKind::bulk_opened && HH_MUTANT("bulk_forgotten")) ||
-         (kind == FactKind::answered && HH_MUTANT("answers_not_replayed")) ||
+         (kind == FactKind::decided && HH_MUTANT("answers_not_replayed")) ||
          (kind == FactKind::schedule_ticked && HH_MUTANT("ticks_not_replayed"));
 }
 

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -34,8 +35,9 @@ struct EngineCounts {
   std::uint64_t redelivered = 0;
   std::uint64_t limit_delays = 0;
   std::uint64_t refused = 0;
-  std::array<std::uint64_t, 4> ticks{};  // of schedules: fired, missed, overlapped, refused
-  std::uint64_t duplicates = 0;          // answered from a producer record or an idempotency key
+  std::array<std::uint64_t, deed_count> decisions{};  // of suspended tasks, by deed
+  std::array<std::uint64_t, 4> ticks{};               // of schedules: fired, missed, overlapped, refused
+  std::uint64_t duplicates = 0;                       // answered from a producer record or an idempotency key
 };
 
 class Engine {
@@ -118,7 +120,8 @@ class Engine {
   // ok: done, or the worker was told. busy: the task is queued and must be loaded first (again, when it moved
   // since).
   Code cancel(Sequence sequence, std::string_view reason, Millis grace_ms, const LoadedTask* loaded);
-  Code answer(Sequence sequence, std::string_view value, const LoadedTask* loaded);
+  // invalid: it waits for nothing, or for another kind of decision. What is answered is for the next attempt.
+  Code decide(Sequence sequence, const Decision& decision, const LoadedTask* loaded);
   // Submits a dead letter again; the new sequence, or 0 when it is none.
   Sequence replay_dead(Sequence sequence, const TaskOptions& options, std::string_view payload,
                        bool still_dead);
@@ -259,6 +262,11 @@ class Engine {
   void close_chunk();
 
   void decide_end(Lease& lease, const FinishItem& item, EndedItem& out);
+  bool needs_consent(const Lease& lease, std::uint8_t point) const;  // (engine_inbox.cpp)
+  void ask(const Lease& lease, const FinishItem& item, std::vector<Asked>& asked) const;
+  void settle(Sequence sequence, const Decision& decision, const LoadedTask& loaded);
+  void lapse(Sequence sequence, const LoadedTask& loaded);
+  bool question_looked_up(Sequence sequence, const LoadedTask& loaded);
   Code check_finish(const Lease& lease, const FinishItem& item) const;
   bool checkpoint_fits(const Lease& lease, std::string_view checkpoint) const;
   Millis timeout_of(const Lease& lease) const;
@@ -307,6 +315,7 @@ class Engine {
   void begin_incarnation();
   void fire_timers();
   void fire_expiry(const Timer& timer, const std::string& key);
+  void fire_question(const Timer& timer, const std::string& key);
   void fire_unique(const Timer& timer, const std::string& value);
   void want_timers();
   void read_timers_again();

@@ -190,6 +190,7 @@ Code Engine::resolve(const SubmitRequest& request, const SubmitItem& item, Resol
 // The cap counts what is not terminal, the dead letters, and what this very batch has added so far.
 Code Engine::check_cap(std::uint32_t number, Resolved& out) {
   const auto& queue = ledger_.queues[number];
+  if ((queue.settings.approval & approve_award) != 0) out.flags |= body_held;
   if (queue.settings.cap == 0) return Code::ok;
   auto refuse = [&](Code code, std::string message) {
     out.code = static_cast<std::uint32_t>(code);

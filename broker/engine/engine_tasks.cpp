@@ -1,7 +1,6 @@
-// What people do to single tasks: cancel, answer, submit a dead letter again.
+// What people do to single tasks: cancel, submit a dead letter again. Answers are in engine_inbox.cpp.
 #include "broker/engine/engine.h"
 #include "broker/engine/engine_impl.h"
-#include "common/mutant.h"
 
 namespace hirehall::engine {
 
@@ -44,33 +43,6 @@ Code Engine::cancel(Sequence sequence, std::string_view reason, Millis grace_ms,
   return Code::ok;
 }
 
-Code Engine::answer(Sequence sequence, std::string_view value, const LoadedTask* loaded) {
-  switch (look(sequence)) {
-    case Known::never:
-      return Code::not_found;
-    case Known::ended:
-      return Code::terminal;
-    case Known::leased:
-      return Code::invalid;
-    case Known::queued:
-      break;
-  }
-  if (loaded == nullptr || !loaded->found || moved_since(sequence, loaded->view_commit)) return Code::busy;
-  if (loaded->state != State::suspended) return Code::invalid;
-  auto tries = loaded->tries;
-  tries.answer = true;
-  std::string stored;
-  Packer p(stored);
-  p.uint(tries.attempts);
-  if (!HH_MUTANT("answer_dropped")) p.raw(value);
-  index_.push_back({Shelving::records, false, answer_key(sequence), std::move(stored)});
-  Answered fact{sequence, loaded->place, tries};
-  move(sequence);
-  record(fact);
-  unpark(sequence);
-  return Code::ok;
-}
-
 void Engine::purge_dead(std::uint32_t queue, const std::vector<Sequence>& sequences) {
   if (sequences.empty()) return;
   DeadPurged fact{queue, sequences};
@@ -91,6 +63,8 @@ Sequence Engine::replay_dead(Sequence sequence, const TaskOptions& options, std:
 // A task that no producer submits; its names are resolved.
 Sequence Engine::submit_own(const TaskOptions& options, std::string_view payload, Resolved& task) {
   task.flags = flags_of(options);
+  if ((ledger_.queues[ledger_.lanes[task.lane].queue].settings.approval & approve_award) != 0)
+    task.flags |= body_held;
   task.priority =
       static_cast<std::uint8_t>(options.priority != 0 ? options.priority : limits::priority_default);
   auto base = make_template(options);

@@ -106,12 +106,23 @@ void Engine::fire_timers() {
         erase_timer(key);
         fire_unique(*timer, value);
         break;
+      case TimerKind::question:
+        if (!held_) fire_question(*timer, key);
+        break;
       case TimerKind::producer:
         erase_timer(key);
         break;
     }
   }
   if (!due.items.empty()) record(due);
+}
+
+// Whether it still waits has to be looked up.
+void Engine::fire_question(const Timer& timer, const std::string& key) {
+  if (look(timer.number) != Known::queued) return erase_timer(key);
+  if (!parked_by_task_.contains(timer.number))
+    outputs_.lookups.push_back({timer.number, TimerKind::question});
+  park(timer.number, key);
 }
 
 void Engine::fire_expiry(const Timer& timer, const std::string& key) {
@@ -179,6 +190,8 @@ void Engine::looked_up(Sequence sequence, const LoadedTask& loaded) {
     outputs_.lookups.push_back({sequence, TimerKind::expire});
     return;
   }
+  if (question_looked_up(sequence, loaded)) return;
+  at = parked_by_task_.find(sequence);
   bool deadline = false;
   for (const auto& key : at->second) deadline |= read_timer_key(key)->due == loaded.place.deadline;
   // Who waits for an answer is not queued: its time to live goes on counting when the answer is there.

@@ -253,6 +253,13 @@ void Engine::decide_end(Lease& lease, const FinishItem& item, EndedItem& out) {
     if (again && !HH_MUTANT("at_most_once_again") && options.delivery == Delivery::at_most_once)
       event = Event::fail_final;
   }
+  if (event == Event::succeed && needs_consent(lease, approve_release)) {
+    event = lease.stop_to == State::leased    ? Event::suspend
+            : lease.stop_to == State::expired ? Event::expire
+                                              : Event::cancel;
+    if (HH_MUTANT("released_without_consent")) event = Event::succeed;
+    out.on = SuspendedOn::approval;
+  }
   auto next = next_state(State::leased, event);
   HH_CHECK(next.has_value(), "every end of an attempt is in the table");
   out.next = *next;
@@ -265,7 +272,7 @@ void Engine::decide_end(Lease& lease, const FinishItem& item, EndedItem& out) {
     out.due = now_ + (HH_MUTANT("retry_at_once") ? 1 : std::max({jittered, item.delay_ms, Millis{1}}));
   } else if (event == Event::snooze) {
     out.due = now_ + (HH_MUTANT("snooze_at_once") ? 1 : std::max<Millis>(item.delay_ms, 1));
-  } else if (event == Event::suspend) {
+  } else if (event == Event::suspend && out.on == SuspendedOn::none) {
     out.on = item.on == SuspendedOn::none ? SuspendedOn::input : item.on;
   }
   if (!out.checkpoint.empty()) out.tries.checkpoint = true;
@@ -289,6 +296,7 @@ Code Engine::check_finish(const Lease& lease, const FinishItem& item) const {
     return Code::invalid;
   if (item.outcome == Outcome::cancelled && lease.stop_to == State::leased) return Code::invalid;
   if (item.outcome == Outcome::suspended && item.on == SuspendedOn::none) return Code::invalid;
+  if (item.outcome == Outcome::suspended && item.question.faulty) return Code::invalid;
   return Code::ok;
 }
 
@@ -327,6 +335,7 @@ Result<std::string> Engine::finish(std::uint32_t number, std::uint64_t message, 
   fact.acked = acked;
   fact.items.reserve(items.size());
   std::vector<std::pair<std::uint32_t, Code>> refused;
+  std::vector<Asked> asked;
   auto index_from = index_.size();
   for (std::uint32_t i = 0; i < items.size(); ++i) {
     auto* lease = ledger_.lease_by_token(items[i].token);
@@ -342,6 +351,7 @@ Result<std::string> Engine::finish(std::uint32_t number, std::uint64_t message, 
     session.confirmed = std::max(session.confirmed, lease->award);
     auto& out = fact.items.emplace_back();
     decide_end(*lease, items[i], out);
+    if (out.next == State::suspended && out.outcome == Outcome::suspended) ask(*lease, items[i], asked);
     note_times(lease->lane, now_ - lease->started, true);
     ledger_.end(fact, out);
   }
@@ -354,6 +364,10 @@ Result<std::string> Engine::finish(std::uint32_t number, std::uint64_t message, 
   }
   write(fact);
   ledger_.note_finish(fact);
+  for (auto& question : asked) {
+    write(question);
+    ledger_.apply(question);
+  }
   if (index_.size() != index_from) note_index_writes(index_from);
   if (!endings_.empty()) note_endings();
   dispatcher_.release(number, static_cast<std::uint32_t>(fact.items.size()));

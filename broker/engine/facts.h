@@ -355,17 +355,6 @@ struct Paged {
   }
 };
 
-struct Answered {
-  static constexpr auto kind = FactKind::answered;
-  Sequence sequence = 0;
-  Place place;
-  Tries tries;
-  template <typename A>
-  void archive(A& a) {
-    a(sequence, place, tries);
-  }
-};
-
 struct Checkpointed {
   static constexpr auto kind = FactKind::checkpointed;
   Sequence sequence = 0;

@@ -32,7 +32,6 @@ enum class FactKind : std::uint8_t {
   paused = 15,
   spilled = 16,
   paged = 17,
-  answered = 18,
   checkpointed = 19,
   replayed = 20,
   reclaimed = 21,
@@ -41,6 +40,8 @@ enum class FactKind : std::uint8_t {
   agent_forgotten = 24,
   queue_filed = 25,
   dead_purged = 26,
+  decided = 27,
+  asked = 28,
   schedule_set = 40,
   schedule_deleted = 41,
   schedule_ticked = 42,
@@ -54,12 +55,12 @@ enum class FactKind : std::uint8_t {
   incarnated = 60,
 };
 // Of a part, one record of the family facts. 2: ends tell how long ago their award was,
-// 3: what is reclaimed names the stragglers that go.
-inline constexpr std::uint8_t facts_part_version = 3;
+// 3: what is reclaimed names the stragglers that go, 4: queues say what has to be approved.
+inline constexpr std::uint8_t facts_part_version = 4;
 
 // Numbers are given out in ranges, so there are holes between them.
 constexpr bool known_fact(std::uint8_t kind) {
-  return (kind >= 1 && kind <= 26) || (kind >= 40 && kind <= 45) || (kind >= 50 && kind <= 53) || kind == 60;
+  return (kind >= 1 && kind <= 28) || (kind >= 40 && kind <= 45) || (kind >= 50 && kind <= 53) || kind == 60;
 }
 
 struct TimeFact {
@@ -79,12 +80,16 @@ struct QueueSettings {
   std::uint64_t retention_bytes = 16ull << 30;
   Millis timeout_ms = 0;
   Millis aging_ms = 60000;
+  std::uint8_t approval = 0;  // points at which tasks have to be approved, see common/approval.h
+  Millis approval_timeout_ms = 0;
+  std::uint8_t approval_on_timeout = 0;
   std::map<std::string, std::uint32_t, std::less<>> tenants;  // weights
   std::map<std::string, std::uint32_t, std::less<>> limits;   // of limit keys
 
   template <typename A>
   void archive(A& a) {
-    a(weight, cap, policy, retention_ms, retention_bytes, timeout_ms, aging_ms, tenants, limits);
+    a(weight, cap, policy, retention_ms, retention_bytes, timeout_ms, aging_ms, approval, approval_timeout_ms,
+      approval_on_timeout, tenants, limits);
   }
   friend bool operator==(const QueueSettings&, const QueueSettings&) = default;
 };

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -12,6 +13,7 @@
 
 #include "broker/engine/body.h"
 #include "broker/engine/facts.h"
+#include "broker/engine/facts_inbox.h"
 #include "broker/engine/queue_fields.h"
 #include "broker/engine/records.h"
 #include "scheduler/dispatcher.h"
@@ -53,6 +55,21 @@ struct FinishItem {
   std::string_view result, result_type, error_code, error, checkpoint, usage;
   Millis delay_ms = 0;
   SuspendedOn on = SuspendedOn::none;
+  struct Question {  // of a suspended one
+    std::string_view text;
+    bool faulty = false;  // it is no question: refused
+    Millis timeout_ms = 0;
+    bool has_default = false;
+    std::string default_value;
+  };
+  Question question;
+};
+
+// What somebody says to a suspended task.
+struct Decision {
+  Deed deed = Deed::answered;
+  std::string_view by, reason;
+  std::string_view value;  // the answer; with an edit the new payload or result
 };
 
 // A task that outlives its neighbours, when these are forgotten.
@@ -71,6 +88,8 @@ struct LoadedTask {
   Tries tries;
   std::uint64_t producer = 0;
   Millis due = 0;
+  Millis not_before = 0;                           // as submitted
+  std::shared_ptr<const QuestionRecord> question;  // while it is suspended
 };
 
 // Names of queues that a worker may serve, also of queues that do not exist yet; nothing: all.

@@ -262,7 +262,8 @@ void Ledger::apply_task(Sequence sequence, const ChunkRef& chunk, std::uint32_t 
   ++books.accepted;
   next_sequence = sequence + 1;
   Entry entry{sequence, now, chunk, offset, false};
-  constexpr unsigned special = body_delayed | body_timed | body_limited | body_keyed | body_urgent;
+  constexpr unsigned special =
+      body_delayed | body_timed | body_limited | body_keyed | body_urgent | body_held;
   if ((body.flags & special) == 0) {
     ++queue.tasks[static_cast<std::size_t>(State::ready)];
     ++books.tasks[static_cast<std::size_t>(State::ready)];
@@ -297,8 +298,11 @@ void Ledger::apply_task(Sequence sequence, const ChunkRef& chunk, std::uint32_t 
     }
   }
   auto state = options.not_before > now ? State::scheduled : State::ready;
+  bool held = (body.flags & body_held) != 0;
+  if (held) state = State::suspended;
   ++queue.tasks[static_cast<std::size_t>(state)];
   ++books.tasks[static_cast<std::size_t>(state)];
+  if (held) return ask_consent(sequence, body.lane, options.policies, Stage::award, 0, {}, {});
   if (state == State::scheduled) return write_due(sequence, options.not_before, place, {});
   join(line_for(place), std::move(entry), {}, options.deadline, false);
 }
@@ -329,11 +333,6 @@ void Ledger::apply(BecameDue& fact) {
   }
 }
 
-void Ledger::apply(Answered& fact) {
-  count(fact.place.lane, State::suspended, State::ready);
-  join(line_for(fact.place), Entry{fact.sequence, now, {}, 0, false}, fact.tries, fact.place.deadline, true);
-}
-
 void Ledger::finish_task(Sequence sequence, std::uint32_t lane, State from, State to) {
   count(lane, from, to);
   segments.end(sequence, commit, to, now);
@@ -355,6 +354,8 @@ void Ledger::apply(Dropped& fact) {
     retire(line);
   } else {
     finish_task(fact.sequence, fact.place.lane, fact.from, fact.to);
+    if (index != nullptr && fact.from == State::suspended)
+      index->push_back({Shelving::records, true, question_key(fact.sequence), {}});
   }
   if (endings != nullptr)
     endings->push_back({fact.sequence,
@@ -502,14 +503,6 @@ void Ledger::apply(StopAsked& fact) {
   lease->stop_to = fact.to;
 }
 
-void Ledger::apply(Checkpointed& fact) {
-  auto* lease = lease_of(fact.sequence);
-  HH_CHECK(lease != nullptr, "a leased task is checkpointed");
-  lease->tries.checkpoint = true;
-  if (index != nullptr)
-    index->push_back({Shelving::records, false, checkpoint_key(fact.sequence), std::string(fact.value)});
-}
-
 void Ledger::apply(Ended& fact) {
   for (auto& item : fact.items) end(fact, item);
   note_finish(fact);
@@ -565,6 +558,9 @@ void Ledger::end(Ended& fact, EndedItem& item) {
       index->push_back(
           {Shelving::records, false, checkpoint_key(item.sequence), std::string(item.checkpoint)});
   }
+  if (item.next == State::suspended && item.outcome == Outcome::succeeded)
+    ask_consent(item.sequence, lease->lane, lease->options ? lease->options->options.policies : std::string(),
+                Stage::release, item.tries.attempts, item.result, item.result_type);
   count(lease->lane, State::leased, item.next);
   if (item.next == State::scheduled) write_due(item.sequence, item.due, place, item.tries);
   if (item.next == State::ready)

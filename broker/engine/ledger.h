@@ -16,6 +16,7 @@
 #include "broker/engine/body.h"
 #include "broker/engine/bulk.h"
 #include "broker/engine/facts.h"
+#include "broker/engine/facts_inbox.h"
 #include "broker/engine/line.h"
 #include "broker/engine/records.h"
 #include "broker/engine/schedule.h"
@@ -191,7 +192,8 @@ class Ledger {
   void apply(Spilled& fact);
   void apply(Paged& fact);
   void paged(Paged& fact, const std::vector<PageEntry>* bodies);  // with the bodies that came with the page
-  void apply(Answered& fact);
+  void apply(Asked& fact);                                        // (ledger_inbox.cpp)
+  void apply(Decided& fact);
   void apply(Checkpointed& fact);
   void apply(Replayed& fact);
   void apply(DeadPurged& fact);
@@ -300,6 +302,9 @@ class Ledger {
   void recompute_pauses();
   void set_pause(bool on, Pause pause);
   bool paused_together(const Shelf& shelf) const;
+  void ask_consent(Sequence sequence, std::uint32_t lane, std::string_view policies, Stage stage,
+                   std::uint32_t attempt, std::string_view result, std::string_view result_type);
+  void write_question(Sequence sequence, QuestionRecord& question);
   void load_lease(std::uint32_t slot, Sequence sequence, std::uint64_t token, std::uint32_t worker_no);
   void hold_limits(Lease& lease, LimitSet* set);
   void write_due(Sequence sequence, Millis due, const Place& place, const Tries& t);

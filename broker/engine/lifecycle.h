@@ -17,10 +17,10 @@ enum class Event : std::uint8_t {
   succeed,     // the attempt succeeded
   fail_final,  // the attempt failed and no attempt is left, or failing again is pointless
   retry,       // the attempt failed; the next one has to wait
-  snooze,      // the agent asked to run again later
+  snooze,      // the agent asked to run again later, or it was approved before its time
   give_back,   // interrupted, lost with its worker, or denied: ready again at once
   suspend,     // the agent waits for an answer
-  answer,      // the answer came
+  answer,      // the answer, or the approval, came
   cancel,      // by somebody who may
   expire,      // deadline or time to live
 };
@@ -52,6 +52,9 @@ inline constexpr std::array transitions{
     Transition{State::leased, Event::cancel, State::cancelled},
     Transition{State::leased, Event::expire, State::expired},
     Transition{State::suspended, Event::answer, State::ready},
+    Transition{State::suspended, Event::snooze, State::scheduled},
+    Transition{State::suspended, Event::succeed, State::succeeded},
+    Transition{State::suspended, Event::fail_final, State::failed},
     Transition{State::suspended, Event::cancel, State::cancelled},
     Transition{State::suspended, Event::expire, State::expired},
 };

@@ -25,6 +25,9 @@ constexpr std::array fields{
     field<&QueueSettings::retention_bytes>("retention_bytes", 0, INT64_MAX),
     field<&QueueSettings::timeout_ms>("timeout_ms", 0, 100 * year_ms),
     field<&QueueSettings::aging_ms>("aging_ms", 0, year_ms),
+    field<&QueueSettings::approval>("approval", 0, 3),
+    field<&QueueSettings::approval_timeout_ms>("approval_timeout_ms", 0, year_ms),
+    field<&QueueSettings::approval_on_timeout>("approval_on_timeout", 0, 2),
 };
 
 constexpr std::string_view tenants = "tenants/", limit_keys = "limits/";

@@ -1,5 +1,7 @@
 #include "broker/engine/records.h"
 
+#include "broker/engine/facts_inbox.h"
+
 #include <map>
 
 #include "common/pack.h"
@@ -126,6 +128,10 @@ std::string straggler_end_in(std::string_view part, Sequence sequence) {
     } else if (facts.kind() == FactKind::dropped) {
       Dropped fact;
       if (read_fact(facts.body(), fact) && fact.sequence == sequence) return straggler_end(facts.now(), fact);
+    } else if (facts.kind() == FactKind::decided) {
+      Decided fact;
+      if (read_fact(facts.body(), fact) && fact.sequence == sequence && terminal(fact.to))
+        return straggler_end(facts.now(), fact);
     }
   }
   return {};

@@ -24,9 +24,16 @@ struct IndexWrite {
 };
 using IndexWrites = std::vector<IndexWrite>;
 
-enum class TimerKind : std::uint8_t { start = 1, expire = 2, key = 3, producer = 4, unique = 5 };
+enum class TimerKind : std::uint8_t {
+  start = 1,
+  expire = 2,
+  key = 3,
+  producer = 4,
+  unique = 5,
+  question = 16
+};
 constexpr bool is_timer_kind(std::uint8_t kind) {
-  return kind >= 1 && kind <= 5;
+  return (kind >= 1 && kind <= 5) || kind == static_cast<std::uint8_t>(TimerKind::question);
 }
 inline constexpr Millis unique_look_ms = 3600 * 1000;  // between looks whether a unique key can be forgotten
 
@@ -47,7 +54,7 @@ std::string straggler_body_key(Sequence sequence);  // value: a body record of i
 std::string straggler_end_key(Sequence sequence);   // value: a part of facts that holds only its end
 std::string replay_key(Sequence sequence);  // value: the sequence of the task that it was submitted again as
 // The tags of records that belong to one task or segment by number, and go with it.
-inline constexpr std::string_view task_record_tags = "xkarbe";
+inline constexpr std::string_view task_record_tags = "xkarbeqhp";
 inline constexpr char segment_record_tag = 'f';
 std::string record_key(char tag, std::uint64_t number);
 std::string result_table_key(std::uint64_t segment, std::uint64_t commit);

@@ -6,9 +6,9 @@ namespace hirehall::engine {
 namespace {
 
 // 2 has behind the pauses the agents, and what the file of queues says; 3 the commit of each lease's award, 4
-// stragglers, 5 who paused and when, 6 bulk work, 7 schedules, 8 incarnations. Before the first release only
-// the newest is read.
-constexpr std::uint8_t snapshot_version = 8;
+// stragglers, 5 who paused and when, 6 bulk work, 7 schedules, 8 incarnations, 9 what queues want approved.
+// Before the first release only the newest is read.
+constexpr std::uint8_t snapshot_version = 9;
 
 struct SavedLine {
   std::uint64_t id = 0;

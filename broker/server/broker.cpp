@@ -207,6 +207,8 @@ void Broker::dispatch(Peer& peer, const Frame& frame, std::string_view bytes) {
       return list(peer, frame, false);
     case Kind::answer:
       return answer_task(peer, frame);
+    case Kind::inbox:
+      return inbox(peer, frame);
     case Kind::explain:
       return explain(peer, frame);
     case Kind::subscribe:

@@ -57,6 +57,16 @@ struct BrokerParts {
   bool schedules_force = false;
 };
 
+// Somebody ends the question of a task: a person, or another task.
+struct Answering {
+  Sequence sequence = 0;
+  engine::Deed deed = engine::Deed::answered;
+  std::string decision, value, by, reason;
+  bool has_value = false;
+  std::function<Status(const engine::LoadedTask&, const TaskOptions&)> may;
+  std::function<void(const Status&)> then;
+};
+
 class Broker {
  public:
   // `surroundings` are used by this thread only.
@@ -124,7 +134,8 @@ class Broker {
   void wait(Peer& peer, const Frame& frame);
   void cancel(Peer& peer, const Frame& frame);
   void list(Peer& peer, const Frame& frame, bool dead);
-  void answer_task(Peer& peer, const Frame& frame);
+  void answer_task(Peer& peer, const Frame& frame);  // (broker_inbox.cpp)
+  void inbox(Peer& peer, const Frame& frame);
   void explain(Peer& peer, const Frame& frame);
   void dead_again(Peer& peer, const Frame& frame, bool purge);
   void subscribe(Peer& peer, const Frame& frame);
@@ -184,8 +195,16 @@ class Broker {
   void answer_task_map(Peer& peer, std::uint64_t request, Sequence sequence, const StoredTask& task,
                        unsigned parts);
   void write_explanation(Peer& peer, std::uint64_t request, Sequence sequence, const StoredTask& task);
-  void answer_suspended(const std::string& routing, std::uint64_t serial, std::uint64_t request,
-                        Sequence sequence, std::string value, std::size_t tries);
+  void answer_suspended(const std::shared_ptr<Answering>& answering, std::size_t tries);
+  void answer_from_attempt(std::uint32_t lane, Sequence by, std::string_view encoded,
+                           std::function<void(Code)> then);
+  struct InboxJob;
+  void walk_inbox(const std::shared_ptr<InboxJob>& job);
+  void end_inbox(const InboxJob& job);
+  void write_question(msgpack::Writer& w, const engine::QuestionRecord& question) const;
+  void write_decisions(msgpack::Writer& w, const StoredTask& task) const;
+  struct ReportJob;
+  void end_report(const std::shared_ptr<ReportJob>& job);
   struct CancelJob;
   void cancel_queued(const std::shared_ptr<CancelJob>& job, std::size_t i, std::size_t tries);
   void end_cancel(const std::shared_ptr<CancelJob>& job);

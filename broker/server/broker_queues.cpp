@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "broker/server/broker.h"
+#include "common/approval.h"
 #include "common/log.h"
 #include "common/msgpack.h"
 #include "common/text.h"
@@ -58,6 +59,18 @@ Status read_numbers(msgpack::Reader& r, const char* what, std::int64_t low, std:
   return {};
 }
 
+Status read_approval_word(std::string_view key, std::string_view name, engine::QueueSettings& s) {
+  bool points = key == "approval";
+  auto value = points ? approval_points(name) : lapse_of(name);
+  if (!value)
+    return fail(Code::invalid,
+                std::string(key) + " is '" + std::string(name) +
+                    "'; accepted: " + (points ? "none, award, release, both" : "fail, approve, reject"),
+                std::string(key));
+  engine::queue_field(key)->set(s, *value);
+  return {};
+}
+
 Status read_settings(msgpack::Reader& r, std::string& queue, engine::QueueSettings& s) {
   auto pairs = r.map();
   for (std::size_t i = 0; i < pairs && r.ok(); ++i) {
@@ -65,7 +78,11 @@ Status read_settings(msgpack::Reader& r, std::string& queue, engine::QueueSettin
     Status done;
     if (key == "queue")
       queue = r.str();
-    else if (const auto* field = engine::queue_field(key)) {
+    else if (key == "approval" || key == "approval_on_timeout") {
+      auto name = r.str();
+      if (!r.ok()) break;
+      done = read_approval_word(key, name, s);
+    } else if (const auto* field = engine::queue_field(key)) {
       auto value = r.sint();
       if (!r.ok()) break;
       done = in_range(field->name, value, field->low, field->high);
@@ -94,7 +111,7 @@ void Broker::write_queue(msgpack::Writer& w, std::uint32_t number) const {
   const auto& q = ledger.queues[number];
   const auto& s = q.settings;
   const auto* pause = ledger.pause_of(q);
-  w.map(pause != nullptr ? 20 : 17);
+  w.map(pause != nullptr ? 23 : 20);
   w.entry("queue", q.name);
   w.entry_uint("weight", s.weight);
   w.entry_uint("cap", s.cap);
@@ -115,6 +132,9 @@ void Broker::write_queue(msgpack::Writer& w, std::uint32_t number) const {
   w.entry_uint("retention_bytes", s.retention_bytes);
   w.entry_sint("timeout_ms", s.timeout_ms);
   w.entry_sint("aging_ms", s.aging_ms);
+  w.entry("approval", approval_names.at(s.approval));
+  w.entry_sint("approval_timeout_ms", s.approval_timeout_ms);
+  w.entry("approval_on_timeout", lapse_names.at(s.approval_on_timeout));
   w.str("tenants");
   w.map(s.tenants.size());
   for (const auto& [name, weight] : s.tenants) w.entry_uint(name, weight);
@@ -351,6 +371,7 @@ void Broker::fill_metrics() {
   page_.schedules_paused = static_cast<std::uint64_t>(
       std::ranges::count_if(ledger.schedules, [](const auto& s) { return s.second.paused; }));
   page_.ticks = engine_.counts().ticks;
+  page_.decisions = engine_.counts().decisions;
   page_.stale_results = engine_.counts().stale;
   if (parts_.zap_counts) std::tie(page_.authenticated, page_.not_authenticated) = parts_.zap_counts();
   page_.syncs = store_.counts().syncs;

@@ -66,8 +66,10 @@ void Broker::read_wanted() {
   }
   for (auto& wanted : out.lookups) {
     auto sequence = wanted.sequence;
-    look_up(sequence,
-            [this, sequence](const engine::LoadedTask& loaded) { engine_.looked_up(sequence, loaded); });
+    look_up(sequence, [this, sequence](const engine::LoadedTask& loaded) {
+      engine_.looked_up(sequence, loaded);
+      push_endings();  // what ended points into what was loaded
+    });
   }
   out.pages.clear();
   out.bodies.clear();

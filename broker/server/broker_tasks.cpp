@@ -18,7 +18,7 @@ constexpr std::size_t lookups_again_max = 100;
 constexpr std::size_t waits_max = 16 * limits::sessions_max;
 
 struct TaskQuery {
-  std::string_view id, value, reason;
+  std::string_view id, reason;
   std::vector<std::string_view> ids;
   Millis timeout_ms = wait_default_ms;
   Millis grace_ms = 10000;
@@ -38,9 +38,7 @@ TaskQuery read_query(std::string_view body) {
     else if (key == "ids") {
       auto n = r.array();
       for (std::size_t k = 0; k < n && r.ok(); ++k) q.ids.push_back(r.bin());
-    } else if (key == "value")
-      q.value = r.bin();
-    else if (key == "reason")
+    } else if (key == "reason")
       q.reason = r.str();
     else if (key == "timeout_ms")
       q.timeout_ms = r.sint();
@@ -99,6 +97,7 @@ void Broker::load_task(Sequence sequence, TaskThen then, bool with_award, bool e
     auto task = std::make_shared<Result<std::optional<StoredTask>>>(
         read_task(view, finder, sequence, ended, ended_in, with_award));
     return [this, sequence, with_award, ended, commit, task, then] {
+      if (*task && **task) (**task)->view_commit = commit;
       auto known = engine_.look(sequence);
       if (*task && !ended && known == engine::Engine::Known::ended)
         return load_task(sequence, then, with_award, true, engine_.ledger().segments.commit_of(sequence));
@@ -199,7 +198,10 @@ void Broker::write_task(std::string& out, Sequence sequence, const StoredTask& t
     if (session != engine_.sessions().end() && lease->agent < session->second.spec.agents.size())
       key("agent"), w.str(session->second.spec.agents[lease->agent].name);
   }
-  if (state == State::suspended) key("suspended_on"), w.str(name_of(task.attempts.back().record.on));
+  if (state == State::suspended && task.question) {
+    key("suspended_on"), w.str(name_of(task.question->on));
+    if ((parts & part_options) != 0) key("question"), write_question(w, *task.question);
+  }
   if (!task.options.labels.empty()) {
     key("labels"), w.map(task.options.labels.size());
     for (const auto& [name, value] : task.options.labels) w.entry(name, value);
@@ -239,6 +241,7 @@ void Broker::write_task(std::string& out, Sequence sequence, const StoredTask& t
     if (options.not_before != 0) options.not_before = engine_.to_wall(options.not_before);
     key("options"), write_wire_options(w, options);
   }
+  if ((parts & part_history) != 0 && !task.decisions.empty()) key("decisions"), write_decisions(w, task);
   if ((parts & part_history) != 0) {
     auto from = task.attempts.size() > history_shown ? task.attempts.size() - history_shown : 0;
     bool ended = task.end && task.end->attempted;
@@ -423,37 +426,6 @@ void Broker::end_cancel(const std::shared_ptr<CancelJob>& job) {
   msgpack::Writer w(answer(*peer, job->request));
   w.array(job->codes.size());
   for (auto code : job->codes) w.uint(static_cast<std::uint64_t>(code));
-}
-
-void Broker::answer_task(Peer& peer, const Frame& frame) {
-  auto q = read_query(frame.body);
-  auto request = frame.header.request;
-  if (!q.sound || q.id.empty() || q.value.size() > limits::payload_bytes_max)
-    return refuse(peer, request,
-                  {Code::bad_message, "answer takes a map with id and value (at most 1 MiB)", {}, 0});
-  auto sequence = sequence_of(q.id);
-  if (!sequence) return refuse(peer, request, unknown_task(q.id));
-  if (engine_.forgotten(*sequence)) return refuse_expired(peer, request, *sequence);
-  answer_suspended(peer.routing, peer.serial, request, *sequence, std::string(q.value), 0);
-}
-
-void Broker::answer_suspended(const std::string& routing, std::uint64_t serial, std::uint64_t request,
-                              Sequence sequence, std::string value, std::size_t tries) {
-  look_up(sequence, [this, routing, serial, request, sequence, value = std::move(value),
-                     tries](const engine::LoadedTask& loaded) {
-    auto* peer = peer_at(routing, serial);
-    if (peer == nullptr) return;
-    if (!loaded.found || !visible(*peer, loaded.place.lane))
-      return refuse(*peer, request, {Code::not_found, "no such task", {}, 0});
-    auto code = engine_.answer(sequence, value, &loaded);
-    if (code == Code::busy && tries < lookups_again_max)
-      return answer_suspended(routing, serial, request, sequence, value, tries + 1);
-    if (code != Code::ok)
-      return refuse(*peer, request,
-                    {code, code == Code::invalid ? "the task waits for no answer" : "the task has ended",
-                     ids_.make(sequence).text(), 0});
-    msgpack::Writer(answer(*peer, request)).map(0);
-  });
 }
 
 }  // namespace hirehall::server

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "broker/server/broker.h"
+#include "broker/server/question.h"
 #include "common/log.h"
 #include "common/msgpack.h"
 
@@ -93,6 +94,16 @@ SuspendedOn suspended_on(std::string_view name) {
   return SuspendedOn::none;
 }
 
+void read_question_of(msgpack::Reader& r, engine::FinishItem::Question& out) {
+  out.text = r.raw();
+  auto question = r.ok() ? read_question(out.text) : Result<Question>(Question{});
+  out.faulty = !question;
+  if (!question) return;
+  out.timeout_ms = question->timeout_ms;
+  out.has_default = question->default_answer.has_value();
+  out.default_value = question->default_answer.value_or("");
+}
+
 void read_finish_extras(msgpack::Reader& r, engine::FinishItem& item) {
   auto pairs = r.map();
   for (std::size_t i = 0; i < pairs && r.ok(); ++i) {
@@ -107,6 +118,8 @@ void read_finish_extras(msgpack::Reader& r, engine::FinishItem& item) {
       item.delay_ms = r.sint();
     else if (key == "on")
       item.on = suspended_on(r.str());
+    else if (key == "question")
+      read_question_of(r, item.question);
     else if (key == "checkpoint")
       item.checkpoint = r.bin();
     else if (key == "usage")
@@ -241,10 +254,22 @@ void Broker::holding(Peer& peer, const Frame& frame) {
   for (auto token : lost) w.uint(token);
 }
 
+// An answer that a report gives to another task takes a look at the store; the report is answered behind it.
+struct Broker::ReportJob {
+  std::string routing;
+  std::uint64_t serial = 0;
+  std::uint64_t request = 0;
+  std::vector<std::pair<std::size_t, Code>> refused;
+  std::size_t open = 1;
+};
+
 void Broker::report(Peer& peer, const Frame& frame) {
   msgpack::Reader r(frame.body);
   auto n = r.array();
-  std::vector<std::pair<std::size_t, Code>> refused;
+  auto job = std::make_shared<ReportJob>();
+  job->routing = peer.routing;
+  job->serial = peer.serial;
+  job->request = frame.header.request;
   for (std::size_t i = 0; i < n && r.ok(); ++i) {
     auto fields = r.array();
     auto token = r.uint();
@@ -255,21 +280,39 @@ void Broker::report(Peer& peer, const Frame& frame) {
       if (!r.ok()) break;
       code = engine_.checkpoint(peer.worker, token, value);
     } else {
-      if (fields > 2) r.skip();
+      auto value = fields > 2 ? r.raw() : std::string_view{};
+      if (!r.ok()) break;
       const auto* lease = engine_.ledger().lease_by_token(token);
-      if (lease == nullptr || lease->worker != peer.worker) code = Code::stale;
+      if (lease == nullptr || lease->worker != peer.worker)
+        code = Code::stale;
+      else if (what == "answer") {
+        ++job->open;
+        answer_from_attempt(lease->lane, lease->sequence, value, [this, job, i](Code done) {
+          if (done != Code::ok) job->refused.emplace_back(i, done);
+          end_report(job);
+        });
+      }
     }
     for (std::size_t k = 3; k < fields && r.ok(); ++k) r.skip();
-    if (code != Code::ok) refused.emplace_back(i, code);
+    if (code != Code::ok) job->refused.emplace_back(i, code);
   }
   if (!r.finished()) {
     ++page_.malformed;
+    job->serial = 0;
     return refuse(peer, frame.header.request,
                   {Code::bad_message, "a report is an array of [token, what, value]", {}, 0});
   }
-  msgpack::Writer w(answer(peer, frame.header.request));
-  w.array(refused.size());
-  for (auto [index, code] : refused) {
+  end_report(job);
+}
+
+void Broker::end_report(const std::shared_ptr<ReportJob>& job) {
+  if (--job->open != 0) return;
+  auto* peer = peer_at(job->routing, job->serial);
+  if (peer == nullptr) return;
+  std::ranges::sort(job->refused);
+  msgpack::Writer w(answer(*peer, job->request));
+  w.array(job->refused.size());
+  for (auto [index, code] : job->refused) {
     w.array(2);
     w.uint(index);
     w.uint(static_cast<std::uint64_t>(code));

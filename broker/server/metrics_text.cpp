@@ -154,6 +154,12 @@ void add_workers(Families& out, const MetricsPage& page) {
               page.stale_results);
 }
 
+void add_decisions(Families& out, const MetricsPage& page) {
+  out.begin("decisions_total", "Ends of questions and approvals, by decision.", MetricType::Counter);
+  for (std::size_t i = 0; i < engine::deed_count; ++i)
+    out.value(page.decisions[i], {{"decision", text(engine::name_of(static_cast<engine::Deed>(i)))}});
+}
+
 void add_books(Families& out, const BooksProbe& books) {
   out.begin("books_tasks", "The books: accepted = queued + leased + suspended + kept + removed.",
             MetricType::Gauge);
@@ -174,6 +180,7 @@ constexpr std::pair<wire::Kind, const char*> kind_labels[] = {
     {wire::Kind::cancel, "cancel"},
     {wire::Kind::list, "list"},
     {wire::Kind::answer, "answer"},
+    {wire::Kind::inbox, "inbox"},
     {wire::Kind::subscribe, "subscribe"},
     {wire::Kind::seen, "seen"},
     {wire::Kind::unsubscribe, "unsubscribe"},
@@ -303,6 +310,7 @@ std::string render_page(const MetricsPage& page, const ProcessFigures& process) 
   QueueProbe rest;
   add_queues(out, labelled(page, rest));
   add_workers(out, page);
+  add_decisions(out, page);
   add_books(out, page.books);
   add_wire(out, page);
   add_schedules(out, page);

@@ -80,6 +80,7 @@ constexpr Rule rules[] = {
     {Kind::backup_list, operators},
     {Kind::backup_verify, operators},
     {Kind::backup_delete, admins},
+    {Kind::inbox, readers},
     {Kind::agent_stats, readers},
     {Kind::agent_unlearn, operators},
 };

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/engine/facts_inbox.h"
 #include "common/task.h"
 
 namespace hirehall::server {
@@ -64,7 +65,7 @@ struct BooksProbe {
   std::uint64_t removed = 0;
 };
 
-inline constexpr std::size_t kinds_shown = 144;  // wire kinds below this; others count as slot 0, "other"
+inline constexpr std::size_t kinds_shown = 192;  // wire kinds below this; others count as slot 0, "other"
 inline constexpr std::size_t codes_shown = code_numbers;  // by Code
 
 struct MetricsPage {
@@ -74,9 +75,10 @@ struct MetricsPage {
   BackupProbe backups;
   BooksProbe books;
 
-  std::array<std::uint64_t, kinds_shown> messages{};  // received, by wire::Kind
-  std::array<std::uint64_t, codes_shown> refused{};   // error answers, and item answers, by Code
-  std::uint64_t malformed = 0;                        // frames that could not be decoded
+  std::array<std::uint64_t, engine::deed_count> decisions{};  // of suspended tasks, by engine::Deed
+  std::array<std::uint64_t, kinds_shown> messages{};          // received, by wire::Kind
+  std::array<std::uint64_t, codes_shown> refused{};           // error answers, and item answers, by Code
+  std::uint64_t malformed = 0;                                // frames that could not be decoded
   std::uint64_t lease_expirations = 0;
   std::uint64_t limit_delays = 0;  // awards put off because a limit was full
   std::uint64_t stale_results = 0;

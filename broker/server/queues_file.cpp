@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "broker/server/small_file.h"
+#include "common/approval.h"
 #include "common/limits.h"
 #include "common/options.h"
 
@@ -34,6 +35,9 @@ constexpr std::array words{
     Word{"retention", "retention_ms", parse_duration, "a duration like 12h or 7d"},
     Word{"retention_bytes", "retention_bytes", parse_bytes, "an amount like 500MiB or 16GiB"},
     Word{"attempt_timeout", "timeout_ms", parse_duration, "a duration like 30s or 5m, 0 for none"},
+    Word{"approval", "approval", approval_points, "none, award, release or both"},
+    Word{"approval_timeout", "approval_timeout_ms", parse_duration, "a duration like 2h or 3d, 0 for none"},
+    Word{"approval_on_timeout", "approval_on_timeout", lapse_of, "fail, approve or reject"},
     Word{"aging", "aging_ms", parse_duration, "a duration like 1m, 0 for none"},
 };
 

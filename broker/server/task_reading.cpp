@@ -1,5 +1,7 @@
 #include "broker/server/task_reading.h"
 
+#include <algorithm>
+
 #include "common/pack.h"
 
 namespace hirehall::server {
@@ -68,7 +70,22 @@ Result<std::optional<BodyFinder::Found>> BodyFinder::find(Sequence sequence) {
     last_ = std::move(*decoded);
     if (!holds()) return find_straggler(sequence);
   }
-  return std::optional<Found>{Found{last_->chunk, last_->offsets[sequence - last_->first], last_->time}};
+  return edited(sequence, {last_->chunk, last_->offsets[sequence - last_->first], last_->time});
+}
+
+// Somebody who approved the task may have given it another payload.
+Result<std::optional<BodyFinder::Found>> BodyFinder::edited(Sequence sequence, Found found) const {
+  auto body = found.chunk->body_at(found.offset);
+  if ((body.flags & engine::body_held) == 0) return std::optional<Found>{std::move(found)};
+  auto payload = view_.get(Family::records, engine::edited_key(sequence));
+  if (!payload) return tl::unexpected<Error>(payload.error());
+  if (!*payload) return std::optional<Found>{std::move(found)};
+  auto chunk = engine::ChunkRef::make();
+  chunk->templates = {found.chunk->templates.at(body.template_)};
+  body.template_ = 0;
+  body.payload = **payload;
+  engine::write_body(chunk->bytes, body);
+  return std::optional<Found>{Found{std::move(chunk), 0, found.submitted}};
 }
 
 // A task that outlives its neighbours has a record of its own once they are gone.
@@ -78,7 +95,7 @@ Result<std::optional<BodyFinder::Found>> BodyFinder::find_straggler(Sequence seq
   if (!*value) return std::optional<Found>{};
   auto record = engine::decode_body_record(**value, pool_);
   if (!record) return tl::unexpected<Error>(record.error());
-  return std::optional<Found>{Found{record->chunk, record->offsets.at(0), record->time}};
+  return edited(sequence, {record->chunk, record->offsets.at(0), record->time});
 }
 
 Error missing_body(Sequence sequence) {
@@ -149,6 +166,40 @@ engine::Place StoredTask::place() const {
 
 namespace {
 
+StoredEnd end_of(const engine::Decided& fact, Millis at) {
+  StoredEnd end;
+  end.state = fact.to;
+  end.attempted = false;
+  end.at = at;
+  end.lane = fact.place.lane;
+  end.tries = fact.tries;
+  end.reason = fact.reason;
+  end.error_code = fact.error_code;
+  if (fact.to != State::succeeded) return end;
+  end.result = fact.value;
+  end.result_type = fact.result_type;
+  return end;
+}
+
+// Of tasks that were suspended at their attempts or before their award: what they wait for, and what came of
+// earlier questions.
+Status read_inbox(const store::View& view, Sequence sequence, bool ended, StoredTask& task) {
+  auto from = engine::decision_key(sequence, 0);
+  auto scanned = view.scan(Family::records, from, range_end(from.substr(0, 9)),
+                           [&](std::string_view, std::string_view value) {
+                             engine::DecisionRecord decision;
+                             if (engine::decode_record(value, decision))
+                               task.decisions.push_back(std::move(decision));
+                             return true;
+                           });
+  if (!scanned || ended) return scanned;
+  auto question = view.get(Family::records, engine::question_key(sequence));
+  if (!question) return tl::unexpected<Error>(question.error());
+  engine::QuestionRecord record;
+  if (*question && engine::decode_record(**question, record)) task.question = std::move(record);
+  return {};
+}
+
 // Every end of a task in a part of a commit, as visit(sequence, producer, end), until it returns false.
 template <typename Visit>
 void each_end_in(std::string_view part, const Visit& visit) {
@@ -161,6 +212,10 @@ void each_end_in(std::string_view part, const Visit& visit) {
     } else if (facts.kind() == FactKind::dropped) {
       engine::Dropped fact;
       if (!engine::read_fact(facts.body(), fact)) continue;
+      if (!visit(fact.sequence, fact.producer, end_of(fact, facts.now()))) return;
+    } else if (facts.kind() == FactKind::decided) {
+      engine::Decided fact;
+      if (!engine::read_fact(facts.body(), fact) || !terminal(fact.to)) continue;
       if (!visit(fact.sequence, fact.producer, end_of(fact, facts.now()))) return;
     }
   }
@@ -271,6 +326,12 @@ Result<std::optional<StoredTask>> read_task(const store::View& view, BodyFinder&
                           return true;
                         });
   if (!done) return tl::unexpected<Error>(done.error());
+  bool asked = (body.flags & engine::body_held) != 0 ||
+               std::ranges::any_of(task.attempts,
+                                   [](const StoredAttempt& a) { return a.record.next == State::suspended; });
+  if (asked)
+    if (auto read = read_inbox(view, sequence, ended, task); !read)
+      return tl::unexpected<Error>(read.error());
   if (ended) {
     if (auto read = read_end(view, sequence, ended_in, with_award, task); !read)
       return tl::unexpected<Error>(read.error());
@@ -281,14 +342,6 @@ Result<std::optional<StoredTask>> read_task(const store::View& view, BodyFinder&
     auto timer = view.get(Family::timers, engine::timer_key(due, engine::TimerKind::start, sequence));
     if (!timer) return tl::unexpected<Error>(timer.error());
     task.scheduled = timer->has_value();
-  }
-  if (!task.attempts.empty() && task.attempts.back().record.next == State::suspended) {
-    auto answer = view.get(Family::records, engine::answer_key(sequence));
-    if (!answer) return tl::unexpected<Error>(answer.error());
-    if (*answer) {
-      Unpacker u(**answer);
-      task.answered = u.uint() == task.attempts.back().attempt;
-    }
   }
   return std::optional<StoredTask>{std::move(task)};
 }
@@ -327,9 +380,13 @@ engine::LoadedTask loaded_task(const StoredTask& task, std::uint64_t view_commit
     const auto& last = task.attempts.back().record;
     loaded.tries = last.tries;
     loaded.due = last.due;
-    if (last.next == State::suspended && !task.answered) loaded.state = State::suspended;
   } else {
     loaded.due = task.options.not_before;
+  }
+  loaded.not_before = task.options.not_before;
+  if (task.question) {
+    loaded.state = State::suspended;
+    loaded.question = std::make_shared<const engine::QuestionRecord>(*task.question);
   }
   return loaded;
 }

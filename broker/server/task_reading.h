@@ -22,12 +22,14 @@ class BodyFinder {
     std::uint32_t offset = 0;
     Millis submitted = 0;
   };
-  // Nothing when the task is not stored (any more).
+  // Nothing when the task is not stored (any more). With its payload as it is now, if it was edited.
   Result<std::optional<Found>> find(Sequence sequence);
   Result<std::optional<Found>> find_straggler(Sequence sequence);
   Result<engine::BodyRecord> record(Sequence sequence);  // that holds it; corrupt when there is none
 
  private:
+  Result<std::optional<Found>> edited(Sequence sequence, Found found) const;
+
   const store::View& view_;
   engine::TemplatePool own_;
   engine::TemplatePool& pool_;
@@ -76,7 +78,9 @@ struct StoredTask {
   Millis submitted = 0;
   std::vector<StoredAttempt> attempts;
   bool scheduled = false;
-  bool answered = false;
+  std::optional<engine::QuestionRecord> question;  // while it is suspended
+  std::vector<engine::DecisionRecord> decisions;   // in order of the attempts they were about
+  std::uint64_t view_commit = 0;                   // of the picture it was read from
   bool dead = false;
   std::optional<StoredEnd> end;
   std::optional<StoredAward> award;  // of the attempt that ended it

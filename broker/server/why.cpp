@@ -62,13 +62,20 @@ void ask_schedule(const Held& held, Whys& out) {
 }
 
 void ask_suspension(const Held& held, Whys& out) {
-  if (held.loaded.state != State::suspended) return;
-  const auto* last = last_attempt(held);
-  std::string on(last == nullptr ? std::string_view("input") : name_of(last->on));
+  if (held.loaded.state != State::suspended || !held.loaded.question) return;
+  const auto& question = *held.loaded.question;
+  std::string on(name_of(question.on));
+  std::string message = "attempt " + number(held.loaded.tries.attempts) + " waits for " + on +
+                        "; `hirehall inbox answer` gives it";
+  if (question.stage == engine::Stage::award)
+    message = "it has to be approved before its award; `hirehall inbox approve` does";
+  if (question.stage == engine::Stage::release)
+    message = "its result has to be approved; `hirehall inbox approve` does";
   out.push_back({"suspended",
-                 "attempt " + number(held.loaded.tries.attempts) + " waits for " + on +
-                     "; `hirehall task answer` gives it",
-                 {{"on", on}, {"since", last == nullptr ? 0 : held.engine.to_wall(last->ended)}}});
+                 std::move(message),
+                 {{"on", on},
+                  {"since", held.engine.to_wall(question.asked)},
+                  {"stage", std::string(engine::name_of(question.stage))}}});
 }
 
 // --- somebody or something holds it ---

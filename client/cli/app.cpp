@@ -118,6 +118,9 @@ int run(const std::vector<std::string>& arguments, std::ostream& out, std::ostre
   std::vector<std::string> rest(arguments.begin() + at, arguments.end());
   if (rest.empty()) return without_noun(leading, out, err);
   if (rest[0] == "watch") unfold_watch(rest);
+  // What a person types each morning.
+  bool alone = rest.size() == 1 || (rest[1].starts_with("-") && rest[1] != "--help" && rest[1] != "-h");
+  if (alone && rest[0] == "inbox") rest.insert(rest.begin() + 1, "list");
   if (auto [command, words] = find_command(rest); command != nullptr) {
     leading.insert(leading.end(), rest.begin() + static_cast<std::ptrdiff_t>(words), rest.end());
     return run_command(*command, leading, out, err);

@@ -25,6 +25,7 @@ int exit_code_of(client::ErrorCode code) {
     case unreachable:
     case unavailable:
       return Exit::unreachable;
+    case bad_answer:
     case invalid:
       return usage;
     default:

@@ -61,8 +61,12 @@ client::Result<std::string> queue_set_body(const Context& c) {
     if (!value) return tl::unexpected(bad(option, text, "a number"));
     b.number(option, *value);
   }
-  for (auto [option, key] :
-       {std::pair{"retention", "retention_ms"}, {"attempt-timeout", "timeout_ms"}, {"aging", "aging_ms"}}) {
+  b.text("approval", c.values().text("approval"));
+  b.text("approval_on_timeout", c.values().text("approval-on-timeout"));
+  for (auto [option, key] : {std::pair{"retention", "retention_ms"},
+                             {"attempt-timeout", "timeout_ms"},
+                             {"aging", "aging_ms"},
+                             {"approval-timeout", "approval_timeout_ms"}}) {
     const auto& text = c.values().text(option);
     if (text.empty()) continue;
     auto value = parse_duration(text);

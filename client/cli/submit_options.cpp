@@ -33,6 +33,11 @@ void declare_submit(OptionTable& t) {
   t.text("deadline", "", "expires when not ended by then: a time, or a duration from now", "TIME");
   t.duration("ttl", 0, {0, INT64_C(86'400'000) * 36'600}, "expires when queued for longer; 0: never");
   t.duration("timeout", 0, {0, INT64_C(86'400'000) * 36'600}, "of one attempt; 0: the queue's");
+  t.text("approval", "", "somebody approves it first: award, release or both", "POINTS");
+  t.duration("approval-timeout", 0, {0, INT64_C(86'400'000) * 366},
+             "how long an approval may take; 0: for ever");
+  t.text("approval-on-timeout", "", "what happens then: fail, approve, reject", "WHAT");
+  t.texts("approver", "who may approve: a principal, or role:NAME; operators unless given", "WHO");
   t.number("max-attempts", 3, {1, 1000}, "failures until it becomes a dead letter");
   t.number("max-losses", 3, {1, 1000}, "losses of its worker until it becomes a dead letter");
   t.texts("limit-key", "concurrency limit of the queue it falls under", "KEY");
@@ -106,6 +111,10 @@ client::Result<client::TaskOptions> options_of(const OptionValues& v, std::int64
   o.description = v.text("description");
   o.retention_ms = v.number("retention");
   o.at_most_once = v.flag("at-most-once");
+  o.approval = v.text("approval");
+  o.approval_timeout_ms = v.number("approval-timeout");
+  o.approval_on_timeout = v.text("approval-on-timeout");
+  o.approvers = v.texts("approver");
   for (const auto& label : v.texts("label")) {
     auto at = label.find('=');
     if (at == std::string::npos || at == 0) return tl::unexpected(bad("a label is KEY=VALUE", label));

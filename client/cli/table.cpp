@@ -53,6 +53,9 @@ void declare_queue_set(OptionTable& t) {
   t.text("retention", "", "how long ended tasks are kept", "DURATION");
   t.text("attempt-timeout", "", "of attempts whose task names none", "DURATION");
   t.text("aging", "", "a waiting task gains a priority every so long; 0: never", "DURATION");
+  t.text("approval", "", "what somebody has to approve: none, award, release, both", "POINTS");
+  t.text("approval-timeout", "", "how long an approval may take; 0: for ever", "DURATION");
+  t.text("approval-on-timeout", "", "what happens then: fail, approve, reject", "WHAT");
   t.texts("tenant-weight", "weight of a tenant inside the queue", "TENANT=N");
   t.texts("limit", "most tasks with this limit key that run at once; 0: no limit", "KEY=N");
 }
@@ -152,6 +155,23 @@ constexpr std::array table{
     Command{"task", "answer", "answer a task that is suspended on input, approval or a signal", "ID",
             "id of the task", 1, declare_answer, task_answer,
             "hirehall task answer ID --value '{\"approved\": true}'"},
+    Command{"inbox", "list", "what waits for people: questions and approvals", "", "", 0, declare_inbox_list,
+            inbox_list, "hirehall inbox list\nhirehall inbox list --on approval --queue payments -o jsonl",
+            true},
+    Command{"inbox", "show", "a question with all that it takes, and its task", "ID", "id of the task", 1,
+            nullptr, inbox_show, "hirehall inbox show ID -o json", true},
+    Command{"inbox", "answer", "answer a question; the next attempt gets the answer", "ID VALUE",
+            "id of the task, and the answer", 2, declare_inbox_answer, inbox_answer,
+            "hirehall inbox answer ID '{\"amount\": 12}'\nhirehall inbox answer ID yes --text --reason "
+            "'asked Ada'"},
+    Command{"inbox", "approve", "approve a task before it runs, or its result before it is released", "ID",
+            "id of the task", 1, declare_inbox_reason, inbox_approve,
+            "hirehall inbox approve ID --reason 'within budget'"},
+    Command{"inbox", "reject", "reject it: the task ends as cancelled", "ID", "id of the task", 1,
+            declare_inbox_reason, inbox_reject, "hirehall inbox reject ID --reason 'not this month'"},
+    Command{"inbox", "edit", "approve it with another payload, or another result", "ID VALUE",
+            "id of the task, and the new payload or result", 2, declare_inbox_reason, inbox_edit,
+            "hirehall inbox edit ID '{\"amount\": 10}' --reason 'rounded'"},
     Command{"queue", "list", "list queues with what they hold", "", "", 0, nullptr, queue_list,
             "hirehall queue list\nhirehall queue list --watch --interval 500ms", true},
     Command{"queue", "show", "show a queue and its policy", "QUEUE", "name of the queue", 1, nullptr,

@@ -222,6 +222,9 @@ Result<QueueInfo> Client::queue_set(std::string_view name, const QueueChange& ch
   b.number("retention_ms", change.retention_ms);
   b.number("retention_bytes", change.retention_bytes);
   b.number("timeout_ms", change.timeout_ms);
+  b.number("approval_timeout_ms", change.approval_timeout_ms);
+  if (change.approval) b.text("approval", *change.approval);
+  if (change.approval_on_timeout) b.text("approval_on_timeout", *change.approval_on_timeout);
   b.numbers("tenants", change.tenants);
   b.numbers("limits", change.limits);
   auto body = inner_->call(wire::Kind::queue_set, b.take());

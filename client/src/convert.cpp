@@ -101,6 +101,23 @@ Result<TaskId> TaskId::parse(std::string_view text) {
   return TaskId{id->bytes};
 }
 
+std::string policies_of(const TaskOptions& o) {
+  std::size_t n = !o.approval.empty() + (o.approval_timeout_ms != 0) + !o.approval_on_timeout.empty() +
+                  !o.approvers.empty();
+  if (n == 0) return {};
+  std::string out;
+  msgpack::Writer w(out);
+  w.map(n);
+  if (!o.approval.empty()) w.entry("approval", o.approval);
+  if (o.approval_timeout_ms != 0) w.entry_sint("approval_timeout_ms", o.approval_timeout_ms);
+  if (!o.approval_on_timeout.empty()) w.entry("approval_on_timeout", o.approval_on_timeout);
+  if (o.approvers.empty()) return out;
+  w.str("approvers");
+  w.array(o.approvers.size());
+  for (const auto& name : o.approvers) w.str(name);
+  return out;
+}
+
 std::string encode_template(const TaskOptions& o) {
   hirehall::TaskOptions w;
   w.type = o.type;
@@ -128,6 +145,7 @@ std::string encode_template(const TaskOptions& o) {
   w.effort_ms = o.effort_ms;
   w.retention_ms = o.retention_ms;
   w.trace = o.trace;
+  w.policies = policies_of(o);
   w.delivery = o.at_most_once ? Delivery::at_most_once : Delivery::at_least_once;
   std::string out;
   msgpack::Writer writer(out);
@@ -157,7 +175,7 @@ Task read_task(Reader& r) {
            field(r, key, "finished_at", t.finished_at) || field(r, key, "worker", t.worker) ||
            field(r, key, "agent", t.agent) || field(r, key, "payload", t.payload) ||
            field(r, key, "result", t.result) || field(r, key, "result_type", t.result_type) ||
-           field(r, key, "reason", t.reason);
+           field(r, key, "reason", t.reason) || field(r, key, "suspended_on", t.suspended_on);
   });
   return t;
 }
@@ -184,9 +202,38 @@ QueueInfo read_queue(Reader& r) {
            field(r, k, "leased", q.leased) || field(r, k, "suspended", q.suspended) ||
            field(r, k, "dead", q.dead) || field(r, k, "oldest_ready_ms", q.oldest_ready_ms) ||
            field(r, k, "retention_ms", q.retention_ms) || field(r, k, "timeout_ms", q.timeout_ms) ||
-           field(r, k, "tenants", q.tenants) || field(r, k, "limits", q.limits);
+           field(r, k, "approval", q.approval) || field(r, k, "approval_timeout_ms", q.approval_timeout_ms) ||
+           field(r, k, "approval_on_timeout", q.approval_on_timeout) || field(r, k, "tenants", q.tenants) ||
+           field(r, k, "limits", q.limits);
   });
   return q;
+}
+
+Result<InboxPage> read_inbox(std::string_view body) {
+  InboxPage page;
+  Reader r(body);
+  each_pair(r, [&](std::string_view key) {
+    if (key != "tasks") return field(r, key, "cursor", page.cursor);
+    auto n = r.array();
+    for (std::size_t i = 0; i < n && r.ok(); ++i) {
+      auto& item = page.items.emplace_back();
+      each_pair(r, [&](std::string_view k) {
+        if (k != "question")
+          return field(r, k, "id", item.id) || field(r, k, "queue", item.queue) ||
+                 field(r, k, "tenant", item.tenant) || field(r, k, "type", item.type) ||
+                 field(r, k, "attempt", item.attempt);
+        each_pair(r, [&](std::string_view q) {
+          return field(r, q, "stage", item.stage) || field(r, q, "on", item.on) ||
+                 field(r, q, "question", item.question) || field(r, q, "options", item.options) ||
+                 field(r, q, "asked_at", item.asked_at) || field(r, q, "due_at", item.due_at);
+        });
+        return true;
+      });
+    }
+    return true;
+  });
+  if (!r.ok()) return malformed("inbox");
+  return page;
 }
 
 WorkerInfo read_worker(Reader& r) {

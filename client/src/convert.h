@@ -23,6 +23,8 @@ std::string encode_template(const TaskOptions& options);
 
 Task read_task(msgpack::Reader& reader);
 Result<TaskPage> read_page(std::string_view body);
+Result<InboxPage> read_inbox(std::string_view body);
+std::string policies_of(const TaskOptions& options);  // as the option of the wire; empty: none
 QueueInfo read_queue(msgpack::Reader& reader);
 WorkerInfo read_worker(msgpack::Reader& reader);
 void read_numbers(msgpack::Reader& reader, const std::string& prefix, std::map<std::string, double>& out);

@@ -1,5 +1,5 @@
 // A record of facts: what can be decoded can be written again, and then means the same.
-#include "broker/engine/facts.h"
+#include "broker/engine/facts_inbox.h"
 #include "broker/engine/schedule.h"
 
 #include "broker/engine/facts_frame.h"
@@ -43,8 +43,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const auto body = u.bytes();
     if (!u.ok()) break;
     any_of<TimeFact, QueueSet, LaneDefined, ClassDefined, ProducerOpened, ProducerClosed, Submitted, Awarded,
-           Ended, WorkerOpened, WorkerClosed, BecameDue, Dropped, StopAsked, Paused, Spilled, Paged, Answered,
-           Checkpointed, Replayed, Reclaimed, KeptLonger, QueueFiled, AgentDefined, AgentForgotten,
+           Ended, WorkerOpened, WorkerClosed, BecameDue, Dropped, StopAsked, Paused, Spilled, Paged, Decided,
+           Asked, Checkpointed, Replayed, Reclaimed, KeptLonger, QueueFiled, AgentDefined, AgentForgotten,
            DeadPurged, ScheduleSet, ScheduleDeleted, ScheduleTicked, ScheduleHeld, ScheduleFiled,
            ScheduleTriggered>(kind, body);
   }

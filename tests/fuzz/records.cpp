@@ -1,6 +1,7 @@
 // The small records of the store, chosen by the first byte: attempts, dead letters, keys, result tables,
 // timers, and the identity and watermark beside it.
 #include "broker/engine/records.h"
+#include "broker/engine/facts_inbox.h"
 
 #include "broker/engine/segments.h"
 #include "broker/store/side_records.h"
@@ -25,7 +26,7 @@ void round_trip(std::string_view value) {
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const auto value = hirehall::fuzz::view_of(data + 1, size - 1);
-  switch (data[0] % 7) {
+  switch (data[0] % 9) {
     case 0:
       round_trip<KeyRecord>(value);
       break;
@@ -34,6 +35,12 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
       break;
     case 2:
       round_trip<DeadRecord>(value);
+      break;
+    case 7:
+      round_trip<QuestionRecord>(value);
+      break;
+    case 8:
+      round_trip<DecisionRecord>(value);
       break;
     case 3:
       for (std::uint64_t offset = 0; offset < segment_size; offset += 341)

@@ -1,6 +1,7 @@
 #include "tests/simulation/disk.h"
 
-#include "broker/engine/facts.h"
+#include "broker/engine/facts_inbox.h"
+#include "broker/engine/lifecycle.h"
 #include "common/check.h"
 #include "common/pack.h"
 
@@ -43,8 +44,8 @@ class Moves {
         return read<engine::BecameDue>(body, [&](auto& fact) {
           for (std::size_t i = 0; i < fact.items.size(); ++i) tally_.moved(State::scheduled, Event::due);
         });
-      case engine::FactKind::answered:
-        return read<engine::Answered>(body, [&](auto&) { tally_.moved(State::suspended, Event::answer); });
+      case engine::FactKind::decided:
+        return read<engine::Decided>(body, [&](auto& fact) { decided(fact); });
       case engine::FactKind::dropped:
         return read<engine::Dropped>(body, [&](auto& fact) {
           if (fact.to == State::cancelled) {
@@ -70,6 +71,18 @@ class Moves {
       default:
         return;
     }
+  }
+
+  void decided(const engine::Decided& fact) {
+    static constexpr std::array seen{Situation::answered_suspended, Situation::decided_approved,
+                                     Situation::decided_rejected,   Situation::decided_edited,
+                                     Situation::decided_defaulted,  Situation::decided_lapsed};
+    tally_.saw(seen.at(static_cast<std::size_t>(fact.deed)));
+    tally_.moved(State::suspended, fact.to == State::ready       ? Event::answer
+                                   : fact.to == State::scheduled ? Event::snooze
+                                   : fact.to == State::succeeded ? Event::succeed
+                                   : fact.to == State::failed    ? Event::fail_final
+                                                                 : Event::cancel);
   }
 
   static Event event_of(const engine::EndedItem& item) {

@@ -15,6 +15,7 @@ Number Model::intend(TaskOptions options, std::size_t bytes, bool plain) {
   auto& intent = intents_.emplace_back();
   intent.options = std::move(options);
   intent.plain = plain;
+  intent.approval = read_approval(intent.options.policies).value_or(Approval{});
   intent.payload = "K" + std::to_string(number) + ";";
   while (intent.payload.size() < bytes)
     intent.payload.push_back(static_cast<char>('a' + (intent.payload.size() * 7 + number) % 26));
@@ -52,6 +53,13 @@ void Model::may_answer(std::string_view id, std::string value) {
   if (auto* l = life(id)) l->answers.insert(std::move(value));
 }
 
+void Model::may_decide(std::string_view id, std::string_view decision, const std::string& value) {
+  auto* l = &known(id, 0);
+  if (decision == "reject") l->stop_possible = true;
+  if (decision != "reject") l->consent = true;
+  if (decision == "edit" && l->number != 0) intent(l->number).edits.insert(value);
+}
+
 void Model::heard(Number number, std::string_view id) {
   auto* l = life(id);
   if (l == nullptr || !l->promised || l->number != number)
@@ -84,8 +92,12 @@ void Model::read(const std::string& routing, std::string_view bytes) {
       return;
     case Kind::get:
     case Kind::explain:
+      asked.task = read_id(frame->body);
+      return;
     case Kind::answer:
       asked.task = read_id(frame->body);
+      asked.decision = read_text(frame->body, "decision");
+      asked.value = read_text(frame->body, "value");
       return;
     case Kind::pause:
     case Kind::resume:
@@ -117,6 +129,9 @@ void Model::read_finish_frame(const std::string&, Asked& asked, std::string_view
     if (t.first_report < 0) t.first_report = time_.now();
     t.reported.emplace(item.outcome, item.result);
     if (item.outcome == Outcome::suspended) life->answered = false;  // the next question
+    if (item.default_answer) life->answers.insert(*item.default_answer);
+    t.lapses = item.lapses;
+    life->may_lapse |= item.lapses;
     if (!item.checkpoint.empty()) life->checkpoints.insert(item.checkpoint);
     trace_.note(time_.now(), "finish is read", life->number, attempt, static_cast<int>(item.outcome));
   }
@@ -190,7 +205,11 @@ void Model::sent_ok(const std::string& routing, std::uint64_t request, std::stri
     case Kind::wait:
       return sent_task(body, asked.at);
     case Kind::answer:
-      if (auto* l = life(asked.task)) l->answered = true;
+      if (auto* l = life(asked.task)) {
+        l->decided = true;
+        if (asked.decision.empty()) l->answered = true;
+        if (asked.decision == "edit") l->edited = asked.value;
+      }
       return;
     case Kind::explain:
       return sent_explanation(asked, body);
@@ -291,7 +310,8 @@ void Model::submit_refused(Number number, Code code) {
       break;
     case Code::conflict:
       tally_.saw(Situation::key_conflict);
-      if (intent.key_reused) return;
+      // What is submitted again as edited has its unique key with the edited payload.
+      if (intent.key_reused || !intent.edits.empty()) return;
       break;
     default:
       break;

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/approval.h"
 #include "tests/simulation/reading.h"
 #include "tests/simulation/tally.h"
 #include "tests/simulation/timeline.h"
@@ -29,6 +30,7 @@ struct Try {
   Micros sent = 0;
   std::set<std::pair<Outcome, std::string>> reported;  // finishes that the broker read …
   Micros first_report = -1;                            // … and when it read the first
+  bool lapses = false;                                 // the question that it left does not wait for ever
   std::optional<Outcome> recorded;                     // what it said it had recorded
 };
 
@@ -46,6 +48,10 @@ struct Life {
   std::set<std::string> checkpoints, answers;  // that may come back with an award
   std::optional<std::string> checkpoint;       // that must
   bool answered = false;                       // and an answer must
+  bool consent = false;                        // somebody may have approved it
+  bool decided = false;                        // the broker said so
+  bool may_lapse = false;                      // a question of its attempts does not wait for ever
+  std::string edited;                          // the payload or result that it has from then on
   bool stop_possible = false;                  // a cancel was read, or it has a deadline
 };
 
@@ -59,6 +65,10 @@ struct Intent {
   std::uint32_t replays = 0;
   bool key_reused = false;  // another payload has its idempotency key, too
   std::set<std::string> ids;
+  Approval approval;
+  std::set<std::string> edits;  // payloads or results that somebody wanted instead
+
+  bool consents_by_time() const { return approval.timeout_ms != 0 && approval.lapse == Lapse::approve; }
 };
 
 class Model {
@@ -77,6 +87,7 @@ class Model {
   const std::map<std::string, Life, std::less<>>& lives() const { return lives_; }
   void may_stop(std::string_view id);
   void may_answer(std::string_view id, std::string value);
+  void may_decide(std::string_view id, std::string_view decision, const std::string& value);
   static Number number_of(std::string_view payload);
 
   // The broker's door.
@@ -105,6 +116,7 @@ class Model {
     ReadReport report;
     std::string scope;  // of a pause or resume
     std::string task;   // of a get, or of an answer
+    std::string decision, value;
     bool atomic = false;
     Micros at = 0;
   };
@@ -122,6 +134,7 @@ class Model {
   const std::string* pause_over(std::string_view queue, std::string_view type, std::string_view tenant) const;
   void sent_explanation(const Asked& asked, std::string_view body);
   void check_due(const Life& life) const;
+  void check_consent(const Life& l, const ReadAward::Item& item) const;
   void check_extras(Life& life, const ReadAward::Item& item);
   void sent_finish_ok(const Asked& asked, std::string_view body);
   void recorded(Life& life, std::uint32_t attempt, const ReadFinish::Item& item);

@@ -15,7 +15,9 @@ std::string order_of(const std::string& id) {
 Number Model::payload_known(std::string_view payload, std::string_view id) {
   auto number = number_of(payload);
   if (number == 0 || number > intents_.size()) violated("I2", "a payload that nobody submitted");
-  if (payload != intents_[number - 1].payload) violated("I2", "a payload came back changed", number);
+  const auto& i = intents_[number - 1];
+  if (payload != i.payload && !i.edits.contains(std::string(payload)))
+    violated("I2", "a payload came back changed", number);
   if (auto* l = life(id); l != nullptr && l->number == 0) {
     l->number = number;
     intents_[number - 1].ids.insert(l->id);
@@ -34,7 +36,7 @@ void Model::sent_award(const std::string& routing, std::string_view body) {
     tally_.saw(item.attempt == 1 ? Situation::award_first : Situation::award_again);
     tally_.saw_if(restarted, Situation::award_after_restart);
     awarded_[awards_++ % awarded_.size()] = l.id;
-    l.tries[item.attempt] = {item.token, routing, time_.now(), {}, -1, {}};
+    l.tries[item.attempt] = {item.token, routing, time_.now(), {}, -1, false, {}};
     if (!tokens_.emplace(item.token, std::pair{&l, item.attempt}).second)
       violated("I4", "a token was given twice", number);
   }
@@ -59,10 +61,19 @@ void Model::check_award(Life& l, const ReadAward::Item& item) {
   expect(o.delivery == Delivery::at_least_once || item.attempt == 1, "I7",
          "at most once is at its second attempt");
   expect(l.failures < o.retry.max_attempts, "I7", "a task was awarded beyond its attempts");
+  check_consent(l, item);
   check_due(l);
   check_paused(item, l.number);
   check_order(l, item);
   check_extras(l, item);
+}
+
+void Model::check_consent(const Life& l, const ReadAward::Item& item) const {
+  const auto& i = intents_[l.number - 1];
+  if (i.approval.before_award() && !l.consent && !i.consents_by_time())
+    violated("I5", "a task was awarded that nobody approved", l.number);
+  if (!l.edited.empty() && item.payload != l.edited)
+    violated("I6", "an edited payload did not come with the award", l.number);
 }
 
 void Model::check_due(const Life& l) const {

@@ -32,7 +32,8 @@ void Model::recorded(Life& l, std::uint32_t attempt, const ReadFinish::Item& ite
   if (t.recorded) {
     tally_.saw(Situation::finish_answered_twice);
     if (*t.recorded != item.outcome) violated("I6", "one attempt was recorded with two outcomes", l.number);
-    if (item.outcome == Outcome::succeeded) ended(l, State::succeeded, item.result);
+    if (item.outcome == Outcome::succeeded && !intent(l.number).approval.before_release())
+      ended(l, State::succeeded, item.result);
     return;
   }
   auto next = l.tries.upper_bound(attempt);
@@ -44,6 +45,7 @@ void Model::recorded(Life& l, std::uint32_t attempt, const ReadFinish::Item& ite
   switch (item.outcome) {
     case Outcome::succeeded:
       tally_.saw_if(attempt > 1, Situation::ended_on_a_later_attempt);
+      if (intent(l.number).approval.before_release()) return;  // somebody has to approve it first
       return ended(l, State::succeeded, item.result);
     case Outcome::timed_out:
       tally_.saw(Situation::timed_out);
@@ -91,10 +93,15 @@ void Model::ended(Life& l, State state, std::string_view result) {
   if (state == State::succeeded) {
     bool reported = false;
     for (const auto& [attempt, t] : l.tries) reported |= t.reported.contains({Outcome::succeeded, l.result});
-    if (!reported) violated("I2", "a result that no worker reported", l.number);
+    const auto& i = intent(l.number);
+    if (!reported && !i.edits.contains(l.result))
+      violated("I2", "a result that no worker reported", l.number);
+    if (i.approval.before_release() && !l.consent && !i.consents_by_time())
+      violated("I5", "a result was released that nobody approved", l.number);
     tally_.saw(Situation::ended_succeeded);
   } else if (state == State::cancelled) {
-    if (!l.stop_possible) violated("I5", "a task was cancelled that nobody cancelled", l.number);
+    bool rejected = o.policies.empty() ? false : intent(l.number).approval.lapse == Lapse::reject;
+    if (!l.stop_possible && !rejected) violated("I5", "a task was cancelled that nobody cancelled", l.number);
     tally_.saw(Situation::ended_cancelled);
   } else if (state == State::expired) {
     if (o.deadline == 0 && o.ttl_ms == 0) violated("I1", "a task expired that may not", l.number);
@@ -145,7 +152,10 @@ void Model::final_task(const ReadTask& task) {
   if (!counted) violated("I7", "the history of a task has more failures or losses than count", number);
   if (task.failures < l.failures) violated("I7", "a recorded failure does not count", number);
   ended(l, *task.state, task.result);
+  if (l.decided && task.decisions == 0)
+    violated("I6", "the history of a task does not tell who decided", l.number);
   if (*task.state != State::failed) return;
+  if (task.error_code == "unanswered" && (l.may_lapse || intent(number).approval.timeout_ms != 0)) return;
   bool final_reported = false;
   for (const auto& [attempt, t] : l.tries)
     for (const auto& [outcome, result] : t.reported) final_reported |= outcome == Outcome::failed_final;
@@ -165,7 +175,7 @@ void Model::gone(const Life& l) const {
     violated("I1", "a promised task is gone", l.number);
   if (intent(l.number).replays != 0) return;
   if (l.ended == State::failed) violated("I1", "a dead letter is gone", l.number);
-  bool open = !l.ended;
+  bool open = !l.ended && intent(l.number).approval.timeout_ms == 0;  // it may have lapsed
   for (const auto& [attempt, t] : l.tries) open = open && t.reported.empty();
   if (open && !l.stop_possible && intent(l.number).options.ttl_ms == 0 && l.tries.size() < 2)
     violated("I1", "an open task is gone", l.number);

@@ -28,6 +28,19 @@ void read_history(Reader& r, ReadTask& task) {
   }
 }
 
+void read_question(Reader& r, ReadFinish::Item& item) {
+  auto pairs = r.map();
+  for (std::size_t i = 0; i < pairs && r.ok(); ++i) {
+    auto key = r.str();
+    if (key == "default")
+      item.default_answer = std::string(r.bin());
+    else if (key == "timeout_ms")
+      item.lapses = r.sint() != 0;
+    else
+      r.skip();
+  }
+}
+
 ReadTask task_of(Reader& r) {
   ReadTask task;
   auto pairs = r.map();
@@ -45,6 +58,8 @@ ReadTask task_of(Reader& r) {
       task.tenant = r.str();
     else if (key == "type")
       task.type = r.str();
+    else if (key == "suspended_on")
+      task.suspended_on = r.str();
     else if (key == "result")
       task.result = r.bin();
     else if (key == "attempt")
@@ -57,7 +72,10 @@ ReadTask task_of(Reader& r) {
       task.submitted_at = r.sint();
     else if (key == "finished_at")
       task.finished_at = r.sint();
-    else if (key == "history")
+    else if (key == "decisions") {
+      task.decisions = r.array();
+      for (std::size_t k = 0; k < task.decisions && r.ok(); ++k) r.skip();
+    } else if (key == "history")
       read_history(r, task);
     else if (key == "error") {
       auto n = r.map();
@@ -189,6 +207,8 @@ ReadFinish read_finish(std::string_view body) {
           item.delay_ms = r.sint();
         else if (key == "checkpoint")
           item.checkpoint = r.bin();
+        else if (key == "question")
+          read_question(r, item);
         else
           r.skip();
       }
@@ -287,6 +307,19 @@ std::string read_id(std::string_view body) {
       r.skip();
   }
   return id;
+}
+
+std::string read_text(std::string_view body, std::string_view wanted) {
+  std::string text;
+  Reader r(body);
+  auto pairs = r.map();
+  for (std::size_t i = 0; i < pairs && r.ok(); ++i) {
+    if (r.str() == wanted)
+      text = r.bin();
+    else
+      r.skip();
+  }
+  return text;
 }
 
 std::uint64_t read_number(std::string_view body, std::string_view path) {

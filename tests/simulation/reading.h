@@ -46,6 +46,8 @@ struct ReadFinish {
     std::string result;
     Millis delay_ms = 0;
     std::string checkpoint;
+    std::optional<std::string> default_answer;  // to its question
+    bool lapses = false;                        // its question does not wait for ever
     bool on = false;
   };
   std::uint64_t number = 0;
@@ -57,10 +59,10 @@ struct ReadEnding {
   std::string result;
 };
 struct ReadTask {
-  std::string id, payload, queue, tenant, type, result, error_code;
+  std::string id, payload, queue, tenant, type, result, error_code, suspended_on;
   std::optional<State> state;
   std::uint64_t attempts = 0, failures = 0, losses = 0;
-  std::uint64_t lost_attempts = 0, failed_attempts = 0;  // as its history tells
+  std::uint64_t lost_attempts = 0, failed_attempts = 0, decisions = 0;  // as its history tells
   Millis submitted_at = 0, finished_at = 0;
 };
 struct ReadPage {
@@ -95,7 +97,9 @@ ReadPage read_page(std::string_view body);
 ReadExplanation read_explanation(std::string_view body);
 std::vector<ReadBulk> read_bulks(std::string_view body);
 // Value of a number or bool in a map of stats or settings; nested maps by path, "tasks/ready".
-std::string read_id(std::string_view body);  // of a map with one
+std::string read_id(std::string_view body);
+std::string read_text(std::string_view body,
+                      std::string_view key);  // or bytes; empty: it is not there  // of a map with one
 std::uint64_t read_number(std::string_view body, std::string_view path);
 
 }  // namespace hirehall::sim

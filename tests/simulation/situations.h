@@ -35,7 +35,8 @@ namespace hirehall::sim {
   X(ended_expired_deadline) X(ended_expired_ttl) X(ended_at_most_once_failed) X(ended_on_a_later_attempt) \
   X(retry_waited) X(snoozed) X(interrupted) X(timed_out) X(suspended) X(checkpointed) \
   X(cancel_scheduled) X(cancel_ready) X(cancel_leased) X(cancel_suspended) X(cancel_ended) X(cancel_unknown_id) \
-  X(answered_suspended) X(answer_refused_not_suspended) X(answer_refused_ended) \
+  X(answered_suspended) X(answer_refused_not_suspended) X(answer_refused_ended) X(answer_refused_unfit) X(inbox_listed) \
+  X(decided_approved) X(decided_rejected) X(decided_edited) X(decided_defaulted) X(decided_lapsed) \
   X(get_scheduled) X(get_ready) X(get_leased) X(get_suspended) X(get_ended) X(get_past_retention) X(get_unknown_id) \
   X(wait_answered) X(wait_timed_out) X(list_answered) X(list_went_on_with_a_cursor) X(explain_answered) X(explained_by_a_pause) X(bulk_started) X(bulk_done) X(list_by_expression) \
   X(dead_letter_replayed) X(queue_paused) X(queue_resumed) X(type_paused) \

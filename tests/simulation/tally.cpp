@@ -24,6 +24,7 @@ const std::map<Kind, const char*>& kind_names() {
       {Kind::cancel, "cancel"},
       {Kind::list, "list"},
       {Kind::answer, "answer"},
+      {Kind::inbox, "inbox"},
       {Kind::subscribe, "subscribe"},
       {Kind::results, "results"},
       {Kind::queue_list, "queue_list"},

@@ -166,13 +166,27 @@ void WorkerHost::save_checkpoint(worker::Token token) {
   with_session([&](Micros, auto&) { session_->report({token, worker::Report::What::checkpoint, value}); });
 }
 
+// Half of them wait for ever, the others fail or take a default when their time is over.
+std::string WorkerHost::some_question() {
+  auto timed = scene_.chance.permille(500);
+  auto with_default = timed && scene_.chance.permille(500);
+  std::string out;
+  msgpack::Writer w(out);
+  w.map(2u + (timed ? 1 : 0) + (with_default ? 1 : 0));
+  w.entry("question", "how many?");
+  w.str("form"), w.map(1), w.str("n"), w.map(1), w.entry("type", "integer");
+  if (timed) w.entry_sint("timeout_ms", scene_.chance.between(500, 8000));
+  if (with_default) w.entry_bin("default", "{\"n\":0}");
+  return out;
+}
+
 void WorkerHost::finish(worker::Token token, Outcome outcome) {
   auto at = running_.find(token);
   if (at == running_.end()) return;
   auto& r = at->second;
   worker::OutcomeExtras extras;
   worker::Results results;
-  std::string result, checkpoint;
+  std::string result, checkpoint, question;
   switch (outcome) {
     case Outcome::succeeded:
       result = "R" + std::to_string(r.number) + "/" + std::to_string(token);
@@ -186,6 +200,8 @@ void WorkerHost::finish(worker::Token token, Outcome outcome) {
       break;
     case Outcome::suspended:
       if (scene_.chance.permille(950)) extras.on = "input";
+      if (scene_.chance.permille(500)) question = some_question();
+      extras.question = question;
       break;
     default:
       break;

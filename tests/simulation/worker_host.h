@@ -51,6 +51,7 @@ class WorkerHost final : public Peer {
   void schedule_tick();
   void end_if_drained();
   Outcome choose_outcome();
+  std::string some_question();
 
   const std::string name_;
   const std::vector<std::string> types_;

@@ -114,14 +114,33 @@ void Workload::resume(ClientHost& by, const std::string& body) {
   });
 }
 
+// What a task waits for is not looked at: some answers do not fit, and what waits for an approval is
+// answered.
 void Workload::answer(ClientHost& by, const std::string& id) {
+  const auto* life = scene_.model.life(id);
+  bool known =
+      life != nullptr && life->number != 0;  // who was submitted again has a new id that nobody was told
+  bool decides =
+      (!known || scene_.model.intent(life->number).approval.points != 0) && scene_.chance.permille(600);
   Body b;
   b.bin("id", id);
-  auto value = "answer " + std::to_string(++answers_);
-  b.bin("value", value);
-  scene_.model.may_answer(id, value);
+  if (decides) {
+    static const std::vector<std::string> some = {"approve", "approve", "approve", "reject", "edit"};
+    const auto& decision = scene_.healing || !known ? some[0] : scene_.chance.of(some);
+    auto value =
+        known ? "K" + std::to_string(life->number) + ";edited " + std::to_string(++answers_) : std::string();
+    b.text("decision", decision);
+    b.text("reason", "as it is");
+    if (decision == "edit") b.bin("value", value);
+    scene_.model.may_decide(id, decision, value);
+  } else {
+    auto value = scene_.chance.permille(150) ? "nonsense" : "{\"n\":" + std::to_string(++answers_) + "}";
+    b.bin("value", value);
+    scene_.model.may_answer(id, value);
+  }
   by.request(Kind::answer, b.take(), [this](const Result<std::string_view>& answer) {
-    if (answer) return scene_.saw(Situation::answered_suspended);
+    if (answer) return;
+    scene_.tally.saw_if(answer.error().code == Code::bad_answer, Situation::answer_refused_unfit);
     scene_.tally.saw_if(answer.error().code == Code::terminal, Situation::answer_refused_ended);
     scene_.tally.saw_if(answer.error().code == Code::invalid, Situation::answer_refused_not_suspended);
   });
@@ -135,7 +154,15 @@ void Workload::answer_all(ClientHost& by, const std::string& cursor) {
   by.request(Kind::list, b.take(), [this, &by](const Result<std::string_view>& answered) {
     if (!answered) return;
     auto page = read_page(*answered);
-    for (const auto& task : page.tasks) answer(by, task.id);
+    // What does not wait for ever ends by itself.
+    for (const auto& task : page.tasks) {
+      const auto* life = scene_.model.life(task.id);
+      auto at = life == nullptr ? decltype(life->tries.find(0)){}
+                                : life->tries.find(static_cast<std::uint32_t>(task.attempts));
+      bool by_itself = scene_.healing && scene_.model.timing && task.suspended_on == "input" &&
+                       life != nullptr && at != life->tries.end() && at->second.lapses;
+      if (!by_itself) answer(by, task.id);
+    }
     if (!page.cursor.empty()) answer_all(by, page.cursor);
   });
 }

@@ -1,6 +1,7 @@
 #include "tests/simulation/workload_tables.h"
 
 #include "client/src/body.h"
+#include "common/approval.h"
 
 namespace hirehall::sim {
 
@@ -84,6 +85,20 @@ std::span<const Tables::Feature> Tables::features() {
        }},
       {"nowhere", 10, [](Workload&, Draft& d) { d.options.queue = "nowhere"; }},
       {"capped", 100, [](Workload&, Draft& d) { d.options.queue = "capped"; }},
+      {"approval", 60,
+       [](Workload& w, Draft& d) {
+         auto& c = w.scene_.chance;
+         d.options.policies.clear();
+         msgpack::Writer p(d.options.policies);
+         bool timed = c.permille(300);
+         p.map(timed ? 3 : 1);
+         p.entry("approval", approval_names.at(static_cast<std::size_t>(c.between(1, 3))));
+         if (timed) {
+           p.entry("approval_on_timeout", lapse_names.at(static_cast<std::size_t>(c.between(0, 2))));
+           p.entry_sint("approval_timeout_ms", c.between(500, 8000));
+         }
+         d.plain = false;
+       }},
       {"effort", 100, [](Workload& w, Draft& d) { d.options.effort_ms = w.scene_.chance.between(1, 10000); }},
   };
   return table;
@@ -241,6 +256,16 @@ std::span<const Tables::Action> Tables::actions() {
       {"answer", 15,
        [](Workload& w, ClientHost& c) {
          if (const auto* id = w.scene_.model.some_id(w.scene_.chance)) w.answer(c, *id);
+       }},
+      {"inbox", 5,
+       [](Workload& w, ClientHost& c) {
+         Body b;
+         b.number("limit", w.scene_.chance.between(1, 20));
+         c.request(Kind::inbox, b.take(), [&w, &c](const Answer& body) {
+           if (!body) return;
+           w.scene_.saw(Situation::inbox_listed);
+           for (const auto& task : read_page(*body).tasks) w.answer(c, task.id);
+         });
        }},
       {"answer_suspended", 5, [](Workload& w, ClientHost& c) { w.answer_all(c, {}); }},
       {"explain", 4,

@@ -185,7 +185,7 @@ void World::complain_of_open() {
     Body b;
     b.bin("id", id);
     auditor_.request(Kind::explain, b.take(), [&why, n = life.number](const Result<std::string_view>& body) {
-      if (!body || why.size() > 1000) return;
+      if (!body || why.size() > 1000 || body->find("it has ended") != std::string_view::npos) return;
       why += "\n  task " + std::to_string(n) + ": ";
       for (char c : *body) why += c >= ' ' && c <= '~' ? c : ' ';
     });

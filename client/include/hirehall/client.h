@@ -149,7 +149,8 @@ struct QueueInfo {
   bool paused = false;
   std::string paused_reason = {};
   std::uint64_t ready = 0, scheduled = 0, leased = 0, suspended = 0, dead = 0;
-  Millis oldest_ready_ms = 0, retention_ms = 0, timeout_ms = 0;
+  Millis oldest_ready_ms = 0, retention_ms = 0, timeout_ms = 0, approval_timeout_ms = 0;
+  std::string approval = {}, approval_on_timeout = {};
   std::map<std::string, std::int64_t> tenants = {}, limits = {};
 };
 
@@ -157,7 +158,8 @@ struct QueueInfo {
 struct QueueChange {
   std::optional<std::int64_t> weight = {}, cap = {};
   std::optional<std::string> policy = {};
-  std::optional<Millis> retention_ms = {}, timeout_ms = {};
+  std::optional<Millis> retention_ms = {}, timeout_ms = {}, approval_timeout_ms = {};
+  std::optional<std::string> approval = {}, approval_on_timeout = {};
   std::optional<std::int64_t> retention_bytes = {};
   std::map<std::string, std::int64_t> tenants = {}, limits = {};
 };
@@ -175,6 +177,31 @@ struct WorkerInfo {
   Millis last_seen = 0;
   std::vector<std::string> types = {};
 };
+
+// What waits for somebody.
+struct InboxItem {
+  TaskId id;
+  std::string queue = {}, tenant = {}, type = {};
+  std::uint64_t attempt = 0;
+  std::string stage = {};     // agent: an attempt asks; award, release: a policy wants an approval
+  std::string on = {};        // input, approval, signal
+  std::string question = {};  // what it says
+  std::vector<std::string> options = {};
+  Millis asked_at = 0, due_at = 0;  // due_at 0: it waits for ever
+};
+
+struct InboxQuery {
+  std::string queue = {}, tenant = {}, on = {};  // empty: any
+  std::string cursor = {};
+  std::size_t limit = 100;
+};
+
+struct InboxPage {
+  std::vector<InboxItem> items = {};
+  std::string cursor = {};  // empty: that was all
+};
+
+enum class Verdict : std::uint8_t { approve, reject, edit };
 
 class Client {
  public:
@@ -199,6 +226,13 @@ class Client {
   Result<std::vector<CancelOutcome>> cancel(std::span<const TaskId> ids, std::string_view reason = {},
                                             Millis grace_ms = 10'000);
   Result<TaskPage> list(const ListQuery& query);
+
+  // Questions of suspended tasks. bad_answer: the value is not what the question takes; denied: it is for
+  // others; invalid: the task waits for nothing.
+  Result<InboxPage> inbox(const InboxQuery& query);
+  Status answer(const TaskId& id, std::string_view value, std::string_view reason = {});
+  // Of an approval; an edit has the new payload (before the award) or result (before the release).
+  Status decide(const TaskId& id, Verdict verdict, std::string_view reason = {}, std::string_view value = {});
 
   // Results as they come, each at least once. The callback form runs on the inner thread.
   using OnResults = std::function<void(const ResultBatch&)>;

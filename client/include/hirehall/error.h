@@ -36,6 +36,7 @@ enum class ErrorCode : std::uint8_t {
   corrupt = 24,
   io = 25,
   internal = 26,
+  bad_answer = 27,  // an answer is not what the question takes
 };
 
 // What to do about an error: try again later, change the request, or accept it.

@@ -72,6 +72,10 @@ struct TaskOptions {
   Millis retention_ms = 0;
   std::string trace = {};  // W3C traceparent
   bool at_most_once = false;
+  std::string approval = {};  // award, release or both: somebody has to approve it first
+  Millis approval_timeout_ms = 0;
+  std::string approval_on_timeout = {};     // fail, approve or reject
+  std::vector<std::string> approvers = {};  // principals and role:NAME; operators and admins
 };
 
 // Why an attempt or a task did not succeed.
@@ -100,7 +104,8 @@ struct Task {
   std::string result = {};
   std::string result_type = {};
   std::optional<TaskError> error = {};
-  std::string reason = {};  // of a cancel
+  std::string reason = {};        // of a cancel
+  std::string suspended_on = {};  // input, approval or signal
 };
 
 // One result of a subscription: views that live as long as the call that delivers them.

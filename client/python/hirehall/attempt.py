@@ -36,11 +36,17 @@ class Snooze(Ending):
 
 
 class Suspend(Ending):
-    """The task waits for an answer, without a slot; the next attempt finds it in `answer`."""
+    """The task waits for an answer, without a slot; the next attempt finds it in `answer`. `asked` may hold options (a list)
+    or form (a map of fields), timeout_ms, default (any JSON value) and who (docs/inbox.md)."""
 
-    def __init__(self, on: str = "input", checkpoint: Any = None):
+    def __init__(self, on: str = "input", checkpoint: Any = None, question: str | None = None, **asked: Any):
         super().__init__(f"suspended on {on}")
         self.on, self.checkpoint = on, checkpoint
+        self.question = {name: plain(value, name) for name, value in asked.items()}
+        if "default" in self.question:
+            self.question["default"] = payload.encode(self.question["default"])[0]
+        if question is not None:
+            self.question["question"] = question
 
 
 class HandBack(Ending):
@@ -138,6 +144,10 @@ class Attempt:
         self._logged += len(data)
         if self._logged <= LOG_BYTES_MAX:
             self._reporter.report(self, "log", data.decode(errors="ignore"))
+
+    def answer_task(self, id: str, value: Any, reason: str = "") -> None:
+        """Answers another task that waits for input."""
+        self._reporter.report(self, "answer", {"id": ids.raw(id), "value": payload.encode(value)[0], "reason": reason})
 
     def usage(self, **units: float) -> None:
         """What it cost: tokens, money, units of your own."""

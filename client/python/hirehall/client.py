@@ -162,10 +162,33 @@ class Client(Steering, Schedules):
         body = {"reason": reason, "grace_ms": round(grace * 1000)}
         return self._by_id(Kind.CANCEL, tasks, body)
 
-    def answer(self, id: str, value: Any, content_type: str | None = None) -> None:
-        """Answers a suspended task; its next attempt gets the value."""
+    def answer(self, id: str, value: Any, content_type: str | None = None, *, reason: str = "") -> None:
+        """Answers a suspended task; its next attempt gets the value. BadAnswer when the question takes another."""
         data, kind = payload.encode(value, content_type)
-        self._call(Kind.ANSWER, {"id": ids.raw(id), "value": data, "content_type": kind})
+        self._call(Kind.ANSWER, {"id": ids.raw(id), "value": data, "content_type": kind, "reason": reason})
+
+    def approve(self, id: str, *, reason: str = "") -> None:
+        """Approves a task before its award, or its result before it is released."""
+        self._call(Kind.ANSWER, {"id": ids.raw(id), "decision": "approve", "reason": reason})
+
+    def reject(self, id: str, *, reason: str = "") -> None:
+        """The task ends as cancelled, with the reason."""
+        self._call(Kind.ANSWER, {"id": ids.raw(id), "decision": "reject", "reason": reason})
+
+    def edit(self, id: str, value: Any, *, reason: str = "") -> None:
+        """Approves it with another payload, or another result."""
+        self._call(Kind.ANSWER, {"id": ids.raw(id), "decision": "edit", "value": payload.encode(value)[0], "reason": reason})
+
+    def inbox(self, *, queue: str | None = None, tenant: str | None = None, on: str | None = None) -> Iterator[Mapping[str, Any]]:
+        """What waits for somebody: id, queue, type, attempt and question of each."""
+        body: dict[str, Any] = {name: value for name, value in (("queue", queue), ("tenant", tenant), ("on", on)) if value is not None}
+        while True:
+            page = self._call(Kind.INBOX, body | {"limit": 1000})
+            for item in page["tasks"]:
+                yield {**item, "id": ids.text(item["id"])}
+            if not page.get("cursor"):
+                return
+            body = body | {"cursor": page["cursor"]}
 
     def explain(self, id: str) -> Mapping[str, Any]:
         """Why the task is where it is: `state`, `reasons`, `awards`."""

@@ -175,10 +175,16 @@ class Internal(HirehallError):
     code, number, action = "internal", 26, "give_up"
 
 
+class BadAnswer(HirehallError):
+    """An answer is not what the question takes; the message says what is."""
+
+    code, number, action = "bad_answer", 27, "fix"
+
+
 CLASSES: tuple[type[HirehallError], ...] = (
     BadMessage, Unsupported, VersionMismatch, UnknownSession, SessionExpired, Denied, NotFound, Conflict, Invalid, TooLarge,
     QueueFull, DeadLettersFull, DiskFull, Busy, OutOfOrder, TimedOut, Stale, Terminal, Expired, Unavailable, NotLeader, Moved,
-    Unreachable, Corrupt, Io, Internal,
+    Unreachable, Corrupt, Io, Internal, BadAnswer,
 )  # fmt: skip
 _BY_CODE = {kind.code: kind for kind in CLASSES}
 _BY_NUMBER = {kind.number: kind for kind in CLASSES}

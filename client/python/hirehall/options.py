@@ -46,6 +46,7 @@ class TaskOptions(TypedDict, total=False):
     replay_of: str
     schema: str
     delivery: str
+    policies: Mapping[str, Any]
 
 
 # These differ from task to task; the rest is said once for all tasks of a batch that share it.

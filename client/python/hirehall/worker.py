@@ -165,7 +165,8 @@ class Worker:
         try:
             return self._succeed(self._call(attempt))
         except Suspend as ending:
-            return Outcome.SUSPENDED, b"", {"on": ending.on, **_checkpoint(ending.checkpoint)}
+            asked = {"question": ending.question} if ending.question else {}
+            return Outcome.SUSPENDED, b"", {"on": ending.on, **asked, **_checkpoint(ending.checkpoint)}
         except Snooze as ending:
             return Outcome.SNOOZED, b"", {"delay_ms": plain(ending.delay_ms, "delay_ms"), **_checkpoint(ending.checkpoint)}
         except HandBack as ending:

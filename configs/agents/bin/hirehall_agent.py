@@ -25,11 +25,12 @@ class Failed(Exception):
 
 
 class Suspended(Exception):
-    """Raise it to wait for an answer; the task runs again with task.answer set."""
+    """Raise it to wait for an answer; the task runs again with task.answer set. `asked` may hold options or form, timeout_ms,
+    default and who (docs/inbox.md)."""
 
-    def __init__(self, on="input"):
+    def __init__(self, on="input", question=None, **asked):
         super().__init__(on)
-        self.said = {"suspended": {"on": on}}
+        self.said = {"suspended": {"on": on, "question": question, **asked}}
 
 
 class Cancelled(Exception):
@@ -68,6 +69,16 @@ class Task:
     def save(self, state):
         """Saves a checkpoint; the next attempt finds it in task.checkpoint."""
         _say({"checkpoint": state})
+
+    def ask(self, question, **asked):
+        """The answer of an earlier attempt, or the end of this one until there is one."""
+        if self.answer is None:
+            raise Suspended("input", question, **asked)
+        return self.answer
+
+    def answer_task(self, id, value, reason=""):
+        """Answers another task that waits for input."""
+        _say({"answer": {"task": id, "value": value, "reason": reason}})
 
     def log(self, text):
         _say({"log": text})

@@ -93,7 +93,7 @@ TEST(Format, Facts) {
   EXPECT_EQ(fact_bytes(TimeFact{300}), "0102d804") << what_to_do;
   EXPECT_EQ(fact_bytes(Incarnated{2, 300, 5}), "3c0402ac0205") << what_to_do;
   EXPECT_EQ(fact_bytes(QueueSet{1, "q", {}}),
-            "022101017101000c6c656173745f6c6f6164656480f0b252808080804000c0a9070000")
+            "022401017101000c6c656173745f6c6f6164656480f0b252808080804000c0a9070000000000")
       << what_to_do;
   EXPECT_EQ(fact_bytes(LaneDefined{1, 2, "t"}), "030401020174") << what_to_do;
   EXPECT_EQ(fact_bytes(ClassDefined{1, "t", "r"}), "04050101740172") << what_to_do;
@@ -122,7 +122,26 @@ TEST(Format, Facts) {
   EXPECT_EQ(fact_bytes(BulkClosed{1, BulkState::stopped, 1000, "m"}), "35060103d00f016d") << what_to_do;
   EXPECT_EQ(fact_bytes(Spilled{1, 2, true, {3, 4}}), "1006010201020304") << what_to_do;
   EXPECT_EQ(fact_bytes(paged), "111601020300d804d00f0000000000010004020302010100") << what_to_do;
-  EXPECT_EQ(fact_bytes(Answered{300, place(), tries}), "120fac02010207d80401016b0302010100") << what_to_do;
+  Decided decided;
+  decided.sequence = 300;
+  decided.place = place();
+  decided.tries = tries;
+  decided.deed = Deed::edited;
+  decided.attempt = 2;
+  decided.asked_until = 300;
+  decided.by = "b";
+  decided.reason = "r";
+  decided.edits = true;
+  decided.value = "v";
+  EXPECT_EQ(fact_bytes(decided), "1b21ac0202010207d80401016b0302010100000302d804000001620172000101760000")
+      << what_to_do;
+  QuestionRecord question{
+      Stage::release, SuspendedOn::approval, 2, 1, 300, 600, Lapse::reject, true, "t", true, "d", "r", "y"};
+  EXPECT_EQ(fact_bytes(Asked{300, question}), "1c15ac0202020201d804b0090201017401016401720179") << what_to_do;
+  EXPECT_EQ(hex(encode_record(question)), "0102020201d804b0090201017401016401720179") << what_to_do;
+  EXPECT_EQ(hex(encode_record(DecisionRecord{Stage::award, Deed::approved, 0, 300, "b", "r"})),
+            "01010100d80401620172")
+      << what_to_do;
   EXPECT_EQ(fact_bytes(Checkpointed{300, "c"}), "1304ac020163") << what_to_do;
   EXPECT_EQ(fact_bytes(Replayed{300, 301, 1}), "1405ac02ad0201") << what_to_do;
   EXPECT_EQ(fact_bytes(Reclaimed{2048, 7, 1023, {300}}), "1508801007ff0701ac02") << what_to_do;
@@ -209,6 +228,11 @@ TEST(Format, Keys) {
   EXPECT_EQ(hex(attempt_key(300, 2)), "78000000000000012c00000002") << what_to_do;
   EXPECT_EQ(hex(checkpoint_key(300)), "6b000000000000012c") << what_to_do;
   EXPECT_EQ(hex(answer_key(300)), "61000000000000012c") << what_to_do;
+  EXPECT_EQ(hex(question_key(300)), "71000000000000012c") << what_to_do;
+  EXPECT_EQ(hex(decision_key(300, 2)), "68000000000000012c00000002") << what_to_do;
+  EXPECT_EQ(hex(edited_key(300)), "70000000000000012c") << what_to_do;
+  EXPECT_EQ(hex(timer_key(1000, TimerKind::question, 300)), "00000000000003e810000000000000012c")
+      << what_to_do;
   EXPECT_EQ(hex(dead_key(1, 300)), "6400000001000000000000012c") << what_to_do;
   EXPECT_EQ(hex(straggler_body_key(300)), "62000000000000012c") << what_to_do;
   EXPECT_EQ(hex(straggler_end_key(300)), "65000000000000012c") << what_to_do;
@@ -235,8 +259,8 @@ TEST(Format, Snapshot) {
   ledger.save(saved);
   EXPECT_EQ(hex(saved),
             "070001010000000000000000000000010764656661756c7401000c6c656173745f6c6f6164656480f0b2528080808040"
-            "00c0a9070000000000000000000000000000000000000000000001000174000101016e01740170000000000101017401"
-            "70000000020201010764656661756c74000001720000000000000000000100000000000000")
+            "00c0a9070000000000000000000000000000000000000000000000000001000174000101016e01740170000000000101"
+            "01740170000000020201010764656661756c740000017200000000000000000100000000000000")
       << what_to_do;
 }
 

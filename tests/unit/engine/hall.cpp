@@ -36,6 +36,17 @@ FoundBody Kept::body(Sequence sequence) const {
   auto record = body_record(sequence);
   EXPECT_TRUE(record && sequence < record->first + record->offsets.size()) << "no body of " << sequence;
   FoundBody found{sequence, record->chunk, record->offsets.at(sequence - record->first), nullptr};
+  auto asked_first = found.chunk->body_at(found.offset);
+  if (auto edited = at(Shelving::records, edited_key(sequence));
+      edited && (asked_first.flags & body_held) != 0) {
+    auto chunk = ChunkRef::make();
+    chunk->templates = {found.chunk->templates.at(asked_first.template_)};
+    asked_first.template_ = 0;
+    asked_first.payload = *edited;
+    write_body(chunk->bytes, asked_first);
+    found.chunk = chunk;
+    found.offset = 0;
+  }
   auto checkpoint = at(Shelving::records, checkpoint_key(sequence));
   auto answer = at(Shelving::records, answer_key(sequence));
   if (!checkpoint && !answer) return found;
@@ -83,9 +94,12 @@ LoadedTask Kept::task(Sequence sequence) const {
   if (last) loaded.tries = last->tries, loaded.due = last->due;
   if (loaded.due != 0 && at(Shelving::timers, timer_key(loaded.due, TimerKind::start, sequence)))
     loaded.state = State::scheduled;
-  if (last && last->next == State::suspended) {
-    auto answer = at(Shelving::records, answer_key(sequence));
-    if (!answer || Unpacker(*answer).uint() != last->tries.attempts) loaded.state = State::suspended;
+  loaded.not_before = options.not_before;
+  if (auto question = at(Shelving::records, question_key(sequence))) {
+    loaded.state = State::suspended;
+    auto record = std::make_shared<QuestionRecord>();
+    EXPECT_TRUE(decode_record(*question, *record));
+    loaded.question = record;
   }
   return loaded;
 }
@@ -267,12 +281,19 @@ Code Hall::cancel(Sequence sequence, const std::string& reason) {
 }
 
 Code Hall::answer(Sequence sequence, const std::string& value) {
+  return decide(sequence, Deed::answered, value);
+}
+
+Code Hall::decide(Sequence sequence, Deed deed, const std::string& value) {
   begin();
-  auto code = engine->answer(sequence, value, nullptr);
+  Decision decision{deed, "ada", "because", value};
+  auto code = engine->decide(sequence, decision, nullptr);
   if (code != Code::busy) return code;
   turn();
   auto loaded = kept.task(sequence);
-  return engine->answer(sequence, value, &loaded);
+  code = engine->decide(sequence, decision, &loaded);
+  collect();
+  return code;
 }
 
 void Hall::beat(Hand& hand) {

@@ -69,6 +69,7 @@ class Hall {
   Code finish(Hand& hand, const AwardOut& award, Outcome outcome);
   Code cancel(Sequence sequence, const std::string& reason = "enough");
   Code answer(Sequence sequence, const std::string& value);
+  Code decide(Sequence sequence, Deed deed, const std::string& value = {});
   void beat(Hand& hand);
 
   // Time goes on, in steps short enough for an owner that never stalls; workers beat when asked to.

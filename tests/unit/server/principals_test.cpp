@@ -62,6 +62,7 @@ const std::map<Kind, std::string> table = {
     {Kind::wait, "voda"},
     {Kind::list, "voda"},
     {Kind::explain, "voda"},
+    {Kind::inbox, "voda"},
     {Kind::subscribe, "voda"},
     {Kind::seen, "voda"},
     {Kind::unsubscribe, "voda"},

@@ -95,6 +95,8 @@ typedef struct hirehall_result {
   hirehall_bytes error;        /* a sentence for people */
   hirehall_bytes suspended_on; /* input, approval, signal */
   int64_t delay_ms;            /* snoozed: how long; failed: the least delay of the retry */
+  hirehall_bytes
+      question; /* suspended: JSON {"question", "options" or "form", "timeout_ms", "default", "who"} */
 } hirehall_result;
 
 HIREHALL_EXPORT uint32_t hirehall_agent_api_version(void);
