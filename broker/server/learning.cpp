@@ -14,12 +14,11 @@ constexpr Millis bytes_per_ms = 64;  // a large record is written less often
 }  // namespace
 
 void Learning::take_up(const store::Store& store) {
-  const auto bytes = store.get(store::Family::meta, key);
-  if (!bytes)
-    return log::warn("what was learned of the agents cannot be read", {{"error", describe(bytes.error())}});
+  const auto bytes = store.view()->get(store::Family::meta, key);
+  if (!bytes) return log::error("what was learned of the agents cannot be read", bytes.error());
   if (!*bytes) return;
   auto loaded = scheduler::Prediction::load(**bytes);
-  if (!loaded) return log::warn("the hall learns its agents anew", {{"error", describe(loaded.error())}});
+  if (!loaded) return log::error("the hall learns its agents anew", loaded.error());
   prediction_ = std::move(*loaded);
 }
 
