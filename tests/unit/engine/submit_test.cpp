@@ -15,7 +15,7 @@ class Submit : public testing::Test {
 
   Result<SubmitAnswer> batch(std::uint64_t batch, std::vector<SubmitItem> items, TaskOptions options = echo(),
                              std::uint64_t acked = 0) {
-    std::vector<TemplateRef> templates = {make_template(options)};
+    std::vector<TemplateRef> templates = {make_template(std::move(options))};
     SubmitRequest request;
     request.producer = number;
     request.batch = batch;
