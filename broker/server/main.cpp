@@ -55,8 +55,8 @@ OptionTable declare_options() {
               "least important messages that are logged")
       .flag("accept-loss", "open a store that has fewer commits than it acknowledged (after a disk failure)")
       .epilogue(
-          "Subcommands: hirehall-broker inspect --data DIR, hirehall-broker verify --data DIR (broker "
-          "stopped).\n"
+          "Subcommands: hirehall-broker inspect --data DIR, hirehall-broker verify --data DIR, hirehall-broker "
+          "restore --backups DIR --data DIR (broker stopped).\n"
           "Exit codes: 0 stopped, 1 failed, 3 a write to the store failed, 64 wrong options, 65 the store "
           "cannot be opened, "
           "69 an endpoint cannot be bound.")
@@ -249,7 +249,8 @@ int serve(const OptionValues& options) {
 }
 
 int run(int argc, char** argv) {
-  if (argc > 1 && (std::string_view(argv[1]) == "inspect" || std::string_view(argv[1]) == "verify"))
+  const std::string_view verb = argc > 1 ? argv[1] : "";
+  if (verb == "inspect" || verb == "verify" || verb == "restore")
     return run_offline(argc - 1, argv + 1);
   auto table = declare_options();
   auto options = table.parse(argc, argv);

@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "broker/engine/engine.h"
+#include "broker/store/restoring.h"
 #include "broker/store/verify.h"
 #include "common/options.h"
 
@@ -52,6 +53,21 @@ void show_progress(std::string_view what, std::uint64_t done, std::uint64_t expe
                static_cast<unsigned long long>(done), static_cast<unsigned long long>(expected));
 }
 
+OptionTable offline_options(const std::string& verb) {
+  OptionTable table("hirehall-broker " + verb, verb == "inspect"  ? "Shows what a store holds."
+                                               : verb == "verify" ? "Checks every record of a store."
+                                                                  : "Makes a store out of a backup.");
+  table.text("data", "", verb == "restore" ? "empty directory for the store" : "directory of the store", "DIR");
+  if (verb == "restore") {
+    table.text("backups", "", "folder of backups", "DIR");
+    table.number("backup", 0, {0, INT64_MAX}, "which one; 0: the newest that can be read");
+    table.epilogue(
+        "The broker that wrote the backup need not be stopped, but must not serve the same clients any more.\n"
+        "Exit codes: 0 restored, 1 the disk is full or failed, 64 wrong options, 65 the backup cannot be read.");
+  }
+  return table.section(8);
+}
+
 int inspect_store(const std::string& path) {
   auto found = store::inspect(path, show_progress);
   if (!found) {
@@ -82,24 +98,67 @@ int verify_store(const std::string& path) {
   return found->sound() ? 0 : 1;
 }
 
+int exit_of(const Error& error) {
+  switch (error.code) {
+    case Code::not_found:
+    case Code::conflict:
+    case Code::invalid:
+      return 64;
+    case Code::disk_full:
+    case Code::io:
+      return 1;
+    default:
+      return 65;
+  }
+}
+
+int restore_store(const OptionValues& options) {
+  store::RestoreRequest request;
+  request.backups = options.text("backups");
+  request.data = options.text("data");
+  if (options.number("backup") != 0) request.number = static_cast<std::uint64_t>(options.number("backup"));
+  std::uint64_t told = 0;
+  request.progress = [&](std::uint64_t done, std::uint64_t total) {
+    constexpr std::uint64_t step = 256u << 20;
+    if (done / step == told / step && done != total) return true;
+    told = done;
+    std::fprintf(stderr, "restore: %s of %s\n", render_bytes(static_cast<std::int64_t>(done)).c_str(),
+                 render_bytes(static_cast<std::int64_t>(total)).c_str());
+    return true;
+  };
+  auto restored = store::restore(request);
+  if (!restored) {
+    std::fprintf(stderr, "hirehall-broker restore: %s\n", describe(restored.error()).c_str());
+    return exit_of(restored.error());
+  }
+  std::cout << "restored backup " << restored->manifest.number << ": last commit " << restored->commit
+            << ", incarnation " << restored->identity.incarnation << ", " << restored->manifest.bytes()
+            << " bytes\n"
+            << "start the broker with --data " << request.data
+            << "; what was submitted after the backup is not in it\n";
+  return 0;
+}
+
 }  // namespace
 
 int run_offline(int argc, char** argv) {
-  std::string verb = argv[0];
-  OptionTable table("hirehall-broker " + verb,
-                    verb == "inspect" ? "Shows what a store holds." : "Checks every record of a store.");
-  table.text("data", "", "directory of the store", "DIR");
-  auto options = table.parse(argc, argv);
-  if (!options || (!options->answer() && options->text("data").empty())) {
-    std::fprintf(stderr, "hirehall-broker %s: %s\n", verb.c_str(),
-                 options ? "--data DIR is needed" : describe(options.error()).c_str());
+  const std::string verb = argv[0];
+  const auto complain = [&](const std::string& what) {
+    std::fprintf(stderr, "hirehall-broker %s: %s\n", verb.c_str(), what.c_str());
     return 64;
-  }
+  };
+  const auto table = offline_options(verb);
+  auto options = table.parse(argc, argv);
+  if (!options) return complain(describe(options.error()));
   if (options->answer()) {
     std::cout << *options->answer();
     return 0;
   }
-  return verb == "inspect" ? inspect_store(options->text("data")) : verify_store(options->text("data"));
+  if (options->text("data").empty()) return complain("--data DIR is needed");
+  if (verb == "inspect") return inspect_store(options->text("data"));
+  if (verb == "verify") return verify_store(options->text("data"));
+  if (options->text("backups").empty()) return complain("--backups DIR is needed");
+  return restore_store(*options);
 }
 
 }  // namespace hirehall::server

@@ -1,9 +1,9 @@
-// hirehall-broker inspect | verify: looking at a store while no broker runs.
+// hirehall-broker inspect | verify | restore: work on a store while no broker runs on it.
 #pragma once
 
 namespace hirehall::server {
 
-// argv[0] is the subcommand. The exit code: 0 sound, 1 findings, 64 wrong options, 65 cannot be read.
+// argv[0] is the subcommand. The exit code: 0 done or sound, 1 findings or a disk that fails, 64 wrong options, 65 cannot be read.
 int run_offline(int argc, char** argv);
 
 }  // namespace hirehall::server

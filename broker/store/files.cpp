@@ -1,6 +1,7 @@
 #include "broker/store/files.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -80,9 +81,33 @@ Status replace_file(const std::string& path, std::string_view bytes) {
     if (auto put = write_at(*file, temporary, bytes, 0); !put) return put;
     if (auto synced = sync(*file, temporary); !synced) return synced;
   }
-  if (::rename(temporary.c_str(), path.c_str()) != 0) return system_failure("rename", temporary, errno);
-  const std::string parent = std::filesystem::path(path).parent_path().string();
+  return rename_durably(temporary, path);
+}
+
+Status rename_durably(const std::string& from, const std::string& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0) return system_failure("rename", from, errno);
+  const std::string parent = std::filesystem::path(to).parent_path().string();
   return sync_directory(parent.empty() ? "." : parent);
+}
+
+Status make_directory(const std::string& path) {
+  std::error_code error;
+  if (path.empty() || std::filesystem::is_directory(path, error)) return {};
+  if (auto above = make_directory(std::filesystem::path(path).parent_path().string()); !above) return above;
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
+    return system_failure("make the directory", path, errno);
+  return {};
+}
+
+Status remove_all(const std::string& path) {
+  if (::unlink(path.c_str()) == 0 || errno == ENOENT) return {};
+  if (errno != EISDIR && errno != EPERM) return system_failure("remove", path, errno);
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(path, error))
+    if (auto removed = remove_all(entry.path().string()); !removed) return removed;
+  if (error) return system_failure("list", path, error.value());
+  if (::rmdir(path.c_str()) != 0) return system_failure("remove", path, errno);
+  return {};
 }
 
 }  // namespace hirehall::store

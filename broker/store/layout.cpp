@@ -64,13 +64,20 @@ Layout::Layout(std::string place)
       watermark(directory + "/watermark"),
       reserve(directory + "/reserve"),
       database(directory + "/db"),
-      creating(directory + "/db.creating") {}
+      creating(directory + "/db.creating"),
+      restoring(directory + "/db.restoring") {}
 
 Result<Presence> examine(const Layout& layout) {
   const auto format = exists(layout.format);
   if (!format) return tl::unexpected(format.error());
   const auto database = exists(layout.database);
   if (!database) return tl::unexpected(database.error());
+  const auto restoring = exists(layout.restoring);
+  if (!restoring) return tl::unexpected(restoring.error());
+  if (*restoring && !*database)
+    return fail(Code::corrupt,
+                "a restore was cut off here and there is no store yet; run hirehall-broker restore again",
+                layout.restoring);
   if (*format) {
     if (auto known = check_format(layout); !known) return tl::unexpected(known.error());
     if (*database) return Presence::whole;

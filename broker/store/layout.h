@@ -16,6 +16,7 @@ struct Layout {
   std::string reserve;    // space set aside
   std::string database;   // RocksDB
   std::string creating;   // RocksDB of a store that is not one yet; renamed when whole
+  std::string restoring;  // the same, of a store that comes out of a backup
 };
 
 enum class Presence { absent, whole };

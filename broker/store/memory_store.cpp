@@ -265,6 +265,9 @@ class MemoryStore final : public Store {
     return content_.admits;
   }
 
+  Result<std::unique_ptr<Frozen>> freeze() const override {
+    return fail(Code::unsupported, "a store in memory has no files to back up");
+  }
   Counts counts() const override {
     const std::lock_guard lock(content_.mutex);
     return counts_;

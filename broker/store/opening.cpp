@@ -20,17 +20,6 @@ constexpr std::string_view way_out =
     "; restore a backup (hirehall-broker restore), or start once with accept-loss to go on without them";
 constexpr std::string_view untouched = "; nothing was deleted";
 
-Status write_identity(const Database& database, const Identity& identity) {
-  rocksdb::WriteOptions options;
-  options.sync = true;
-  const auto status =
-      database.db().Put(options, database.family(Family::meta),
-                        rocksdb::Slice(identity_key.data(), identity_key.size()), encode(identity));
-  if (!status.ok())
-    return tl::unexpected(error_of(status, "the identity cannot be written", database.path()));
-  return {};
-}
-
 tl::unexpected<Error> lost(std::uint64_t recovered, std::uint64_t acknowledged, const std::string& where,
                            const std::string& path) {
   return fail(Code::corrupt,
@@ -93,9 +82,10 @@ Result<Watermark> open_watermark(const Layout& layout, bool accept_loss) {
 // Ids of the lost commits may have been told to clients, so the numbers after them are given in a new
 // incarnation.
 Status accept_loss(const Layout& layout, Opened& opened) {
+  if (opened.identity.incarnation >= incarnation_max)
+    return fail(Code::corrupt, "the store was restored or reseeded too often; begin a new one",
+                layout.directory);
   opened.identity.incarnation = static_cast<std::uint16_t>(opened.identity.incarnation + 1);
-  if (opened.identity.incarnation == 0)
-    return fail(Code::corrupt, "the store was reseeded 65,535 times; begin a new one", layout.directory);
   if (auto put = write_identity(*opened.database, opened.identity); !put) return put;
   auto watermark = Watermark::create(layout.watermark, {tag_of(opened.identity.id_key), opened.last_commit});
   if (!watermark) return tl::unexpected(watermark.error());
@@ -104,6 +94,17 @@ Status accept_loss(const Layout& layout, Opened& opened) {
 }
 
 }  // namespace
+
+Status write_identity(const Database& database, const Identity& identity) {
+  rocksdb::WriteOptions options;
+  options.sync = true;
+  const auto status =
+      database.db().Put(options, database.family(Family::meta),
+                        rocksdb::Slice(identity_key.data(), identity_key.size()), encode(identity));
+  if (!status.ok())
+    return tl::unexpected(error_of(status, "the identity cannot be written", database.path()));
+  return {};
+}
 
 // Built aside and renamed when whole: a directory with a database in it is a store with an identity, always.
 Status create_store(const Layout& layout, const RocksdbOptions& options) {

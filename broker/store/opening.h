@@ -18,6 +18,10 @@ struct Opened {
   std::uint64_t last_commit = 0;
 };
 
+// More would leave no lease tokens that were never given.
+inline constexpr std::uint16_t incarnation_max = 250;
+Status write_identity(const Database& database, const Identity& identity);
+
 // The caller holds the lock of the directory.
 Status create_store(const Layout& layout, const RocksdbOptions& options);
 Result<Opened> open_store(const Layout& layout, const RocksdbOptions& options,

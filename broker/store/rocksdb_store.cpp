@@ -16,6 +16,7 @@
 #include "broker/store/layout.h"
 #include "broker/store/lock.h"
 #include "broker/store/opening.h"
+#include "broker/store/rocksdb_frozen.h"
 #include "common/check.h"
 
 namespace hirehall::store {
@@ -88,6 +89,10 @@ class RocksdbStore final : public Store {
   std::optional<Error> failure() const override { return failure_->get(); }
   Space space() const override { return space_->space(); }
   bool admits_submits() const override { return space_->admits(); }
+
+  Result<std::unique_ptr<Frozen>> freeze() const override {
+    return store::freeze(*database_, last_commit());
+  }
 
   Counts counts() const override {
     const std::uint64_t commits = commits_.load(std::memory_order_relaxed);

@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "broker/store/frozen.h"
 #include "common/error.h"
 #include "common/ids.h"
 
@@ -117,6 +118,8 @@ class Store {
   // False while the disk is too full for new work; what runs may still be completed.
   virtual bool admits_submits() const = 0;
   virtual Counts counts() const = 0;
+  // For a backup; any thread, one at a time. It must not outlive its store. unsupported without files.
+  virtual Result<std::unique_ptr<Frozen>> freeze() const = 0;
 };
 
 // Keys that sort by number.

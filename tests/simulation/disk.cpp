@@ -129,6 +129,7 @@ class WatchedStore final : public store::Store {
   store::Space space() const override { return store_->space(); }
   bool admits_submits() const override { return store_->admits_submits(); }
   store::Counts counts() const override { return store_->counts(); }
+  Result<std::unique_ptr<store::Frozen>> freeze() const override { return store_->freeze(); }
 
  private:
   Scene& scene_;
