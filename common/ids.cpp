@@ -68,7 +68,7 @@ Result<TaskId> TaskId::from_raw(std::string_view raw) {
 }
 
 IdMaker::IdMaker(IdKey key, std::uint16_t shard, std::uint16_t incarnation)
-    : key_(key), shard_(shard), incarnation_(incarnation) {}
+    : key_(key), shard_(shard), spans_{{incarnation, 0}} {}
 
 TaskId IdMaker::make(Sequence sequence, std::uint16_t incarnation) const {
   TaskId id;
@@ -83,12 +83,19 @@ TaskId IdMaker::make(Sequence sequence, std::uint16_t incarnation) const {
   return id;
 }
 
-bool IdMaker::genuine(const TaskId& id) const {
-  if (id.shard() != shard_ || id.incarnation() > incarnation_) return false;
+bool IdMaker::checks(const TaskId& id) const {
   auto expected = make(id.sequence(), id.incarnation());
   unsigned difference = 0;  // constant time: the check is a secret's image
   for (std::size_t i = 11; i < 16; ++i) difference |= static_cast<unsigned>(expected.bytes[i] ^ id.bytes[i]);
   return difference == 0;
+}
+
+bool IdMaker::genuine(const TaskId& id) const {
+  return id.shard() == shard_ && id.incarnation() == incarnation_of(id.sequence()) && checks(id);
+}
+
+bool IdMaker::lost(const TaskId& id) const {
+  return id.shard() == shard_ && id.incarnation() < incarnation_of(id.sequence()) && checks(id);
 }
 
 }  // namespace hirehall

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/error.h"
 
@@ -38,14 +39,28 @@ using IdKey = std::array<std::uint8_t, 16>;
 class IdMaker {
  public:
   IdMaker(IdKey key, std::uint16_t shard, std::uint16_t incarnation);
-  TaskId make(Sequence sequence) const { return make(sequence, incarnation_); }
+  // Sequences from `first` on are given in this incarnation. What a restore or an accepted loss took away had
+  // the same sequences in an earlier one.
+  void begin(std::uint16_t incarnation, Sequence first) { spans_.push_back({incarnation, first}); }
+  TaskId make(Sequence sequence) const { return make(sequence, incarnation_of(sequence)); }
   TaskId make(Sequence sequence, std::uint16_t incarnation) const;
-  bool genuine(const TaskId& id) const;  // right shard, known incarnation, matching check
+  bool genuine(const TaskId& id) const;  // right shard, the sequence's incarnation, matching check
+  bool lost(const TaskId& id) const;     // it was genuine once, and its task is not in this store any more
 
  private:
   IdKey key_;
   std::uint16_t shard_;
-  std::uint16_t incarnation_;
+  struct Span {
+    std::uint16_t incarnation;
+    Sequence first;
+  };
+  std::uint16_t incarnation_of(Sequence sequence) const {
+    auto at = spans_.size() - 1;
+    while (at > 0 && sequence < spans_[at].first) --at;
+    return spans_[at].incarnation;
+  }
+  bool checks(const TaskId& id) const;
+  std::vector<Span> spans_;
 };
 
 }  // namespace hirehall

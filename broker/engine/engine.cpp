@@ -169,7 +169,8 @@ using ReplayAny =
     Replay<TimeFact, QueueSet, QueueFiled, LaneDefined, ClassDefined, ProducerOpened, ProducerClosed, Awarded,
            Ended, WorkerOpened, WorkerClosed, BecameDue, Dropped, StopAsked, Paused, Spilled, Paged, Answered,
            Checkpointed, Replayed, Reclaimed, KeptLonger, AgentDefined, AgentForgotten, DeadPurged, PauseSet,
-           BulkOpened, BulkMoved, BulkClosed>;
+           BulkOpened, BulkMoved, BulkClosed,
+           Incarnated>;
 
 bool left_out_by_mutant(FactKind kind) {
   return ((kind == FactKind::paused || kind == FactKind::pause_set) && HH_MUTANT("pauses_not_replayed")) ||
@@ -265,6 +266,7 @@ void Engine::start(Millis now) {
     shelf->touched = false;
     ledger_.touch(*shelf);
   }
+  if (settings_.incarnation > ledger_.incarnation()) begin_incarnation();
 }
 
 void Engine::begin_turn(const Moment& moment) {

@@ -137,6 +137,7 @@ class Engine {
     std::uint64_t window_bytes = limits::window_bytes;
     std::size_t producers_max = limits::producers_max;
     Millis producer_idle_ms = limits::producer_idle_ms;
+    std::uint16_t incarnation = 1;  // of the store
   };
   explicit Engine(Settings settings);
   ~Engine();
@@ -358,6 +359,7 @@ class Engine {
   void note_index_writes(std::size_t from);
   void move(Sequence sequence) { moves_.emplace_back(ledger_.commit, sequence); }
 
+  void begin_incarnation();
   void fire_timers();
   void fire_expiry(const Timer& timer, const std::string& key);
   void fire_unique(const Timer& timer, const std::string& value);

@@ -45,6 +45,7 @@ enum class FactKind : std::uint8_t {
   bulk_opened = 51,
   bulk_moved = 52,
   bulk_closed = 53,
+  incarnated = 60,
 };
 // Of a part, one record of the family facts. 2: ends tell how long ago their award was,
 // 3: what is reclaimed names the stragglers that go.
@@ -52,7 +53,7 @@ inline constexpr std::uint8_t facts_part_version = 3;
 
 // Numbers are given out in ranges, so there are holes between them.
 constexpr bool known_fact(std::uint8_t kind) {
-  return (kind >= 1 && kind <= 26) || (kind >= 50 && kind <= 53);
+  return (kind >= 1 && kind <= 26) || (kind >= 50 && kind <= 53) || kind == 60;
 }
 
 struct TimeFact {
@@ -174,6 +175,19 @@ struct AgentForgotten {
   template <typename A>
   void archive(A& a) {
     a(name, version);
+  }
+};
+
+// The store came out of a backup, or lost commits that it had acknowledged. Ids, tokens, workers and sessions
+// of that future are known outside: none of them is given again.
+struct Incarnated {
+  static constexpr auto kind = FactKind::incarnated;
+  std::uint16_t incarnation = 1;
+  Sequence first = 1;         // sequences from here on belong to it
+  std::uint64_t counter = 1;  // of tokens, from here on
+  template <typename A>
+  void archive(A& a) {
+    a(incarnation, first, counter);
   }
 };
 

@@ -108,6 +108,20 @@ struct AgentRecord {
 };
 using AgentName = std::pair<std::string, std::string>;  // and version
 
+// Sequences from `first` on, and commits from `commit` on, belong to it. The first incarnation has no record.
+struct Incarnation {
+  std::uint16_t number = 1;
+  Sequence first = 1;
+  std::uint64_t commit = 0;
+  template <typename A>
+  void archive(A& a) {
+    a(number, first, commit);
+  }
+};
+
+// Awards that a lost future may hold.
+inline constexpr unsigned counters_per_incarnation_bits = 36;
+
 struct Pause {
   std::string queue, type, tenant, reason;
   std::string by;  // principal; empty when it is not known
@@ -178,6 +192,7 @@ class Ledger {
   void apply(BulkMoved& fact);
   void apply(BulkClosed& fact);
   void apply(Reclaimed& fact);
+  void apply(Incarnated& fact);
   // One award of a run, when it is decided; apply(Awarded) is a loop over it.
   Lease& award(Line& line, std::uint32_t worker, std::uint64_t award, std::uint16_t agent,
                const Reasons& reasons, std::uint64_t counter, std::uint32_t slot, Entry& taken);
@@ -199,6 +214,7 @@ class Ledger {
   Place place_of(const Lease& lease) const;
   static std::uint64_t token_of(std::uint64_t counter, std::uint32_t slot) { return (counter << 20) | slot; }
   static std::uint32_t slot_of(std::uint64_t token) { return static_cast<std::uint32_t>(token & 0xfffff); }
+  std::uint16_t incarnation() const { return incarnations.empty() ? 1 : incarnations.back().number; }
   bool line_paused(const Shelf& shelf) const {
     return lanes[shelf.lane].paused || classes[shelf.class_].paused ||
            (mixed_pauses && paused_together(shelf));
@@ -253,6 +269,7 @@ class Ledger {
   std::map<AgentName, AgentRecord> agents;
   std::map<std::uint64_t, Bulk> bulks;  // running ones, and the last that have ended
   std::uint64_t next_bulk = 1;
+  std::vector<Incarnation> incarnations;
   Segments segments;
   std::unordered_map<Sequence, Tries> tries;  // of resident ready tasks that were tried; never iterated
   Millis longest_retention = 0;               // that a task has asked for

@@ -7,8 +7,9 @@ namespace {
 
 // 2 has behind the pauses the agents, and what the file of queues says; 3 the commit of each lease's award, 4
 // stragglers, 5 who paused and when, 6
-// bulk work. Before the first release only the newest is read.
-constexpr std::uint8_t snapshot_version = 6;
+// bulk work.
+// 7 incarnations. Before the first release only the newest is read.
+constexpr std::uint8_t snapshot_version = 7;
 
 struct SavedLine {
   std::uint64_t id = 0;
@@ -132,7 +133,7 @@ void Ledger::save(std::string& out) const {
     archive_agent(a, named, record);
   }
   for (auto& queue : self.queues) a(queue.filed);
-  a(self.longest_retention, self.reclaimed_sequence, self.reclaimed_commit);
+  a(self.longest_retention, self.reclaimed_sequence, self.reclaimed_commit, self.incarnations);
   n = bulks.size();
   a(n, self.next_bulk);
   for (auto& [number, bulk] : self.bulks) {
@@ -238,7 +239,7 @@ Status Ledger::load(std::string_view saved) {
     agents.insert_or_assign(std::move(name), std::move(agent));
   });
   for (auto& queue : queues) a(queue.filed);
-  a(longest_retention, reclaimed_sequence, reclaimed_commit);
+  a(longest_retention, reclaimed_sequence, reclaimed_commit, incarnations);
   a(n, next_bulk);
   for (std::uint64_t i = 0; i < n && a.ok(); ++i) {
     std::uint64_t number = 0;

@@ -23,9 +23,10 @@ Broker::Broker(BrokerParts parts, Surroundings& surroundings, EngineClock clock)
       engine_(*parts_.engine),
       surroundings_(surroundings),
       clock_(clock),
-      ids_(store_.identity().id_key, store_.identity().shard, store_.identity().incarnation),
+      ids_(store_.identity().id_key, store_.identity().shard, 1),
       started_monotonic_(surroundings.monotonic_ms()),
       alive_(std::make_shared<bool>(true)) {
+  for (const auto& began : engine_.ledger().incarnations) ids_.begin(began.number, began.first);
   reader_ = std::make_unique<Reader>(store_, wakeup_, store_.last_commit(), surroundings_.threads());
   committer_ = std::make_unique<Committer>(store_, wakeup_, surroundings_.threads());
   page_.not_ready = "starting";

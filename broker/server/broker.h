@@ -142,6 +142,7 @@ class Broker {
 
   // --- tasks ---
   std::optional<Sequence> sequence_of(std::string_view raw_id) const;  // nothing: not genuine, or never given
+  Error unknown_task(std::string_view raw) const;  // that sequence_of gives nothing for
   bool visible(const Peer& peer, std::uint32_t lane) const;
   bool past_retention(const StoredTask& task) const;
   void refuse_expired(Peer& peer, std::uint64_t request, Sequence sequence);
@@ -201,6 +202,9 @@ class Broker {
   void sweep_records(Sequence until);
 
   // --- results ---
+  std::uint64_t position_commit(std::uint64_t commit) const;
+  std::pair<std::uint64_t, std::uint64_t> position_here(std::pair<std::uint64_t, std::uint64_t> asked,
+                                                        bool& gap) const;
   void push_endings();
   void push_ending(Peer& peer, Subscription& s, const engine::EndingOut& ending);
   void flush_subscriptions();

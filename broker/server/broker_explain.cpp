@@ -27,7 +27,7 @@ void Broker::explain(Peer& peer, const Frame& frame) {
   if (!r.finished() || id.size() != 16)
     return refuse(peer, request, {Code::bad_message, "explain takes a map with an id of 16 bytes", "id", 0});
   auto sequence = sequence_of(id);
-  if (!sequence) return refuse(peer, request, {Code::not_found, "no such task", {}, 0});
+  if (!sequence) return refuse(peer, request, unknown_task(id));
   load_task(
       *sequence,
       [this, routing = peer.routing, serial = peer.serial, request,

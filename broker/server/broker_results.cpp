@@ -34,7 +34,30 @@ std::string default_code(State state, std::string_view code) {
   return state == State::failed ? "failed" : std::string(name_of(state));
 }
 
+// On the wire the commit carries the incarnation in its upper bits: a restore gives commit numbers again.
+constexpr unsigned position_commit_bits = 48;
+
 }  // namespace
+
+std::uint64_t Broker::position_commit(std::uint64_t commit) const {
+  return commit | static_cast<std::uint64_t>(engine_.ledger().incarnation() - 1) << position_commit_bits;
+}
+
+// The position in this incarnation's commits. `gap`: it lies in a future that is lost, and the stream goes on
+// from where the present parted from it.
+std::pair<std::uint64_t, std::uint64_t> Broker::position_here(std::pair<std::uint64_t, std::uint64_t> asked,
+                                                              bool& gap) const {
+  const auto of = (asked.first >> position_commit_bits) + 1;
+  const auto commit = asked.first & ((std::uint64_t{1} << position_commit_bits) - 1);
+  if (HH_MUTANT("positions_of_the_lost_future")) return {commit, asked.second};
+  if (of > engine_.ledger().incarnation()) return gap = true, std::pair{UINT64_MAX, UINT64_MAX};
+  for (const auto& later : engine_.ledger().incarnations) {
+    if (later.number <= of || commit < later.commit) continue;
+    gap = true;
+    return {later.commit, 0};
+  }
+  return {commit, asked.second};
+}
 
 // Called after each input, while its frame still holds the results.
 void Broker::push_endings() {
@@ -102,7 +125,7 @@ void Broker::flush_subscription(Peer& peer, Subscription& s) {
   msgpack::Writer w(frame);
   w.array(s.gap ? 5 : 4);
   w.uint(s.number);
-  w.uint(s.position.first);
+  w.uint(position_commit(s.position.first));
   w.uint(s.position.second);
   w.array(s.count);
   w.raw(s.items);
@@ -136,6 +159,9 @@ void Broker::seen(Peer& peer, const Frame& frame) {
   auto at = peer.subscriptions.find(number);
   if (at == peer.subscriptions.end()) return;
   auto& s = at->second;
+  bool gap = false;
+  position = position_here(position, gap);
+  if (gap) return;
   std::size_t freed = 0;
   while (freed < s.pushed.size() && s.pushed[freed].first <= position) s.unseen -= s.pushed[freed++].second;
   s.pushed.erase(s.pushed.begin(), s.pushed.begin() + static_cast<std::ptrdiff_t>(freed));
@@ -284,10 +310,11 @@ void Broker::subscribe(Peer& peer, const Frame& frame) {
   auto oldest = std::pair<std::uint64_t, std::uint64_t>{engine_.ledger().reclaimed_commit, 0};
   bool gap = false;
   s.position = now;
+  if (asked) asked = position_here(*asked, gap);
   if (asked && *asked > now) {
     gap = true;
   } else if (asked) {
-    gap = *asked < oldest && *asked != std::pair<std::uint64_t, std::uint64_t>{0, 0};
+    gap = gap || (*asked < oldest && *asked != std::pair<std::uint64_t, std::uint64_t>{0, 0});
     s.position = std::max(*asked, std::max(oldest, {1, 0}));
     s.lagging = s.position < now;
   }
@@ -296,7 +323,7 @@ void Broker::subscribe(Peer& peer, const Frame& frame) {
   w.entry_uint("subscription", s.number);
   w.str("position");
   w.array(2);
-  w.uint(s.position.first);
+  w.uint(position_commit(s.position.first));
   w.uint(s.position.second);
   w.entry_bool("gap", gap);
   subscribed_ = true;

@@ -73,6 +73,17 @@ std::optional<Sequence> Broker::sequence_of(std::string_view raw) const {
   return id->sequence();
 }
 
+Error Broker::unknown_task(std::string_view raw) const {
+  auto id = TaskId::from_raw(raw);
+  if (id && ids_.lost(*id))
+    return {
+        Code::not_found,
+        "the store went back to a moment before this task was submitted (a backup was restored, or a loss "
+        "accepted), and it is lost: submit it again",
+        id->text(), 0};
+  return {Code::not_found, "no such task: mistyped, or of another broker", {}, 0};
+}
+
 bool Broker::visible(const Peer& peer, std::uint32_t lane) const {
   return lane < engine_.ledger().lanes.size() &&
          peer.principal->tenants.contains(engine_.ledger().lanes[lane].tenant);
@@ -273,10 +284,7 @@ void Broker::get(Peer& peer, const Frame& frame) {
     return refuse(peer, frame.header.request,
                   {Code::bad_message, "get takes a map with an id of 16 bytes", "id", 0});
   auto sequence = sequence_of(q.id);
-  if (!sequence)
-    return refuse(
-        peer, frame.header.request,
-        {Code::not_found, "no such task: mistyped, or of another broker", TaskId::from_raw(q.id)->text(), 0});
+  if (!sequence) return refuse(peer, frame.header.request, unknown_task(q.id));
   answer_get(peer.routing, peer.serial, frame.header.request, *sequence, q.parts);
 }
 
@@ -286,8 +294,7 @@ void Broker::wait(Peer& peer, const Frame& frame) {
   if (!q.sound || q.id.empty())
     return refuse(peer, request, {Code::bad_message, "wait takes a map with an id of 16 bytes", "id", 0});
   auto sequence = sequence_of(q.id);
-  if (!sequence)
-    return refuse(peer, request, {Code::not_found, "no such task: mistyped, or of another broker", {}, 0});
+  if (!sequence) return refuse(peer, request, unknown_task(q.id));
   if (q.timeout_ms < 0 || q.timeout_ms > wait_max_ms)
     return refuse(
         peer, request,
@@ -425,7 +432,7 @@ void Broker::answer_task(Peer& peer, const Frame& frame) {
     return refuse(peer, request,
                   {Code::bad_message, "answer takes a map with id and value (at most 1 MiB)", {}, 0});
   auto sequence = sequence_of(q.id);
-  if (!sequence) return refuse(peer, request, {Code::not_found, "no such task", {}, 0});
+  if (!sequence) return refuse(peer, request, unknown_task(q.id));
   if (engine_.forgotten(*sequence)) return refuse_expired(peer, request, *sequence);
   answer_suspended(peer.routing, peer.serial, request, *sequence, std::string(q.value), 0);
 }

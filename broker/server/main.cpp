@@ -182,6 +182,7 @@ int serve(const OptionValues& options) {
   settings.lease_ms = options.number("lease");
   settings.window_bytes = static_cast<std::uint64_t>(options.number("window-bytes"));
   settings.snapshot_bytes = static_cast<std::uint64_t>(options.number("snapshot-bytes"));
+  settings.incarnation = (*store)->identity().incarnation;
   settings.seed = (*store)->last_commit() * 0x9e3779b97f4a7c15ull + 1;
   auto recovered = recover(**store, settings, [&](const std::string& what) {
     notifier.extend_timeout(30'000'000, what);

@@ -57,13 +57,16 @@ OptionTable offline_options(const std::string& verb) {
   OptionTable table("hirehall-broker " + verb, verb == "inspect"  ? "Shows what a store holds."
                                                : verb == "verify" ? "Checks every record of a store."
                                                                   : "Makes a store out of a backup.");
-  table.text("data", "", verb == "restore" ? "empty directory for the store" : "directory of the store", "DIR");
+  table.text("data", "", verb == "restore" ? "empty directory for the store" : "directory of the store",
+             "DIR");
   if (verb == "restore") {
     table.text("backups", "", "folder of backups", "DIR");
     table.number("backup", 0, {0, INT64_MAX}, "which one; 0: the newest that can be read");
     table.epilogue(
-        "The broker that wrote the backup need not be stopped, but must not serve the same clients any more.\n"
-        "Exit codes: 0 restored, 1 the disk is full or failed, 64 wrong options, 65 the backup cannot be read.");
+        "The broker that wrote the backup need not be stopped, but must not serve the same clients any "
+        "more.\n"
+        "Exit codes: 0 restored, 1 the disk is full or failed, 64 wrong options, 65 the backup cannot be "
+        "read.");
   }
   return table.section(8);
 }

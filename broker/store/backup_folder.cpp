@@ -60,16 +60,16 @@ Status check_format(const std::string& path) {
 }
 
 BackupSummary summary_of(const BackupManifest& manifest) {
-  return {manifest.number, manifest.began_at,      manifest.took_ms, manifest.incarnation,
-          manifest.commit, manifest.files.size(), manifest.bytes(), manifest.copied_bytes,
-          {}};
+  return {manifest.number,      manifest.began_at,     manifest.took_ms,
+          manifest.incarnation, manifest.commit,       manifest.files.size(),
+          manifest.bytes(),     manifest.copied_bytes, {}};
 }
 
 Result<BackupManifest> read_manifest(const std::string& folder, std::uint64_t number) {
   std::error_code error;
   if (!fs::exists(folder, error))
-    return fail(Code::not_found, "there is no backup " + std::to_string(number) + "; list shows those there are",
-                "backup");
+    return fail(Code::not_found,
+                "there is no backup " + std::to_string(number) + "; list shows those there are", "backup");
   const auto path = folder + "/manifest";
   const auto size = fs::file_size(path, error);
   const auto text = read_file(path, error ? 0 : std::min<std::uintmax_t>(size, manifest_bytes_max));
@@ -120,8 +120,8 @@ std::vector<BackupSummary> summaries(const std::string& path, const std::vector<
 Result<std::vector<BackupSummary>> list_backups(const std::string& path) {
   std::error_code error;
   if (!fs::exists(path + "/format", error))
-    return fail(Code::not_found, "there are no backups here; give the folder that the broker's --backups names",
-                path);
+    return fail(Code::not_found,
+                "there are no backups here; give the folder that the broker's --backups names", path);
   if (auto known = check_format(path); !known) return tl::unexpected(known.error());
   const auto numbers = numbers_in(path);
   if (!numbers) return tl::unexpected(numbers.error());
@@ -236,7 +236,8 @@ std::map<std::string, std::string> BackupFolder::known_tables() const {
   for (const auto number : numbers())
     if (const auto before = manifest(number))
       for (const auto& file : before->files)
-        if (!file.stored.empty() && fs::file_size(tables() + "/" + file.stored, error) == file.bytes && !error)
+        if (!file.stored.empty() && fs::file_size(tables() + "/" + file.stored, error) == file.bytes &&
+            !error)
           known[file.stored] = file.digest;
   return known;
 }
@@ -328,9 +329,10 @@ Status BackupFolder::verify_file(std::uint64_t number, const BackupFile& file, C
   const auto path = path_of(number, file);
   const auto digest = digest_of_file(path, file.bytes, pace);
   if (!digest && digest.error().code == Code::not_found)
-    return fail(Code::corrupt,
-                "a file of backup " + std::to_string(number) + " is missing; use another backup, make a new one",
-                path);
+    return fail(
+        Code::corrupt,
+        "a file of backup " + std::to_string(number) + " is missing; use another backup, make a new one",
+        path);
   if (!digest) return tl::unexpected(digest.error());
   if (*digest == file.digest) return {};
   return fail(Code::corrupt,
@@ -360,8 +362,8 @@ Status BackupFolder::verify(std::uint64_t number, CopyPace pace) {
 Status BackupFolder::remove(std::uint64_t number) {
   std::error_code error;
   if (!fs::exists(folder_of(number), error))
-    return fail(Code::not_found, "there is no backup " + std::to_string(number) + "; list shows those there are",
-                "backup");
+    return fail(Code::not_found,
+                "there is no backup " + std::to_string(number) + "; list shows those there are", "backup");
   // Out of the list first: it never names tables that are gone.
   const auto removing = folder_of(number) + std::string(removing_ending);
   if (auto renamed = rename_durably(folder_of(number), removing); !renamed) return renamed;

@@ -42,10 +42,11 @@ struct BackupRequest {
 // One at a time: it holds the folder's lock.
 class BackupFolder {
  public:
-  // Makes the folder when there is nothing. conflict: somebody else works in it; invalid: other files are in it.
+  // Makes the folder when there is nothing. conflict: somebody else works in it; invalid: other files are in
+  // it.
   static Result<BackupFolder> open(const std::string& path);
 
-  std::vector<BackupSummary> list() const;  // by number
+  std::vector<BackupSummary> list() const;                      // by number
   Result<BackupManifest> manifest(std::uint64_t number) const;  // not_found, corrupt, unsupported
   // Copies what the folder does not have yet. disk_full before anything is written when it would not fit.
   // However it ends, the backups before it stay as they are.

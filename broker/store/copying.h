@@ -15,10 +15,10 @@ namespace hirehall::store {
 using CopyProgress = std::function<bool(std::uint64_t done, std::uint64_t total)>;
 
 struct CopyPace {
-  CopyProgress progress;                // may be empty
-  std::uint64_t bytes_per_second = 0;   // 0: as fast as it goes
-  std::uint64_t done = 0, total = 0;    // of the whole work
-  std::int64_t began_ms = 0;            // set by the first copy
+  CopyProgress progress;               // may be empty
+  std::uint64_t bytes_per_second = 0;  // 0: as fast as it goes
+  std::uint64_t done = 0, total = 0;   // of the whole work
+  std::int64_t began_ms = 0;           // set by the first copy
 };
 
 // BLAKE2b, 32 bytes, as 64 hexadecimal digits.

@@ -62,8 +62,8 @@ Status copy_all(const BackupFolder& folder, const BackupManifest& manifest, cons
       return fail(Code::corrupt, "a file of the backup is missing; restore another one (--backup)", from);
     if (!digest) return tl::unexpected(digest.error());
     if (*digest != file.digest)
-      return fail(Code::corrupt, "a file of the backup is not what was copied; restore another one (--backup)",
-                  from);
+      return fail(Code::corrupt,
+                  "a file of the backup is not what was copied; restore another one (--backup)", from);
   }
   return sync_directory(layout.restoring);
 }
@@ -72,7 +72,8 @@ Status copy_all(const BackupFolder& folder, const BackupManifest& manifest, cons
 Result<std::uint16_t> next_incarnation(BackupFolder& folder, const BackupManifest& manifest) {
   const auto highest = std::max(folder.incarnation(manifest.store_tag), manifest.incarnation);
   if (highest >= incarnation_max)
-    return fail(Code::corrupt, "the store was restored or reseeded too often; begin a new one", "incarnation");
+    return fail(Code::corrupt, "the store was restored or reseeded too often; begin a new one",
+                "incarnation");
   const auto next = static_cast<std::uint16_t>(highest + 1);
   if (auto noted = folder.note_incarnation(manifest.store_tag, next); !noted)
     return tl::unexpected(noted.error());

@@ -11,8 +11,8 @@ namespace hirehall::store {
 
 struct RestoreRequest {
   std::string backups;
-  std::string data;                        // empty or missing, or what a restore that was cut off left
-  std::optional<std::uint64_t> number;     // the newest that can be read, unless given
+  std::string data;                     // empty or missing, or what a restore that was cut off left
+  std::optional<std::uint64_t> number;  // the newest that can be read, unless given
   MemoryProfile memory = MemoryProfile::standard;
   CopyProgress progress;
 };

@@ -75,7 +75,8 @@ Result<std::unique_ptr<Frozen>> freeze(const Database& database, std::uint64_t c
     one.path = file.directory + "/" + file.relative_filename;
     one.bytes = file.size;
     one.content = file.replacement_contents;
-    if (const auto name = names->find(one.name); name != names->end() && file.file_type == rocksdb::kTableFile)
+    if (const auto name = names->find(one.name);
+        name != names->end() && file.file_type == rocksdb::kTableFile)
       one.lasting_name = name->second + "-" + std::to_string(file.size);
     frozen->files_.push_back(std::move(one));
   }

@@ -90,9 +90,7 @@ class RocksdbStore final : public Store {
   Space space() const override { return space_->space(); }
   bool admits_submits() const override { return space_->admits(); }
 
-  Result<std::unique_ptr<Frozen>> freeze() const override {
-    return store::freeze(*database_, last_commit());
-  }
+  Result<std::unique_ptr<Frozen>> freeze() const override { return store::freeze(*database_, last_commit()); }
 
   Counts counts() const override {
     const std::uint64_t commits = commits_.load(std::memory_order_relaxed);

@@ -27,6 +27,7 @@ BrokerHost::~BrokerHost() = default;
 void BrokerHost::start() {
   ++life_;
   store_ = watched_store(scene_, disk_);
+  settings_.incarnation = store_->identity().incarnation;
   settings_.seed = store_->last_commit() * 0x9e3779b97f4a7c15ull + 1;
   settings_.snapshot_bytes = scene_.weather.snapshot_bytes;
   settings_.window_bytes = scene_.weather.window_bytes;
