@@ -63,6 +63,12 @@ enum class Kind : std::uint16_t {
   bulk_start = 97,
   bulk_list = 98,
   bulk_stop = 99,
+  backup_create = 112,
+  backup_status = 113,
+  backup_list = 114,
+  backup_verify = 115,
+  backup_delete = 116,
+  audit_list = 117,
 };
 
 struct Header {

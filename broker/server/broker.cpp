@@ -107,6 +107,7 @@ bool Broker::turn(Millis wait_ms) {
     next_chore_ = engine_.now() + 1000;
     forget_silent_peers();
     look_at_retention();
+    if (parts_.backups != nullptr) parts_.backups->look(surroundings_.wall_ms());
   }
   return drained_full_ || engine_.more_to_award();
 }
@@ -244,6 +245,16 @@ void Broker::dispatch(Peer& peer, const Frame& frame, std::string_view bytes) {
       return agent_show(peer, frame);
     case Kind::agent_forget:
       return agent_forget(peer, frame);
+    case Kind::backup_create:
+      return backup_begin(peer, frame, BackupJob::What::create);
+    case Kind::backup_verify:
+      return backup_begin(peer, frame, BackupJob::What::verify);
+    case Kind::backup_delete:
+      return backup_begin(peer, frame, BackupJob::What::remove);
+    case Kind::backup_status:
+      return backup_status(peer, frame);
+    case Kind::backup_list:
+      return backup_list(peer, frame);
     case Kind::register_worker:
       return register_worker(peer, frame);
     case Kind::finish:

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "broker/engine/engine.h"
+#include "broker/server/backups.h"
 #include "broker/server/committer.h"
 #include "broker/server/engine_time.h"
 #include "broker/server/metrics.h"
@@ -47,6 +48,7 @@ struct BrokerParts {
   MetricsServer* metrics = nullptr;  // may be absent
   Notifier* notifier = nullptr;
   std::function<std::pair<std::uint64_t, std::uint64_t>()> zap_counts;  // accepted, refused
+  BackupKeeper* backups = nullptr;                                      // may be absent
   std::string principals_path;
   std::string queues_path;    // what queues should be; may be empty
   bool queues_force = false;  // also against what was set by hand
@@ -133,6 +135,9 @@ class Broker {
   void agent_list(Peer& peer, const Frame& frame);  // (broker_agents.cpp)
   void agent_show(Peer& peer, const Frame& frame);
   void agent_forget(Peer& peer, const Frame& frame);
+  void backup_begin(Peer& peer, const Frame& frame, BackupJob::What what);  // (broker_backups.cpp)
+  void backup_status(Peer& peer, const Frame& frame);
+  void backup_list(Peer& peer, const Frame& frame);
   void register_worker(Peer& peer, const Frame& frame);
   void finish(Peer& peer, const Frame& frame);
   void worker_heartbeat(Peer& peer, const Frame& frame);
@@ -142,7 +147,7 @@ class Broker {
 
   // --- tasks ---
   std::optional<Sequence> sequence_of(std::string_view raw_id) const;  // nothing: not genuine, or never given
-  Error unknown_task(std::string_view raw) const;  // that sequence_of gives nothing for
+  Error unknown_task(std::string_view raw) const;                      // that sequence_of gives nothing for
   bool visible(const Peer& peer, std::uint32_t lane) const;
   bool past_retention(const StoredTask& task) const;
   void refuse_expired(Peer& peer, std::uint64_t request, Sequence sequence);

@@ -355,6 +355,16 @@ void Broker::fill_metrics() {
   page_.store_free_bytes = space.free_bytes;
   page_.store_used_bytes = space.used_bytes;
   page_.window_bytes = ledger.window_bytes();
+  if (parts_.backups != nullptr) {
+    const auto counts = parts_.backups->counts();
+    page_.backups = {true,
+                     parts_.backups->job().running,
+                     counts.succeeded,
+                     counts.failed,
+                     counts.last_at,
+                     counts.last_bytes,
+                     counts.last_took_ms};
+  }
   page_.clock_steps = clock_.steps();
   page_.clock_held = clock_.held();
   if (!stop_.load())

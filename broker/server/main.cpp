@@ -33,10 +33,8 @@ enum Exit : int {
 OptionTable declare_options() {
   OptionTable table("hirehall-broker", "The broker: keeps tasks durable and awards them to workers.");
   table.text("data", "", "directory of the store (made when missing)", "DIR")
-      .texts(
-          "listen",
-          "endpoint for clients and workers: ipc://PATH or tcp://HOST:PORT (port * = any)",
-          "ENDPOINT")
+      .texts("listen", "endpoint for clients and workers: ipc://PATH or tcp://HOST:PORT (port * = any)",
+             "ENDPOINT")
       .text("metrics", "127.0.0.1:9420",
             "address for /metrics, /healthz, /readyz; port 0 = any; empty = none", "HOST:PORT")
       .text("ready-file", "", "write the endpoints as JSON to this file once serving", "FILE")
@@ -53,9 +51,15 @@ OptionTable declare_options() {
       .duration("lease", limits::lease_ms, {1000, 3600000}, "how long a silent worker keeps its leases")
       .choice("log-level", "info", {"debug", "info", "warn", "error", "off"},
               "least important messages that are logged")
+      .text("backups", "", "folder for backups; another disk than the store's (docs/operating.md)", "DIR")
+      .number("backup-keep", 7, {0, 100000}, "the newest backups that stay when one is made; 0: all")
+      .duration("backup-every", 0, {0, INT64_C(86'400'000) * 365},
+                "make a backup by itself so often; 0: never")
+      .bytes("backup-rate", 0, {0, INT64_MAX}, "most bytes a second that a backup copies; 0: no limit")
       .flag("accept-loss", "open a store that has fewer commits than it acknowledged (after a disk failure)")
       .epilogue(
-          "Subcommands: hirehall-broker inspect --data DIR, hirehall-broker verify --data DIR, hirehall-broker "
+          "Subcommands: hirehall-broker inspect --data DIR, hirehall-broker verify --data DIR, "
+          "hirehall-broker "
           "restore --backups DIR --data DIR (broker stopped).\n"
           "Exit codes: 0 stopped, 1 failed, 3 a write to the store failed, 64 wrong options, 65 the store "
           "cannot be opened, "
@@ -197,6 +201,17 @@ int serve(const OptionValues& options) {
   if (recovered->replayed != 0)
     log::info("recovered", {{"snapshot", recovered->snapshot}, {"replayed", recovered->replayed}});
 
+  std::unique_ptr<BackupKeeper> backups;
+  if (BackupSettings wanted; !options.text("backups").empty()) {
+    wanted.folder = options.text("backups");
+    wanted.keep = static_cast<std::size_t>(options.number("backup-keep"));
+    wanted.every_ms = options.number("backup-every");
+    wanted.bytes_per_second = static_cast<std::uint64_t>(options.number("backup-rate"));
+    if (auto prepared = BackupKeeper::prepare(**store, wanted); !prepared)
+      return complain(exit_usage, prepared.error());
+    backups = std::make_unique<BackupKeeper>(**store, wanted);
+  }
+
   std::unique_ptr<MetricsServer> metrics;
   if (!options.text("metrics").empty()) {
     auto started = MetricsServer::start(options.text("metrics"));
@@ -225,6 +240,7 @@ int serve(const OptionValues& options) {
     parts.principals = &book;
     parts.metrics = metrics.get();
     parts.notifier = &notifier;
+    parts.backups = backups.get();
     parts.principals_path = options.text("principals");
     parts.queues_path = options.text("queues");
     parts.queues_force = options.flag("queues-force");
@@ -251,8 +267,7 @@ int serve(const OptionValues& options) {
 
 int run(int argc, char** argv) {
   const std::string_view verb = argc > 1 ? argv[1] : "";
-  if (verb == "inspect" || verb == "verify" || verb == "restore")
-    return run_offline(argc - 1, argv + 1);
+  if (verb == "inspect" || verb == "verify" || verb == "restore") return run_offline(argc - 1, argv + 1);
   auto table = declare_options();
   auto options = table.parse(argc, argv);
   if (!options) return complain(exit_usage, options.error());

@@ -202,6 +202,11 @@ constexpr std::pair<wire::Kind, const char*> kind_labels[] = {
     {wire::Kind::bulk_start, "bulk_start"},
     {wire::Kind::bulk_list, "bulk_list"},
     {wire::Kind::bulk_stop, "bulk_stop"},
+    {wire::Kind::backup_create, "backup_create"},
+    {wire::Kind::backup_status, "backup_status"},
+    {wire::Kind::backup_list, "backup_list"},
+    {wire::Kind::backup_verify, "backup_verify"},
+    {wire::Kind::backup_delete, "backup_delete"},
 };
 
 void add_wire(Families& out, const MetricsPage& page) {
@@ -234,6 +239,20 @@ void add_store(Families& out, const MetricsPage& page) {
   out.gauge("store_free_bytes", "Free space of the file system under the store.", page.store_free_bytes);
   out.gauge("store_used_bytes", "Space taken by the store.", page.store_used_bytes);
   out.gauge("resident_window_bytes", "Task bodies and entries kept in memory.", page.window_bytes);
+}
+
+void add_backups(Families& out, const BackupProbe& backups) {
+  if (!backups.possible) return;
+  out.begin("backups_total", "Backups made since the start, by outcome.", MetricType::Counter);
+  out.value(backups.succeeded, {{"outcome", "succeeded"}});
+  out.value(backups.failed, {{"outcome", "failed"}});
+  out.gauge("backup_running", "1 while a backup job runs.", backups.running ? 1 : 0);
+  out.gauge("backup_last_time_seconds",
+            "When the newest backup began, since the Unix epoch; 0: there is none.",
+            static_cast<double>(backups.last_at) / 1000);
+  out.gauge("backup_last_bytes", "Size of the newest backup.", backups.last_bytes);
+  out.gauge("backup_last_duration_seconds", "How long the newest backup took.",
+            static_cast<double>(backups.last_took_ms) / 1000);
 }
 
 void add_clock(Families& out, const MetricsPage& page) {
@@ -269,6 +288,7 @@ std::string render_page(const MetricsPage& page, const ProcessFigures& process) 
   add_books(out, page.books);
   add_wire(out, page);
   add_store(out, page);
+  add_backups(out, page.backups);
   add_clock(out, page);
   add_process(out, process);
   std::ostringstream stream;

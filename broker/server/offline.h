@@ -3,7 +3,8 @@
 
 namespace hirehall::server {
 
-// argv[0] is the subcommand. The exit code: 0 done or sound, 1 findings or a disk that fails, 64 wrong options, 65 cannot be read.
+// argv[0] is the subcommand. The exit code: 0 done or sound, 1 findings or a disk that fails, 64 wrong
+// options, 65 cannot be read.
 int run_offline(int argc, char** argv);
 
 }  // namespace hirehall::server

@@ -50,6 +50,11 @@ constexpr Rule rules[] = {
     {Kind::dead_purge, steering}, {Kind::worker_drain, operators},
     {Kind::dead_groups, readers}, {Kind::bulk_list, readers},
     {Kind::bulk_start, steering}, {Kind::bulk_stop, steering},
+    {Kind::backup_create, operators},
+    {Kind::backup_status, operators},
+    {Kind::backup_list, operators},
+    {Kind::backup_verify, operators},
+    {Kind::backup_delete, admins},
 };
 
 std::uint8_t roles_of(Kind kind) {

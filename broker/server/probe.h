@@ -45,6 +45,15 @@ struct WorkerProbe {
   std::uint64_t slots_idle = 0;
 };
 
+struct BackupProbe {
+  bool possible = false;  // there is a folder for them
+  bool running = false;
+  std::uint64_t succeeded = 0, failed = 0;
+  std::int64_t last_at = 0;  // wall clock, ms; 0: there is none
+  std::uint64_t last_bytes = 0;
+  std::int64_t last_took_ms = 0;
+};
+
 // I20: accepted = queued + leased + suspended + terminal kept + terminal removed.
 struct BooksProbe {
   std::uint64_t accepted = 0;
@@ -62,6 +71,7 @@ struct MetricsPage {
   std::vector<QueueProbe>
       queues;  // any number; the page shows the first `queues_shown_max` and the sum of the rest
   WorkerProbe workers;
+  BackupProbe backups;
   BooksProbe books;
 
   std::array<std::uint64_t, kinds_shown> messages{};  // received, by wire::Kind

@@ -166,6 +166,10 @@ std::vector<std::string> agent_names(client::Client& client);  // none when the 
 int agent_list(Context&);
 int agent_show(Context&);
 int agent_forget(Context&);
+int backup_create(Context&);
+int backup_list(Context&);
+int backup_verify(Context&);
+int backup_delete(Context&);
 int stats(Context&);
 int key_new(Context&);
 int context_list(Context&);

@@ -86,8 +86,9 @@ client::Status Fleet::start_broker(const FleetSettings&) {
   auto ready = data_ + "/broker.ready";
   std::error_code ignored;
   fs::remove(ready, ignored);
-  std::vector<std::string> arguments{"--data",    data_ + "/store", "--listen",     endpoint_,
-                                     "--metrics", "127.0.0.1:0",    "--ready-file", ready};
+  std::vector<std::string> arguments{
+      "--backups", data_ + "/backups", "--data",      data_ + "/store", "--listen",
+      endpoint_,   "--metrics",        "127.0.0.1:0", "--ready-file",   ready};
   if (endpoint_.starts_with("tcp://127.0.0.1")) arguments.emplace_back("--insecure");
   auto broker = Process::start("hirehall-broker", arguments, data_ + "/broker.log");
   if (!broker) return tl::unexpected(broker.error());

@@ -2,6 +2,7 @@
 // leads our code's calls through here (--wrap in CMakeLists.txt), so that they are operations like all
 // others.
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -44,7 +45,13 @@ int __real_close(int descriptor);
 int __real_fsync(int descriptor);
 int __real_rename(const char* from, const char* to);
 ssize_t __real_pwrite(int descriptor, const void* bytes, size_t count, off_t offset);
+int __real_mkdir(const char* path, mode_t mode);
+int __real_unlink(const char* path);
+int __real_rmdir(const char* path);
 int __wrap_open(const char* path, int flags, ...);
+int __wrap_mkdir(const char* path, mode_t mode);
+int __wrap_unlink(const char* path);
+int __wrap_rmdir(const char* path);
 int __wrap_close(int descriptor);
 int __wrap_fsync(int descriptor);
 int __wrap_rename(const char* from, const char* to);
@@ -107,6 +114,27 @@ ssize_t __wrap_pwrite(int descriptor, const void* bytes, size_t count, off_t off
       return refuse(*error);
   }
   return __real_pwrite(descriptor, bytes, count, offset);
+}
+
+int __wrap_mkdir(const char* path, mode_t mode) {
+  Recorder* const recorder = Recorder::current();
+  if (recorder != nullptr && recorder->watches(path) && !std::filesystem::exists(path))
+    if (const auto error = recorder->begin(Kind::make_directory, path)) return refuse(*error);
+  return __real_mkdir(path, mode);
+}
+
+int __wrap_unlink(const char* path) {
+  Recorder* const recorder = Recorder::current();
+  if (recorder != nullptr && recorder->watches(path) && std::filesystem::is_regular_file(path))
+    if (const auto error = recorder->begin(Kind::erase, path)) return refuse(*error);
+  return __real_unlink(path);
+}
+
+int __wrap_rmdir(const char* path) {
+  Recorder* const recorder = Recorder::current();
+  if (recorder != nullptr && recorder->watches(path))
+    if (const auto error = recorder->begin(Kind::erase, path)) return refuse(*error);
+  return __real_rmdir(path);
 }
 // NOLINTEND(bugprone-reserved-identifier)
 }
