@@ -25,7 +25,8 @@ using Numbers = std::set<std::uint64_t>;
 // Calls `act` behind each commit.
 class Followed final : public store::Store {
  public:
-  Followed(store::Store& store, std::function<void(std::uint64_t)> act) : store_(store), act_(std::move(act)) {}
+  Followed(store::Store& store, std::function<void(std::uint64_t)> act)
+      : store_(store), act_(std::move(act)) {}
   const store::Identity& identity() const override { return store_.identity(); }
   std::uint64_t last_commit() const override { return store_.last_commit(); }
   Status commit(const store::CommitBatch& batch) override {
@@ -150,8 +151,8 @@ TEST_F(BackupCut, EveryOperationOfBackupsAndRemovals) {
       const auto wrong = look(scratch / "backups", promised, life.reference, chance_.one_in(6));
       tally.add("backup", name_of(at), std::string(name_of(fate)), {1, 0, 0});
       if (!wrong.empty())
-        ADD_FAILURE() << "cut after " << name_of(at) << " of " << at.path << ", " << name_of(fate) << ": " << wrong
-                      << "\n  " << keep_for_study(image, std::to_string(image.hash()));
+        ADD_FAILURE() << "cut after " << name_of(at) << " of " << at.path << ", " << name_of(fate) << ": "
+                      << wrong << "\n  " << keep_for_study(image, std::to_string(image.hash()));
     }
   }
   EXPECT_GE(tally.images() - before, slower == 1 ? 200u : 20u);

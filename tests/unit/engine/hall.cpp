@@ -146,6 +146,7 @@ void Hall::begin() {
 }
 
 std::uint64_t Hall::producer() {
+  if (producer_ != 0 && engine->producer(producer_) == nullptr) producer_ = 0, batch_ = 0;
   if (producer_ == 0) producer_ = engine->open_producer("producer", "test");
   return producer_;
 }

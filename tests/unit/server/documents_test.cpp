@@ -54,6 +54,11 @@ const std::map<std::string, Kind> kinds = {
     {"agent_forget", Kind::agent_forget},
     {"dead_purge", Kind::dead_purge},
     {"worker_drain", Kind::worker_drain},
+    {"backup_create", Kind::backup_create},
+    {"backup_status", Kind::backup_status},
+    {"backup_list", Kind::backup_list},
+    {"backup_verify", Kind::backup_verify},
+    {"backup_delete", Kind::backup_delete},
     {"queue_set", Kind::queue_set},
     {"pause", Kind::pause},
     {"resume", Kind::resume},
@@ -99,6 +104,7 @@ TEST(SamplePrincipals, are_a_file_that_loads) {
 std::set<std::string> families_of_the_page() {
   MetricsPage page;
   page.queues.emplace_back();
+  page.backups.possible = true;
   std::istringstream lines(render_page(page, {}));
   std::set<std::string> names;
   for (std::string line; std::getline(lines, line);) {
