@@ -137,9 +137,12 @@ Result<BackupFolder> BackupFolder::open(const std::string& path) {
                 path);
   if (!lock) return tl::unexpected(lock.error());
   BackupFolder folder(path, std::move(*lock));
+  // First of all: a folder with anything else in it and no format is somebody else's.
+  std::error_code error;
+  if (!fs::exists(path + "/format", error))
+    if (auto written = replace_file(path + "/format", format_line); !written)
+      return tl::unexpected(written.error());
   if (auto made = make_directory(folder.tables()); !made) return tl::unexpected(made.error());
-  if (auto written = replace_file(path + "/format", format_line); !written)
-    return tl::unexpected(written.error());
   if (auto read = folder.read_counters(); !read) return tl::unexpected(read.error());
   if (auto cleaned = folder.clean_up(); !cleaned) return tl::unexpected(cleaned.error());
   return folder;
@@ -349,7 +352,7 @@ Status BackupFolder::verify(std::uint64_t number, CopyPace pace) {
   pace.total = known->bytes();
   Status first;
   for (const auto& file : known->files) {
-    const auto found = verify_file(number, file, pace);
+    auto found = verify_file(number, file, pace);
     if (found) continue;
     if (found.error().code != Code::corrupt) return found;
     if (first) first = found;
