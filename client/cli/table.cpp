@@ -249,7 +249,7 @@ constexpr std::array table{
             "AGENT", "name of the agent", 1, declare_agent, agent_forget,
             "hirehall agent forget echo --agent-version 1"},
     Command{"agent", "stats",
-            "what the broker has learned of its agents: chance of success and duration by type", "AGENT",
+            "what the broker has learned of its agents: chance of success and duration by type", "[AGENT]",
             "name of the agent; all without", 1, nullptr, agent_stats,
             "hirehall agent stats\nhirehall agent stats writer -o json", true},
     Command{"agent", "unlearn", "forget what was learned of an agent", "AGENT", "name of the agent", 1,

@@ -79,6 +79,7 @@ const std::map<std::string, Kind> kinds = {
     {"bulk_start", Kind::bulk_start},
     {"bulk_list", Kind::bulk_list},
     {"bulk_stop", Kind::bulk_stop},
+    {"inbox", Kind::inbox},
     {"agent_stats", Kind::agent_stats},
     {"agent_unlearn", Kind::agent_unlearn},
 };
