@@ -7,7 +7,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <vector>
 
 #include "scheduler/quantile_sketch.h"
@@ -46,7 +45,7 @@ class DurationModel {
   };
   struct Agent {
     Part part;
-    std::map<TypeNo, Cell> cells;
+    std::vector<Cell> cells;
   };
   struct Student {
     double mean = 0, scale = 1, freedom = 3;

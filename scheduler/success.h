@@ -10,7 +10,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <vector>
 
 #include "common/pack.h"
@@ -45,9 +44,6 @@ class SuccessModel {
   bool learn(AgentNo agent, TypeNo type, bool success);
   void reset(AgentNo agent);
   void reset(AgentNo agent, TypeNo type);
-  std::vector<TypeNo> types_of(AgentNo agent) const;  // those it has outcomes of
-  std::size_t known(AgentNo agent) const { return agent < agents_.size() ? agents_[agent].cells.size() : 0; }
-  bool knows(AgentNo agent, TypeNo type) const { return find(agent, type) != nullptr; }
   std::uint64_t alarms() const { return alarms_; }
 
   void save(Packer& out) const;
@@ -62,13 +58,13 @@ class SuccessModel {
     Part part;
     double successes = 0, failures = 0;
     double surprise = 0;
+    bool known = false;
   };
   struct Agent {
     Part part;
     double surprise = 0;
-    std::map<TypeNo, Cell> cells;
+    std::vector<Cell> cells;  // by type
   };
-  Cell fresh_cell() const { return {{0, prior_.cell_sd * prior_.cell_sd}, 0, 0, 0}; }
   const Cell* find(AgentNo agent, TypeNo type) const;
   Cell& cell_at(AgentNo agent, TypeNo type);
   bool surprised(Agent& agent, Cell& cell, double expected, bool success);

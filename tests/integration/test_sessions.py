@@ -87,7 +87,7 @@ class Sessions(FleetTest):
 
     def test_an_unknown_kind_is_unsupported(self):
         client = self.fleet.client()
-        for kind in (0, 99, 30000, 65535, wire.WELCOME, wire.RESULTS, wire.AWARD):
+        for kind in (0, 200, 30000, 65535, wire.WELCOME, wire.RESULTS, wire.AWARD):
             self.assertEqual(self.refused("unsupported", client.call, kind, {}).action, "fix")
 
 

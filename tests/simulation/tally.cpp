@@ -50,8 +50,6 @@ const std::map<Kind, const char*>& kind_names() {
       {Kind::bulk_start, "bulk_start"},
       {Kind::bulk_list, "bulk_list"},
       {Kind::bulk_stop, "bulk_stop"},
-      {Kind::agent_stats, "agent_stats"},
-      {Kind::agent_unlearn, "agent_unlearn"},
   };
   return names;
 }

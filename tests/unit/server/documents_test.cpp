@@ -80,8 +80,6 @@ const std::map<std::string, Kind> kinds = {
     {"bulk_list", Kind::bulk_list},
     {"bulk_stop", Kind::bulk_stop},
     {"inbox", Kind::inbox},
-    {"agent_stats", Kind::agent_stats},
-    {"agent_unlearn", Kind::agent_unlearn},
 };
 
 TEST(SecurityDocument, has_the_table_of_roles_that_the_code_has) {
