@@ -117,11 +117,11 @@ void Engine::fire_timers() {
   if (!due.items.empty()) record(due);
 }
 
-// Whether it still waits has to be looked up.
+// Whether it still waits has to be looked up, also when another timer of the task is parked: that one's lookup may have
+// left it so.
 void Engine::fire_question(const Timer& timer, const std::string& key) {
   if (look(timer.number) != Known::queued) return erase_timer(key);
-  if (!parked_by_task_.contains(timer.number))
-    outputs_.lookups.push_back({timer.number, TimerKind::question});
+  outputs_.lookups.push_back({timer.number, TimerKind::question});
   park(timer.number, key);
 }
 
@@ -132,8 +132,7 @@ void Engine::fire_expiry(const Timer& timer, const std::string& key) {
       return erase_timer(key);
     case Known::queued:
       // Where it is queued has to be looked up.
-      if (!parked_by_task_.contains(timer.number))
-        outputs_.lookups.push_back({timer.number, TimerKind::expire});
+      outputs_.lookups.push_back({timer.number, TimerKind::expire});
       return park(timer.number, key);
     case Known::leased:
       auto& lease = *ledger_.lease_of(timer.number);

@@ -9,7 +9,6 @@ namespace hirehall::engine {
 namespace {
 
 constexpr std::int64_t for_ever = std::numeric_limits<std::int64_t>::max() / 4;
-constexpr std::size_t header_bytes = 44;
 constexpr std::size_t transitions_max = 100'000;
 constexpr std::int64_t offset_max = 26 * 3600;
 

@@ -142,7 +142,7 @@ void Broker::sift_rows(const std::shared_ptr<TaskWalk>& walk) {
 }
 
 void Broker::read_rows(const std::shared_ptr<TaskWalk>& walk) {
-  read_later([this, walk](const store::View& view, std::uint64_t commit) -> Reader::Then {
+  read_later([walk](const store::View& view, std::uint64_t commit) -> Reader::Then {
     walk->view_commit = commit;
     BodyFinder finder(view);
     std::vector<TaskWalk::Row> fitting;

@@ -235,29 +235,22 @@ void Model::sent_ok(const std::string& routing, std::uint64_t request, std::stri
   }
 }
 
-// The task of an id; new when it was not named before.
+// The task of an id; new when it was not named before. Whose task it is may be learned later than the id.
 Life& Model::known(std::string_view id, Number number) {
-  if (auto* l = life(id)) {
-    if (number != 0 && l->number != 0 && l->number != number)
-      violated("I2", "one id stands for two payloads", number);
-    if (l->number == 0 && number != 0) {
-      l->number = number;
-      intents_.at(number - 1).ids.insert(l->id);
-    }
-    return *l;
-  }
-  auto& l = lives_.emplace(std::string(id), Life{}).first->second;
-  l.id = id;
+  auto [at, added] = lives_.try_emplace(std::string(id));
+  auto& l = at->second;
+  if (added) l.id = id;
+  if (number == 0 || l.number == number) return l;
+  if (l.number != 0) violated("I2", "one id stands for two payloads", number);
   l.number = number;
-  if (number == 0) return l;
   auto& intent = intents_.at(number - 1);
   if (intent.first_read < 0) violated("I2", "a task that nobody submitted", number);
-  intent.ids.insert(std::string(id));
+  intent.ids.insert(l.id);
   if (intent.ids.size() > 1 + intent.replays && intent.options.unique_key.empty())
     violated("I3", "one submit made two tasks", number);
   const auto& o = intent.options;
-  l.stop_possible = o.deadline != 0 || o.labels.contains("bulk");
-  l.due = intent.first_read + (o.delay_ms > 0 ? at_least(o.delay_ms) : 0);
+  l.stop_possible |= o.deadline != 0 || o.labels.contains("bulk");
+  l.due = std::max(l.due, intent.first_read + (o.delay_ms > 0 ? at_least(o.delay_ms) : 0));
   return l;
 }
 

@@ -122,7 +122,7 @@ class Model {
   };
 
   Life& known(std::string_view id, Number number);
-  Number payload_known(std::string_view payload, std::string_view id);
+  Number payload_known(std::string_view payload) const;
   void read_submit_frame(Asked& asked, std::string_view body);
   void read_finish_frame(const std::string& routing, Asked& asked, std::string_view body);
   void sent_submitted(const std::string& routing, std::string_view body);

@@ -12,16 +12,12 @@ std::string order_of(const std::string& id) {
 
 }  // namespace
 
-Number Model::payload_known(std::string_view payload, std::string_view id) {
+Number Model::payload_known(std::string_view payload) const {
   auto number = number_of(payload);
   if (number == 0 || number > intents_.size()) violated("I2", "a payload that nobody submitted");
   const auto& i = intents_[number - 1];
   if (payload != i.payload && !i.edits.contains(std::string(payload)))
     violated("I2", "a payload came back changed", number);
-  if (auto* l = life(id); l != nullptr && l->number == 0) {
-    l->number = number;
-    intents_[number - 1].ids.insert(l->id);
-  }
   return number;
 }
 
@@ -29,7 +25,7 @@ void Model::sent_award(const std::string& routing, std::string_view body) {
   auto award = read_award(body);
   tally_.saw_if(award.items.size() > 1, Situation::award_of_many);
   for (const auto& item : award.items) {
-    auto number = payload_known(item.payload, item.id);
+    auto number = payload_known(item.payload);
     auto& l = known(item.id, number);
     trace_.note(time_.now(), "award leaves", number, item.attempt, static_cast<std::int64_t>(item.token));
     check_award(l, item);

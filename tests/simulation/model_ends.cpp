@@ -113,7 +113,7 @@ void Model::ended(Life& l, State state, std::string_view result) {
 
 void Model::sent_task(std::string_view body, Micros asked_at) {
   auto task = read_task(body);
-  auto number = task.payload.empty() ? 0 : payload_known(task.payload, task.id);
+  auto number = task.payload.empty() ? 0 : payload_known(task.payload);
   auto& l = known(task.id, number);
   if (l.number == 0) return;
   std::uint64_t awarded = 0;
@@ -140,7 +140,7 @@ void Model::sent_task(std::string_view body, Micros asked_at) {
 }
 
 void Model::final_task(const ReadTask& task) {
-  auto number = payload_known(task.payload, task.id);
+  auto number = payload_known(task.payload);
   auto& l = known(task.id, number);
   const auto& o = intent(number).options;
   auto attempts = static_cast<std::uint64_t>(o.retry.max_attempts);

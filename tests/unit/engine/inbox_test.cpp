@@ -93,6 +93,35 @@ TEST(Inbox, AnAnswerInTimeEndsTheTimer) {
   EXPECT_EQ(hall.state(a), State::suspended) << "the second question has a time of its own";
 }
 
+// The time to live is over first: it does not count while the task waits, and its timer stays parked.
+TEST(Inbox, AQuestionLapsesAlsoWhenTheTimeToLiveIsOverBefore) {
+  Hall hall;
+  TaskOptions options;
+  options.ttl_ms = 3000;
+  auto a = hall.submit("A", options);
+  auto& hand = hall.hire({"echo"});
+  hall.finish(hand, hall.award(hand), question(5000));
+  hall.pass(4000);
+  EXPECT_EQ(hall.state(a), State::suspended);
+  hall.pass(2000);
+  EXPECT_EQ(hall.state(a), State::failed);
+  EXPECT_EQ(hall.error_of(a), "unanswered");
+}
+
+TEST(Inbox, ADeadlineEndsASuspendedTaskAlsoWhenItsTimeToLiveIsOverBefore) {
+  Hall hall;
+  TaskOptions options;
+  options.ttl_ms = 3000;
+  options.deadline = hall.now + 5000;
+  auto a = hall.submit("A", options);
+  auto& hand = hall.hire({"echo"});
+  hall.finish(hand, hall.award(hand), question(0));
+  hall.pass(4000);
+  EXPECT_EQ(hall.state(a), State::suspended);
+  hall.pass(2000);
+  EXPECT_EQ(hall.state(a), State::expired);
+}
+
 TEST(Inbox, ATaskThatNeedsApprovalIsNotAwardedBefore) {
   Hall hall;
   auto a = hall.submit("A", held("award"));

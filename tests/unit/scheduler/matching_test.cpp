@@ -84,7 +84,7 @@ TEST(Matching, OfTwoOffersToOneColumnTheGreaterCounts) {
 
 TEST(Matching, EqualColumnsShareEvenly) {
   const auto made = match(round_of(std::vector<std::vector<Offer>>(6, {{0, 5}, {1, 5}, {2, 5}}), {9, 9, 9}));
-  for (const std::uint32_t column : {0, 1, 2})
+  for (const std::uint32_t column : {0u, 1u, 2u})
     EXPECT_EQ(std::count(made.column_of_row.begin(), made.column_of_row.end(), column), 2);
   EXPECT_EQ(made.row_classes, 1u);
   EXPECT_EQ(made.column_classes, 1u);
