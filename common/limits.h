@@ -56,6 +56,15 @@ inline constexpr std::size_t stragglers_max =
 inline constexpr std::size_t stragglers_per_segment_max = 64;  // … as do more of one segment
 inline constexpr std::size_t history_max = 20;  // attempts kept per task; older ones are counted
 
+// Schedules: all of them are resident, and part of each snapshot.
+inline constexpr std::size_t schedules_max = 10000;                   // busy
+inline constexpr std::size_t schedules_bytes_max = 64u << 20;         // busy: payloads and options together
+inline constexpr std::size_t schedule_payload_bytes_max = 64u << 10;  // too_large
+inline constexpr std::size_t schedule_waiting_max = 100;              // further ticks are left out, counted
+inline constexpr std::uint32_t schedule_catch_up_max = 1000;          // invalid
+inline constexpr std::int64_t schedule_every_ms_min = 1000;           // invalid
+inline constexpr std::size_t schedule_ticks_shown_max = 1000;         // of `show`, cut to this
+
 // Workers and leases.
 inline constexpr std::size_t workers_max = 10000;          // busy
 inline constexpr std::size_t agents_per_worker_max = 256;  // invalid

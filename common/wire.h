@@ -69,6 +69,18 @@ enum class Kind : std::uint16_t {
   backup_verify = 115,
   backup_delete = 116,
   audit_list = 117,
+  schedule_set = 80,
+  schedule_list = 81,
+  schedule_show = 82,
+  schedule_delete = 83,
+  schedule_pause = 84,
+  schedule_resume = 85,
+  schedule_trigger = 86,
+  limit_set = 88,
+  limit_list = 89,
+  limit_show = 90,
+  limit_delete = 91,
+  limit_pause = 92,
 };
 
 struct Header {

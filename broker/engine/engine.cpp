@@ -169,13 +169,14 @@ using ReplayAny =
     Replay<TimeFact, QueueSet, QueueFiled, LaneDefined, ClassDefined, ProducerOpened, ProducerClosed, Awarded,
            Ended, WorkerOpened, WorkerClosed, BecameDue, Dropped, StopAsked, Paused, Spilled, Paged, Answered,
            Checkpointed, Replayed, Reclaimed, KeptLonger, AgentDefined, AgentForgotten, DeadPurged, PauseSet,
-           BulkOpened, BulkMoved, BulkClosed,
-           Incarnated>;
+           BulkOpened, BulkMoved, BulkClosed, Incarnated, ScheduleSet, ScheduleDeleted, ScheduleTicked,
+           ScheduleHeld, ScheduleFiled, ScheduleTriggered, LimitDefined, LimitDeleted, LimitHeld>;
 
 bool left_out_by_mutant(FactKind kind) {
   return ((kind == FactKind::paused || kind == FactKind::pause_set) && HH_MUTANT("pauses_not_replayed")) ||
          (kind == FactKind::bulk_opened && HH_MUTANT("bulk_forgotten")) ||
-         (kind == FactKind::answered && HH_MUTANT("answers_not_replayed"));
+         (kind == FactKind::answered && HH_MUTANT("answers_not_replayed")) ||
+         (kind == FactKind::schedule_ticked && HH_MUTANT("ticks_not_replayed"));
 }
 
 }  // namespace
@@ -262,6 +263,7 @@ void Engine::start(Millis now) {
     if (auto timeout = lease.token != 0 ? timeout_of(lease) : 0; timeout != 0)
       timeouts_.emplace(lease.started + timeout, lease.token);
   if (ledger_.queues.empty()) set_queue("default", {});
+  start_schedules();
   for (auto& shelf : ledger_.shelves) {
     shelf->touched = false;
     ledger_.touch(*shelf);
@@ -276,6 +278,7 @@ void Engine::begin_turn(const Moment& moment) {
   last_turn_ = now_;
   if (held_ && !moment.held) read_timers_again();
   held_ = moment.held;
+  full_ = moment.full;
   texts_.clear();
 }
 
@@ -291,6 +294,7 @@ void Engine::grant_anew(Millis jumped) {
 
 void Engine::end_turn() {
   fire_timers();
+  fire_schedules();
   expire_leases();
   award_all();
   spill();
@@ -303,7 +307,7 @@ Millis Engine::next_deadline() const {
     if (auto t = read_timer_key(timers_.begin()->first)) next = std::min(next, t->due);
   }
   if (!timeouts_.empty()) next = std::min(next, timeouts_.begin()->first);
-  return std::max(next, now_);
+  return std::max(std::min({next, next_tick(), next_gate()}), now_);
 }
 
 // --- numbers ---

@@ -4,8 +4,8 @@
 //   inputs (submit, finish, …)  →  facts, applied at once to the ledger  →  take(): one commit batch
 //   after the batch is durable, what outputs() held when it was taken may leave.
 //
-// Reading order: facts.h (what can happen), ledger.h (what it adds up to), inputs.h (what is asked), this
-// file (who decides it).
+// Reading order: facts.h (what can happen), ledger.h (what it adds up to), inputs.h (what is asked),
+// outputs.h (what goes out), this file (who decides it).
 #pragma once
 
 #include <algorithm>
@@ -23,101 +23,10 @@
 
 #include "broker/engine/inputs.h"
 #include "broker/engine/ledger.h"
+#include "broker/engine/outputs.h"
 #include "scheduler/dispatcher.h"
 
 namespace hirehall::engine {
-
-// --- what goes out ---
-
-struct AwardOut {
-  std::uint32_t worker = 0;
-  std::uint16_t agent = 0;
-  std::uint64_t award = 0;
-  std::uint64_t token = 0;
-  Sequence sequence = 0;
-  std::uint32_t attempt = 1;
-  std::uint32_t offset = 0;
-  ChunkRef chunk;
-  TemplateRef options;
-  std::uint32_t lane = 0;
-  std::uint32_t class_ = 0;
-  std::shared_ptr<const struct Extras> extras;  // checkpoint and answer, when there are any
-};
-
-struct Extras {
-  std::string checkpoint;
-  std::string answer;
-};
-
-struct StopOut {
-  std::uint32_t worker = 0;
-  std::uint64_t token = 0;
-  Millis grace_ms = 0;
-  std::string reason;
-};
-
-struct LostOut {
-  std::uint32_t worker = 0;
-  std::uint64_t token = 0;
-};
-
-struct EndingOut {
-  Sequence sequence = 0;
-  State state = State::succeeded;
-  std::uint64_t producer = 0;
-  std::uint32_t lane = 0;
-  std::uint32_t index = 0;                                  // among the endings of its commit
-  std::string_view result, result_type, error_code, error;  // valid until the input's frame is freed
-};
-
-struct PageWanted {
-  std::uint64_t line = 0;
-  std::uint64_t page = 0;
-  std::uint32_t count = 1;  // pages in a row
-};
-struct BodiesWanted {
-  std::uint64_t line = 0;
-  std::vector<Sequence> sequences;
-};
-struct TimersWanted {
-  std::string from;  // key, exclusive
-  std::size_t count = 0;
-};
-struct LookupWanted {
-  Sequence sequence = 0;
-  TimerKind reason = TimerKind::expire;
-};
-
-struct Outputs {
-  std::vector<AwardOut> awards;
-  std::vector<StopOut> stops;
-  std::vector<LostOut> lost;
-  std::vector<EndingOut> endings;
-  // To be read from the store, from a picture not older than the last durable commit; the answers are inputs.
-  std::vector<PageWanted> pages;
-  std::vector<BodiesWanted> bodies;
-  std::vector<TimersWanted> timers;
-  std::vector<LookupWanted> lookups;
-};
-
-struct FoundBody {
-  Sequence sequence = 0;
-  ChunkRef chunk;
-  std::uint32_t offset = 0;
-  std::shared_ptr<const Extras> extras;
-};
-
-// Everything that one commit makes durable.
-struct Draft {
-  std::uint64_t number = 0;
-  std::vector<std::pair<Sequence, std::string>> bodies;  // by first sequence
-  std::vector<std::string> facts;                        // parts in order
-  IndexWrites index;
-  std::size_t bytes = 0;
-};
-
-inline constexpr std::string_view snapshot_prefix = "snapshot/";  // meta: snapshot/COMMIT/PART
-std::string snapshot_key(std::uint64_t commit, std::uint32_t part);
 
 struct EngineCounts {
   std::uint64_t stale = 0;
@@ -125,7 +34,8 @@ struct EngineCounts {
   std::uint64_t redelivered = 0;
   std::uint64_t limit_delays = 0;
   std::uint64_t refused = 0;
-  std::uint64_t duplicates = 0;  // answered from a producer record or an idempotency key
+  std::array<std::uint64_t, 4> ticks{};  // of schedules: fired, missed, overlapped, refused
+  std::uint64_t duplicates = 0;          // answered from a producer record or an idempotency key
 };
 
 class Engine {
@@ -228,6 +138,25 @@ class Engine {
   Result<std::vector<QueueChange>> adopt_queues(const std::map<std::string, QueueValues>& file, bool force);
   void pause(std::string_view queue, std::string_view type, std::string_view tenant, std::string_view reason,
              bool on, std::string_view by = {});
+
+  // --- schedules; their zones have to be known first ---
+  void know_zone(const std::string& name, Zone zone);
+  bool knows_zone(std::string_view name) const { return name.empty() || watch_.zones.contains(name); }
+  // `fresh`: conflict when there is one of this name that says something else.
+  Status set_schedule(const std::string& name, const ScheduleSpec& spec, std::string_view by, bool fresh);
+  Status delete_schedule(const std::string& name);
+  Status hold_schedule(const std::string& name, bool on, std::string_view reason);
+  // Submits one of its tasks now, whatever the last one does; asked again with the same key: the same task.
+  Result<Sequence> trigger_schedule(const std::string& name, std::string_view key);
+  std::vector<Millis> upcoming(const Schedule& schedule, std::size_t count) const;  // in wall time
+  Result<std::vector<ScheduleChange>> adopt_schedules(const std::map<std::string, ScheduleSpec>& file,
+                                                      bool force);
+
+  // --- limits ---
+  Status set_limit(const std::string& name, const LimitRule& rule, std::string_view by);
+  Status delete_limit(const std::string& name);
+  Status hold_limit(const std::string& name, Millis until, std::string_view reason);  // 0: no more
+  std::vector<const Gate*> gates_of(const Place& place) const;  // that such a task has to pass
 
   // Answers to what was wanted.
   void page_read(std::uint64_t line, std::uint64_t page, const std::vector<PageEntry>& entries);
@@ -360,6 +289,28 @@ class Engine {
   void move(Sequence sequence) { moves_.emplace_back(ledger_.commit, sequence); }
 
   void begin_incarnation();
+  Sequence submit_own(const TaskOptions& options, std::string_view payload, Resolved& task);
+  const Zone* zone_of(const ScheduleSpec& spec) const;
+  Millis tick_after(const Schedule& schedule, Millis after) const;
+  Millis clock_of(const Schedule& schedule) const;
+  Status check_schedule(std::string_view name, const ScheduleSpec& spec) const;
+  static tl::unexpected<Error> no_schedule(std::string_view name);
+  Sequence submit_scheduled(std::string_view name, const Schedule& schedule, std::string_view tick,
+                            Error& refusal);
+  bool runs_still(Sequence task) const;
+  void fire_tick(const std::string& name, const Schedule& schedule, Millis tick, ScheduleTicked& fact);
+  void offer_tick(const std::string& name, const Schedule& schedule, Millis tick, ScheduleTicked& fact);
+  void cancel_last(const std::string& name, Sequence task);
+  void cancel_looked_up(Sequence task, const LoadedTask& loaded);
+  void tick_schedule(const std::string& name, const Schedule& schedule);
+  void record_ticks(const Schedule& schedule, ScheduleTicked& fact);
+  void release_waiting();
+  void fire_schedules();
+  void set_back(Millis calendar);
+  void look_at_schedules();
+  void start_schedules();
+  Millis next_tick() const;
+
   void fire_timers();
   void fire_expiry(const Timer& timer, const std::string& key);
   void fire_unique(const Timer& timer, const std::string& value);
@@ -373,8 +324,18 @@ class Engine {
   void close_idle_workers();
   void refresh_shelves();
   void refresh(Shelf& shelf);
+  static tl::unexpected<Error> no_limit(std::string_view name);
+  const Gate* gate_that_holds(const LimitSet& set) const;
+  bool held_back(const Line& line) const {
+    return line.limits != nullptr && gate_that_holds(*line.limits) != nullptr;
+  }
   void place_limited(Line& line);
-  void place_limited_shelf(Shelf& shelf);
+  void place_dirty(Shelf& shelf);
+  void park(Line& line, Gate& gate, const std::pair<std::uint32_t, Sequence>& order);
+  void look_later(Gate& gate);
+  void wake(Gate& gate);
+  void open_gates();
+  Millis next_gate() const;
   std::uint64_t award_number(std::uint32_t worker, const Entry& next);
   Line* best_line(Shelf& shelf);
   Line* find_best_line(Shelf& shelf);
@@ -409,6 +370,8 @@ class Engine {
   Millis last_turn_ = 0;
   Millis ahead_ = 0;  // engine time - wall clock
   bool held_ = false;
+  bool full_ = false;
+  ScheduleWatch watch_;
   Millis told_time_ = -1;  // the time that the draft has recorded
   std::uint64_t random_state_ = 0;
 
@@ -461,6 +424,7 @@ class Engine {
   std::deque<std::pair<std::uint64_t, std::string>> recent_key_order_;
   std::uint64_t keys_forgotten_ = 0;  // recent keys of commits up to this are in the store only
   std::uint64_t durable_ = 0;
+  std::set<std::pair<Millis, std::string>> gate_times_;  // when gates by key are looked at again
   std::set<std::pair<Millis, std::uint64_t>> timeouts_;  // (when, token) of attempts with a timeout
   std::uint64_t bytes_since_snapshot_ = 0;
   std::uint64_t snapshot_size_ = 0;

@@ -81,19 +81,25 @@ Sequence Engine::replay_dead(Sequence sequence, const TaskOptions& options, std:
                              bool still_dead) {
   if (!still_dead || look(sequence) != Known::ended) return 0;
   Resolved task;
-  auto base = make_template(options);
   if (resolve_names(options, task) != Code::ok) return 0;
+  auto as = submit_own(options, payload, task);
+  Replayed done{sequence, as, task.lane};
+  record(done);
+  return as;
+}
+
+// A task that no producer submits; its names are resolved.
+Sequence Engine::submit_own(const TaskOptions& options, std::string_view payload, Resolved& task) {
   task.flags = flags_of(options);
   task.priority =
       static_cast<std::uint8_t>(options.priority != 0 ? options.priority : limits::priority_default);
+  auto base = make_template(options);
   open_part();
   Submitted fact;
   fact.first = ledger_.next_sequence;
   fact.count = 1;
   append(task, base, payload);
   record(fact);
-  Replayed done{sequence, fact.first, task.lane};
-  record(done);
   return fact.first;
 }
 

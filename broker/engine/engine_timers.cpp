@@ -171,6 +171,7 @@ void Engine::unpark(Sequence sequence) {
 }
 
 void Engine::looked_up(Sequence sequence, const LoadedTask& loaded) {
+  if (!watch_.cancelling.empty()) cancel_looked_up(sequence, loaded);
   auto at = parked_by_task_.find(sequence);
   if (at == parked_by_task_.end()) return;  // it moved, and its timers fired again
   if (look(sequence) != Known::queued || !loaded.found || held_) return unpark(sequence);

@@ -101,6 +101,7 @@ struct Moment {
   Millis calendar = 0;   // the wall clock; 0: as engine time
   Millis jumped_ms = 0;  // engine time went forward by this much at once
   bool held = false;     // the wall clock is in doubt: nothing expires and nothing is forgotten
+  bool full = false;     // the disk is: schedules submit nothing
 };
 
 struct Registered {

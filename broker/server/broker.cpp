@@ -40,6 +40,8 @@ Broker::~Broker() {
 Status Broker::run() {
   page_.not_ready.clear();
   adopt_queues();
+  load_zones();
+  adopt_schedules();
   Millis wait = 0;
   bool stopping = false;
   for (;;) {
@@ -78,10 +80,12 @@ bool Broker::turn(Millis wait_ms) {
     log::warn("the wall clock's step is believed", {{"step_ms", tick.jumped_ms}});
     for (auto& [routing, peer] : peers_) peer->last_heard += tick.jumped_ms;
   }
-  engine_.begin_turn({tick.engine, tick.calendar, tick.jumped_ms, tick.held});
+  engine_.begin_turn({tick.engine, tick.calendar, tick.jumped_ms, tick.held, !store_.admits_submits()});
   if (reload_.exchange(false)) {
     reload_principals();
     adopt_queues();
+    load_zones();
+    adopt_schedules();
   }
 
   if (auto done = after_commits(); !done) {
@@ -255,6 +259,25 @@ void Broker::dispatch(Peer& peer, const Frame& frame, std::string_view bytes) {
       return backup_status(peer, frame);
     case Kind::backup_list:
       return backup_list(peer, frame);
+    case Kind::schedule_set:
+      return schedule_set(peer, frame);
+    case Kind::schedule_list:
+      return schedule_list(peer, frame);
+    case Kind::schedule_show:
+      return schedule_show(peer, frame);
+    case Kind::schedule_delete:
+    case Kind::schedule_pause:
+    case Kind::schedule_resume:
+    case Kind::schedule_trigger:
+      return schedule_steer(peer, frame);
+    case Kind::limit_set:
+      return limit_set(peer, frame);
+    case Kind::limit_list:
+      return limit_list(peer, frame);
+    case Kind::limit_show:
+    case Kind::limit_delete:
+    case Kind::limit_pause:
+      return limit_steer(peer, frame);
     case Kind::register_worker:
       return register_worker(peer, frame);
     case Kind::finish:

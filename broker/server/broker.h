@@ -52,6 +52,8 @@ struct BrokerParts {
   std::string principals_path;
   std::string queues_path;    // what queues should be; may be empty
   bool queues_force = false;  // also against what was set by hand
+  std::string schedules_path = {};
+  bool schedules_force = false;
 };
 
 class Broker {
@@ -98,6 +100,8 @@ class Broker {
   void fill_metrics();
   void reload_principals();  // (broker_config.cpp)
   void adopt_queues();
+  void load_zones();  // (broker_schedules.cpp)
+  void adopt_schedules();
   void failed(const Error& error);
   std::string& answer(Peer& peer, std::uint64_t request);  // an ok message to be filled
   void refuse(const std::string& routing, std::uint64_t request, const Error& error);
@@ -138,6 +142,22 @@ class Broker {
   void backup_begin(Peer& peer, const Frame& frame, BackupJob::What what);  // (broker_backups.cpp)
   void backup_status(Peer& peer, const Frame& frame);
   void backup_list(Peer& peer, const Frame& frame);
+  void schedule_set(Peer& peer, const Frame& frame);  // (broker_schedules.cpp)
+  void schedule_list(Peer& peer, const Frame& frame);
+  void schedule_show(Peer& peer, const Frame& frame);
+  void schedule_steer(Peer& peer, const Frame& frame);
+  struct ScheduleRequest;
+  Status read_schedule(std::string_view body, ScheduleRequest& out) const;
+  bool sees_schedule(const Peer& peer, const engine::Schedule& schedule) const;
+  const engine::Schedule* schedule_of(Peer& peer, std::uint64_t request, const std::string& name);
+  void set_schedule(Peer& peer, std::uint64_t request, const ScheduleRequest& asked);
+  void write_schedule(msgpack::Writer& w, const std::string& name, const engine::Schedule& schedule,
+                      std::uint64_t next) const;
+  void limit_set(Peer& peer, const Frame& frame);  // (broker_limits.cpp)
+  void limit_list(Peer& peer, const Frame& frame);
+  void limit_steer(Peer& peer, const Frame& frame);
+  void write_limit(msgpack::Writer& w, const std::string& name, const engine::Limit& limit,
+                   std::size_t gates) const;
   void register_worker(Peer& peer, const Frame& frame);
   void finish(Peer& peer, const Frame& frame);
   void worker_heartbeat(Peer& peer, const Frame& frame);

@@ -11,6 +11,7 @@
 #include "broker/server/offline.h"
 #include "broker/server/queues_file.h"
 #include "broker/server/recovery.h"
+#include "broker/server/schedules_file.h"
 #include "broker/server/zap.h"
 #include "broker/store/rocksdb_store.h"
 #include "common/log.h"
@@ -41,6 +42,9 @@ OptionTable declare_options() {
       .text("principals", "", "who may do what, by CURVE key (docs/security.md)", "FILE")
       .text("queues", "", "what queues should be, read at start and on SIGHUP (docs/operating.md)", "FILE")
       .flag("queues-force", "the file of queues wins over what was set by hand")
+      .text("schedules", "", "what schedules should be, read at start and on SIGHUP (docs/schedules.md)",
+            "FILE")
+      .flag("schedules-force", "the file of schedules wins over what was set by hand")
       .text("key-file", "", "the broker's CURVE secret key; TCP then asks for keys", "FILE")
       .flag("insecure", "allow TCP without keys: every peer is an admin")
       .bytes("free-space-min", 1ll << 30, {0, INT64_MAX}, "refuse submits when the disk has less free space")
@@ -157,6 +161,9 @@ int serve(const OptionValues& options) {
   if (!options.text("queues").empty())
     if (auto loaded = load_queues(options.text("queues")); !loaded)
       return complain(exit_usage, loaded.error());
+  if (!options.text("schedules").empty())
+    if (auto loaded = load_schedules(options.text("schedules")); !loaded)
+      return complain(exit_usage, loaded.error());
   std::optional<CurveKeys> keys;
   if (!options.text("key-file").empty()) {
     auto loaded = load_curve_keys(options.text("key-file"));
@@ -244,6 +251,8 @@ int serve(const OptionValues& options) {
     parts.principals_path = options.text("principals");
     parts.queues_path = options.text("queues");
     parts.queues_force = options.flag("queues-force");
+    parts.schedules_path = options.text("schedules");
+    parts.schedules_force = options.flag("schedules-force");
     parts.zap_counts = [&] {
       auto counts = context.zap_->counts();
       return std::pair{counts.accepted, counts.refused};

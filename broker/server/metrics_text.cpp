@@ -192,6 +192,18 @@ constexpr std::pair<wire::Kind, const char*> kind_labels[] = {
     {wire::Kind::dead_purge, "dead_purge"},
     {wire::Kind::worker_drain, "worker_drain"},
     {wire::Kind::explain, "explain"},
+    {wire::Kind::schedule_set, "schedule_set"},
+    {wire::Kind::schedule_list, "schedule_list"},
+    {wire::Kind::schedule_show, "schedule_show"},
+    {wire::Kind::schedule_delete, "schedule_delete"},
+    {wire::Kind::schedule_pause, "schedule_pause"},
+    {wire::Kind::schedule_resume, "schedule_resume"},
+    {wire::Kind::schedule_trigger, "schedule_trigger"},
+    {wire::Kind::limit_set, "limit_set"},
+    {wire::Kind::limit_list, "limit_list"},
+    {wire::Kind::limit_show, "limit_show"},
+    {wire::Kind::limit_delete, "limit_delete"},
+    {wire::Kind::limit_pause, "limit_pause"},
     {wire::Kind::register_worker, "register_worker"},
     {wire::Kind::finish, "finish"},
     {wire::Kind::worker_heartbeat, "worker_heartbeat"},
@@ -228,6 +240,20 @@ void add_wire(Families& out, const MetricsPage& page) {
   out.value(page.authenticated, {{"verdict", "accepted"}});
   out.value(page.not_authenticated, {{"verdict", "refused"}});
   out.gauge("sessions", "Sessions of clients and workers.", page.sessions);
+}
+
+void add_schedules(Families& out, const MetricsPage& page) {
+  out.begin("limits", "Limits by name: all, those that hold tasks back now, and those that are paused.",
+            MetricType::Gauge);
+  out.value(page.limits, {{"state", "set"}});
+  out.value(page.limits_holding, {{"state", "holding"}});
+  out.value(page.limits_paused, {{"state", "paused"}});
+  out.begin("schedules", "Schedules by state.", MetricType::Gauge);
+  out.value(page.schedules - page.schedules_paused, {{"state", "active"}});
+  out.value(page.schedules_paused, {{"state", "paused"}});
+  out.begin("schedule_ticks_total", "Ticks of schedules, by what became of them.", MetricType::Counter);
+  static constexpr std::array<const char*, 4> outcomes{"fired", "missed", "overlapped", "refused"};
+  for (std::size_t i = 0; i < outcomes.size(); ++i) out.value(page.ticks[i], {{"outcome", outcomes[i]}});
 }
 
 void add_store(Families& out, const MetricsPage& page) {
@@ -287,6 +313,7 @@ std::string render_page(const MetricsPage& page, const ProcessFigures& process) 
   add_workers(out, page);
   add_books(out, page.books);
   add_wire(out, page);
+  add_schedules(out, page);
   add_store(out, page);
   add_backups(out, page.backups);
   add_clock(out, page);

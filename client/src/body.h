@@ -39,6 +39,9 @@ class Body {
     for (const auto& id : v) writer_.bin(raw_of(id));
     ++count_;
   }
+  void raw(std::string_view key, std::string_view encoded) {
+    writer_.str(key), writer_.raw(encoded), ++count_;
+  }
   std::string take() const {
     std::string out;
     msgpack::Writer w(out);

@@ -1,5 +1,7 @@
 // A record of facts: what can be decoded can be written again, and then means the same.
 #include "broker/engine/facts.h"
+#include "broker/engine/limit.h"
+#include "broker/engine/schedule.h"
 
 #include "broker/engine/facts_frame.h"
 #include "tests/fuzz/fuzzing.h"
@@ -43,8 +45,9 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     if (!u.ok()) break;
     any_of<TimeFact, QueueSet, LaneDefined, ClassDefined, ProducerOpened, ProducerClosed, Submitted, Awarded,
            Ended, WorkerOpened, WorkerClosed, BecameDue, Dropped, StopAsked, Paused, Spilled, Paged, Answered,
-           Checkpointed, Replayed, Reclaimed, KeptLonger, QueueFiled, AgentDefined, AgentForgotten,
-           DeadPurged>(kind, body);
+           Checkpointed, Replayed, Reclaimed, KeptLonger, QueueFiled, AgentDefined, AgentForgotten, DeadPurged,
+           ScheduleSet, ScheduleDeleted, ScheduleTicked, ScheduleHeld, ScheduleFiled, ScheduleTriggered,
+           LimitDefined, LimitDeleted, LimitHeld>(kind, body);
   }
   return 0;
 }

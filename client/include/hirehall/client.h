@@ -28,6 +28,8 @@
 #include <vector>
 
 #include "hirehall/error.h"
+#include "hirehall/limit.h"
+#include "hirehall/schedule.h"
 #include "hirehall/task.h"
 
 namespace hirehall::client {
@@ -220,6 +222,25 @@ class Client {
   Status bulk_stop(std::uint64_t bulk);
   Result<std::vector<RetryOutcome>> dead_retry(std::span<const TaskId> ids);
   Result<std::vector<CancelOutcome>> dead_purge(std::span<const TaskId> ids, std::string_view reason = {});
+
+  // Limits (limit.h).
+  Result<LimitInfo> limit_set(std::string_view name, const LimitChange& change);
+  Result<LimitInfo> limit(std::string_view name);
+  Result<std::vector<LimitInfo>> limits();
+  Status limit_delete(std::string_view name);
+  // Nothing begins before `until`; 0: until resumed.
+  Status limit_pause(std::string_view name, Millis until = 0, std::string_view reason = {});
+  Status limit_resume(std::string_view name);
+
+  // Schedules (schedule.h). create: conflict when one of this name says something else.
+  Result<ScheduleInfo> schedule_create(std::string_view name, const Schedule& schedule);
+  Result<ScheduleInfo> schedule_edit(std::string_view name, const Schedule& change);  // only what is given
+  Result<ScheduleInfo> schedule(std::string_view name, std::size_t next = 5);
+  Result<std::vector<ScheduleInfo>> schedules();
+  Status schedule_pause(std::string_view name, std::string_view reason = {});
+  Status schedule_resume(std::string_view name);
+  Status schedule_delete(std::string_view name);
+  Result<TaskId> schedule_trigger(std::string_view name);  // its task now, once however often it is resent
 
   Result<std::vector<WorkerInfo>> workers();
   Result<std::map<std::string, double>> stats();  // flat: "tasks.ready", "commits", …

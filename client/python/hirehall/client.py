@@ -12,10 +12,12 @@ from typing import Any, Unpack
 
 from . import errors, ids, keys, payload, task
 from .errors import HirehallError
+from .limits import Limits
 from .options import TaskOptions, split, whole_template
 from .peer import settle
 from .producer import Answer, Item, Receipt, Whole
 from .results import Position, Results
+from .schedules import Schedules
 from .session import Session
 from .steering import Steering
 from .task import Task
@@ -52,7 +54,7 @@ class Refused(HirehallError):
         self.answers = answers
 
 
-class Client(Steering):
+class Client(Steering, Schedules, Limits):
     """
     broker            endpoint; default: $HIREHALL_BROKER, then the broker of this user or machine
     key_file          this program's secret CURVE key, server_key_file the broker's public one; for tcp:// with keys

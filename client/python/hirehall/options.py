@@ -83,6 +83,12 @@ def whole_template(type: str, options: Mapping[str, Any], content_type: str) -> 
     return _pack(wire.unpack(template) | wire.unpack(own)) if own else template
 
 
+def mapping(type: str, options: Mapping[str, Any], content_type: str) -> dict[str, Any]:
+    """All options as a map; without a content type when none is given."""
+    named: dict[str, Any] = wire.unpack(whole_template(type, options, content_type))
+    return {key: value for key, value in named.items() if key != "content_type" or value}
+
+
 def _pack(options: dict[str, Any]) -> bytes:
     try:
         return wire.pack(options)

@@ -129,6 +129,38 @@ TEST(Format, Facts) {
   EXPECT_EQ(fact_bytes(KeptLonger{300}), "1602d804") << what_to_do;
 }
 
+TEST(Format, FactsOfSchedules) {
+  ScheduleSpec spec;
+  spec.cron = "c";
+  spec.zone = "z";
+  spec.overlap = Overlap::queue;
+  spec.catch_up = CatchUp::all;
+  spec.jitter_ms = 300;
+  spec.options = "o";
+  spec.payload = "p";
+  ScheduleSpec every;
+  every.every_ms = 1000;
+  EXPECT_EQ(fact_bytes(ScheduleSet{"n", spec, "b", 1000, 2000}),
+            "2816016e016300017a02020ad804016f01700162d00fa01f")
+      << what_to_do;
+  EXPECT_EQ(fact_bytes(ScheduleSet{"n", every, "b", 1000, 2000}), "2812016e00d00f0000000a0000000162d00fa01f")
+      << what_to_do;
+  EXPECT_EQ(fact_bytes(ScheduleDeleted{"n"}), "2902016e") << what_to_do;
+  EXPECT_EQ(fact_bytes(ScheduleTicked{"n", 2000, {{1000, 300}}, {1500}, 1, 2, 3, "e"}),
+            "2a11016ea01f01d00fac0201b8170102030165")
+      << what_to_do;
+  EXPECT_EQ(fact_bytes(ScheduleHeld{"n", true, "r", 2000}), "2b07016e010172a01f") << what_to_do;
+  EXPECT_EQ(fact_bytes(ScheduleFiled{"n", "f"}), "2c04016e0166") << what_to_do;
+  EXPECT_EQ(fact_bytes(ScheduleTriggered{"n", "k", 300}), "2d06016e016bac02") << what_to_do;
+}
+
+TEST(Format, FactsOfLimits) {
+  LimitRule rule{"q", "t", "n", "k", "key", 3, {{300, 1000}}};
+  EXPECT_EQ(fact_bytes(LimitDefined{"n", rule, "b"}), "2f16016e01710174016e016b036b65790301ac02d00f0162") << what_to_do;
+  EXPECT_EQ(fact_bytes(LimitDeleted{"n"}), "3002016e") << what_to_do;
+  EXPECT_EQ(fact_bytes(LimitHeld{"n", 1000, "r"}), "3106016ed00f0172") << what_to_do;
+}
+
 TEST(Format, Bodies) {
   TaskOptions options;
   options.type = "echo";
@@ -209,9 +241,9 @@ TEST(Format, Snapshot) {
   std::string saved;
   ledger.save(saved);
   EXPECT_EQ(hex(saved),
-            "070001010000000000000000000000010764656661756c7401000c6c656173745f6c6f6164656480f0b2528080808040"
+            "090001010000000000000000000000010764656661756c7401000c6c656173745f6c6f6164656480f0b2528080808040"
             "00c0a9070000000000000000000000000000000000000000000001000174000101016e01740170000000000101017401"
-            "70000000020201010764656661756c74000001720000000000000000000100000000000000")
+            "70000000020201010764656661756c74000001720000000000000000000000000100000000000000")
       << what_to_do;
 }
 

@@ -142,7 +142,7 @@ Hall::Hall(Engine::Settings with, Committing committing)
 }
 
 void Hall::begin() {
-  engine->begin_turn(now);
+  engine->begin_turn({now, now + wall, 0, false, full});
 }
 
 std::uint64_t Hall::producer() {

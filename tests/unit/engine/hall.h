@@ -87,6 +87,8 @@ class Hall {
   std::string error_of(Sequence sequence) const { return endings.at(sequence).code; }
 
   Millis now = 1'000'000;
+  Millis wall = 0;    // the wall clock is so far ahead of engine time
+  bool full = false;  // the disk is
   Engine::Settings settings;
   Kept kept;
   std::unique_ptr<Engine> engine;

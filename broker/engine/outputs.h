@@ -1,0 +1,106 @@
+// What goes out of the engine: what workers and clients are told, what shall be read, and the commit batch.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "broker/engine/body.h"
+#include "broker/engine/records.h"
+
+namespace hirehall::engine {
+
+struct AwardOut {
+  std::uint32_t worker = 0;
+  std::uint16_t agent = 0;
+  std::uint64_t award = 0;
+  std::uint64_t token = 0;
+  Sequence sequence = 0;
+  std::uint32_t attempt = 1;
+  std::uint32_t offset = 0;
+  ChunkRef chunk;
+  TemplateRef options;
+  std::uint32_t lane = 0;
+  std::uint32_t class_ = 0;
+  std::shared_ptr<const struct Extras> extras;  // checkpoint and answer, when there are any
+};
+
+struct Extras {
+  std::string checkpoint;
+  std::string answer;
+};
+
+struct StopOut {
+  std::uint32_t worker = 0;
+  std::uint64_t token = 0;
+  Millis grace_ms = 0;
+  std::string reason;
+};
+
+struct LostOut {
+  std::uint32_t worker = 0;
+  std::uint64_t token = 0;
+};
+
+struct EndingOut {
+  Sequence sequence = 0;
+  State state = State::succeeded;
+  std::uint64_t producer = 0;
+  std::uint32_t lane = 0;
+  std::uint32_t index = 0;                                  // among the endings of its commit
+  std::string_view result, result_type, error_code, error;  // valid until the input's frame is freed
+};
+
+struct PageWanted {
+  std::uint64_t line = 0;
+  std::uint64_t page = 0;
+  std::uint32_t count = 1;  // pages in a row
+};
+struct BodiesWanted {
+  std::uint64_t line = 0;
+  std::vector<Sequence> sequences;
+};
+struct TimersWanted {
+  std::string from;  // key, exclusive
+  std::size_t count = 0;
+};
+struct LookupWanted {
+  Sequence sequence = 0;
+  TimerKind reason = TimerKind::expire;
+};
+
+struct Outputs {
+  std::vector<AwardOut> awards;
+  std::vector<StopOut> stops;
+  std::vector<LostOut> lost;
+  std::vector<EndingOut> endings;
+  // To be read from the store, from a picture not older than the last durable commit; the answers are inputs.
+  std::vector<PageWanted> pages;
+  std::vector<BodiesWanted> bodies;
+  std::vector<TimersWanted> timers;
+  std::vector<LookupWanted> lookups;
+};
+
+struct FoundBody {
+  Sequence sequence = 0;
+  ChunkRef chunk;
+  std::uint32_t offset = 0;
+  std::shared_ptr<const Extras> extras;
+};
+
+// Everything that one commit makes durable.
+struct Draft {
+  std::uint64_t number = 0;
+  std::vector<std::pair<Sequence, std::string>> bodies;  // by first sequence
+  std::vector<std::string> facts;                        // parts in order
+  IndexWrites index;
+  std::size_t bytes = 0;
+};
+
+inline constexpr std::string_view snapshot_prefix = "snapshot/";  // meta: snapshot/COMMIT/PART
+std::string snapshot_key(std::uint64_t commit, std::uint32_t part);
+
+}  // namespace hirehall::engine
