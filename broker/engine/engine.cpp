@@ -170,7 +170,7 @@ using ReplayAny =
            Ended, WorkerOpened, WorkerClosed, BecameDue, Dropped, StopAsked, Paused, Spilled, Paged, Decided,
            Asked, Checkpointed, Replayed, Reclaimed, KeptLonger, AgentDefined, AgentForgotten, DeadPurged,
            PauseSet, BulkOpened, BulkMoved, BulkClosed, ScheduleSet, ScheduleDeleted, ScheduleTicked,
-           ScheduleHeld, ScheduleFiled, ScheduleTriggered, Incarnated>;
+           ScheduleHeld, ScheduleFiled, ScheduleTriggered, LimitDefined, LimitDeleted, LimitHeld, Incarnated>;
 
 bool left_out_by_mutant(FactKind kind) {
   return ((kind == FactKind::paused || kind == FactKind::pause_set) && HH_MUTANT("pauses_not_replayed")) ||
@@ -307,7 +307,7 @@ Millis Engine::next_deadline() const {
     if (auto t = read_timer_key(timers_.begin()->first)) next = std::min(next, t->due);
   }
   if (!timeouts_.empty()) next = std::min(next, timeouts_.begin()->first);
-  return std::max(std::min(next, next_tick()), now_);
+  return std::max(std::min({next, next_tick(), next_gate()}), now_);
 }
 
 // --- numbers ---

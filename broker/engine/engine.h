@@ -155,6 +155,12 @@ class Engine {
   Result<std::vector<ScheduleChange>> adopt_schedules(const std::map<std::string, ScheduleSpec>& file,
                                                       bool force);
 
+  // --- limits ---
+  Status set_limit(const std::string& name, const LimitRule& rule, std::string_view by);
+  Status delete_limit(const std::string& name);
+  Status hold_limit(const std::string& name, Millis until, std::string_view reason);  // 0: no more
+  std::vector<const Gate*> gates_of(const Place& place) const;  // that such a task has to pass
+
   // Answers to what was wanted.
   void page_read(std::uint64_t line, std::uint64_t page, const std::vector<PageEntry>& entries);
   void bodies_read(std::uint64_t line, std::vector<FoundBody> bodies);
@@ -327,8 +333,18 @@ class Engine {
   void close_idle_workers();
   void refresh_shelves();
   void refresh(Shelf& shelf);
+  static tl::unexpected<Error> no_limit(std::string_view name);
+  const Gate* gate_that_holds(const LimitSet& set) const;
+  bool held_back(const Line& line) const {
+    return line.limits != nullptr && gate_that_holds(*line.limits) != nullptr;
+  }
   void place_limited(Line& line);
-  void place_limited_shelf(Shelf& shelf);
+  void place_dirty(Shelf& shelf);
+  void park(Line& line, Gate& gate, const std::pair<std::uint32_t, Sequence>& order);
+  void look_later(Gate& gate);
+  void wake(Gate& gate);
+  void open_gates();
+  Millis next_gate() const;
   std::uint64_t award_number(std::uint32_t worker, const Entry& next);
   Line* best_line(Shelf& shelf);
   Line* find_best_line(Shelf& shelf);
@@ -417,6 +433,7 @@ class Engine {
   std::deque<std::pair<std::uint64_t, std::string>> recent_key_order_;
   std::uint64_t keys_forgotten_ = 0;  // recent keys of commits up to this are in the store only
   std::uint64_t durable_ = 0;
+  std::set<std::pair<Millis, std::string>> gate_times_;  // when gates by key are looked at again
   std::set<std::pair<Millis, std::uint64_t>> timeouts_;  // (when, token) of attempts with a timeout
   std::uint64_t bytes_since_snapshot_ = 0;
   std::uint64_t snapshot_size_ = 0;

@@ -51,15 +51,19 @@ Engine::Ahead Engine::ahead_of(const Place& place, Sequence sequence) const {
   Ahead ahead;
   const auto* shelf = shelf_of(ledger_.lanes.at(place.lane), place.class_);
   if (shelf == nullptr) return ahead;
+  auto each_keyed = [&](auto&& visit) {
+    for (const auto& line : ledger_.lines)
+      if (line && line->shelf == shelf && line->keyed()) visit(line.get());
+  };
   auto consider = [&](const Line* line) {
-    if (line == nullptr || (line->limits != nullptr && line->limits->full())) return;
+    if (line == nullptr || held_back(*line)) return;
     bool before = line->priority > place.priority ||
                   (line->priority == place.priority && line->urgent && place.deadline == 0);
     if (before && !is_line_of(*line, place)) ahead.tasks += line->ready;
   };
   for (const auto* line : shelf->plain) consider(line);
   for (const auto* line : shelf->urgent) consider(line);
-  for (const auto* line : shelf->limited_lines) consider(line);
+  each_keyed(consider);
 
   auto own = [&](const Line* line) {
     if (line == nullptr || !is_line_of(*line, place)) return;
@@ -71,7 +75,7 @@ Engine::Ahead Engine::ahead_of(const Place& place, Sequence sequence) const {
   if (place.limit_keys.empty()) {
     own((place.deadline != 0 ? shelf->urgent : shelf->plain)[place.priority]);
   } else {
-    for (const auto* line : shelf->limited_lines) own(line);
+    each_keyed(own);
   }
   return ahead;
 }

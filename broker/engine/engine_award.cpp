@@ -11,7 +11,6 @@ namespace {
 
 constexpr std::uint32_t awards_per_turn = 8192;
 constexpr std::size_t item_overhead_bytes = 96;  // token, id, attempt, shape and lengths
-constexpr std::uint32_t priority_levels = limits::priority_max;
 
 }  // namespace
 
@@ -60,7 +59,7 @@ bool Engine::tend(Line& line) {
 // The line of a shelf whose front goes next: highest effective priority, tasks with deadlines first, then the
 // oldest.
 Line* Engine::best_line(Shelf& shelf) {
-  if (shelf.best != nullptr && now_ < shelf.best_until && tend(*shelf.best) &&
+  if (shelf.best != nullptr && now_ < shelf.best_until && !held_back(*shelf.best) && tend(*shelf.best) &&
       effective(*shelf.best, shelf.best->front(ledger_.segments)->ready_at) > shelf.second_level)
     return shelf.best;
   return find_best_line(shelf);
@@ -74,7 +73,7 @@ Line* Engine::find_best_line(Shelf& shelf) {
   shelf.second_level = 0;
   shelf.best_until = std::numeric_limits<Millis>::max();
   auto consider = [&](Line* line) {
-    if (line == nullptr || (line->ready == 0 && !line->has_pages()) || !tend(*line)) return;
+    if ((line->ready == 0 && !line->has_pages()) || !tend(*line)) return;
     const auto* front = line->front(ledger_.segments);
     Rank rank{effective(*line, front->ready_at), line->urgent, ~front->sequence};
     if (aging > 0) {
@@ -87,33 +86,25 @@ Line* Engine::find_best_line(Shelf& shelf) {
     if (better) best = line, best_rank = rank;
   };
   for (std::size_t p = limits::priority_min; p <= limits::priority_max; ++p) {
-    consider(shelf.plain[p]);
-    consider(shelf.urgent[p]);
+    for (auto* line : {shelf.plain[p], shelf.urgent[p]})
+      if (line != nullptr && line->limits == nullptr) consider(line);
   }
-  // Limited lines stand in an order of their own while they are open: only the first of each priority can
-  // win.
-  for (std::uint32_t level = 0; level < priority_levels && !shelf.limited.empty(); ++level) {
-    auto at = shelf.limited.lower_bound({level, 0});
-    if (at != shelf.limited.end() && at->first.first == level) consider(at->second);
+  // Lines with limits stand in an order of their own while they are open: only the first of each priority can
+  // win. A limit that has filled up since is noticed here.
+  for (auto at = shelf.limited.begin(); at != shelf.limited.end();) {
+    auto level = at->first.first;
+    if (held_back(*at->second)) {
+      place_limited(*at->second);
+      at = shelf.limited.lower_bound({level, 0});
+      continue;
+    }
+    consider(at->second);
+    at = shelf.limited.lower_bound({level + 1, 0});
   }
-  shelf.best = shelf.limited_lines.empty() ? best : nullptr;  // limits open and close behind the shelf's back
+  // Of several lines with limits the oldest goes, and an award changes which that is.
+  const bool one_of_many = best != nullptr && best->limits != nullptr && shelf.limited.size() > 1;
+  shelf.best = one_of_many ? nullptr : best;
   return best;
-}
-
-void Engine::place_limited(Line& line) {
-  bool open = (line.ready != 0 || line.has_pages()) &&
-              (!line.limits->full() || HH_MUTANT("limits_ignored")) && tend(line);
-  std::pair<std::uint32_t, Sequence> key{};
-  if (open) key = {limits::priority_max - line.priority, line.front(ledger_.segments)->sequence};
-  if (line.offered && (!open || key != line.offered_key)) {
-    line.shelf->limited.erase(line.offered_key);
-    line.offered = false;
-  }
-  if (open && !line.offered) {
-    line.shelf->limited.emplace(key, &line);
-    line.offered_key = key;
-    line.offered = true;
-  }
 }
 
 void Engine::refresh(Shelf& shelf) {
@@ -123,7 +114,7 @@ void Engine::refresh(Shelf& shelf) {
     if (shelf.number >= shelf_by_number_.size()) shelf_by_number_.resize(shelf.number + 1);
     shelf_by_number_[shelf.number] = &shelf;
   }
-  for (auto* line : shelf.limited_lines) place_limited(*line);
+  place_dirty(shelf);
   if (ledger_.line_paused(shelf) && !HH_MUTANT("pause_ignored"))
     return dispatcher_.set_ready(shelf.number, false);
   auto* best = best_line(shelf);
@@ -152,6 +143,7 @@ void Engine::refresh_shelves() {
   for (; known_classes_ < ledger_.classes.size(); ++known_classes_)
     dispatcher_.define_class(static_cast<std::uint32_t>(known_classes_), ledger_.classes[known_classes_].type,
                              ledger_.classes[known_classes_].requirements);
+  open_gates();
   for (std::size_t i = 0; i < ledger_.touched.size(); ++i) refresh(*ledger_.touched[i]);
   ledger_.touched.clear();
 }
@@ -164,7 +156,7 @@ std::uint32_t Engine::award_run(const scheduler::Pick& pick, std::vector<AwardRu
   while (taken < most) {
     auto* line = best_line(shelf);
     if (line == nullptr) break;
-    if (line->limits != nullptr && line->limits->full() && !HH_MUTANT("limits_ignored")) break;
+    if (held_back(*line)) break;
     auto award = award_number(pick.worker, *line->front(ledger_.segments));
     bool continues = !runs.empty() && runs.back().line == line->id && runs.back().worker == pick.worker &&
                      runs.back().agent == pick.agent && runs.back().award == award;
@@ -207,13 +199,9 @@ std::uint32_t Engine::award_run(const scheduler::Pick& pick, std::vector<AwardRu
       }
     }
     ++taken;
-    if (limited) place_limited_shelf(shelf);
+    if (limited) place_dirty(shelf);
   }
   return taken;
-}
-
-void Engine::place_limited_shelf(Shelf& shelf) {
-  for (auto* line : shelf.limited_lines) place_limited(*line);
 }
 
 // The award message that takes the next task to the worker: a new one when the frame would grow too large.

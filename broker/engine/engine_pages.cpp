@@ -52,7 +52,7 @@ void Engine::bodies_read(std::uint64_t id, std::vector<FoundBody> bodies) {
   for (auto& entry : line->returned) fill(entry);
   for (std::size_t i = 0; i < line->head.size(); ++i) fill(line->head.at(i));
   for (auto& [key, entry] : line->by_deadline) fill(entry);
-  ledger_.touch(*line->shelf);
+  ledger_.touch_line(*line);
 }
 
 // Sends the line's last entries to pages, all but `keep` of the head. True when something went.

@@ -48,6 +48,9 @@ enum class FactKind : std::uint8_t {
   schedule_held = 43,
   schedule_filed = 44,
   schedule_triggered = 45,
+  limit_defined = 47,
+  limit_deleted = 48,
+  limit_held = 49,
   pause_set = 50,
   bulk_opened = 51,
   bulk_moved = 52,
@@ -60,7 +63,7 @@ inline constexpr std::uint8_t facts_part_version = 4;
 
 // Numbers are given out in ranges, so there are holes between them.
 constexpr bool known_fact(std::uint8_t kind) {
-  return (kind >= 1 && kind <= 28) || (kind >= 40 && kind <= 45) || (kind >= 50 && kind <= 53) || kind == 60;
+  return (kind >= 1 && kind <= 28) || (kind >= 40 && kind <= 45) || (kind >= 47 && kind <= 53) || kind == 60;
 }
 
 struct TimeFact {

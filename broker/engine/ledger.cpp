@@ -38,13 +38,8 @@ void Ledger::apply(QueueSet& fact) {
     queue_by_name.emplace(fact.name, fact.queue);
   }
   auto& queue = queues.at(fact.queue);
-  queue.settings = fact.settings;
-  for (auto& [at, key] : limit_keys) {
-    if (key->queue != fact.queue) continue;
-    auto found = queue.settings.limits.find(key->name);
-    key->max = found == queue.settings.limits.end() ? 0 : found->second;
-    for (auto* line : key->lines) touch(*line->shelf);
-  }
+  auto before = std::exchange(queue.settings, fact.settings);
+  if (before.limits != queue.settings.limits) queue_limits_changed(fact.queue, before);
 }
 
 void Ledger::apply(LaneDefined& fact) {
@@ -110,10 +105,14 @@ Shelf& Ledger::shelf_for(std::uint32_t lane, std::uint32_t class_) {
 
 Line& Ledger::line_for(Shelf& shelf, std::uint8_t priority, bool urgent, LimitSet* set) {
   auto*& plain = urgent ? shelf.urgent[priority] : shelf.plain[priority];
-  if (set == nullptr && plain != nullptr) return *plain;
-  if (set != nullptr)
-    for (auto* line : shelf.limited_lines)
-      if (line->limits == set && line->priority == priority && line->urgent == urgent) return *line;
+  const bool keyed = set != nullptr && !set->names.empty();
+  if (!keyed && plain != nullptr) return *plain;
+  if (keyed) {
+    for (auto* line : set->lines)
+      if (line->priority == priority && line->urgent == urgent) return *line;
+  } else {
+    set = limit_set(shelf.lane, shelf.class_, {});
+  }
   std::uint32_t slot = 0;
   if (free_lines.empty()) {
     slot = static_cast<std::uint32_t>(lines.size());
@@ -131,18 +130,16 @@ Line& Ledger::line_for(Shelf& shelf, std::uint8_t priority, bool urgent, LimitSe
   line.urgent = urgent;
   line.limits = set;
   line_slots.insert(line.id, slot);
-  if (set == nullptr) {
+  if (set != nullptr) hold(set);
+  if (keyed)
+    set->lines.push_back(&line);
+  else
     plain = &line;
-  } else {
-    hold(set);
-    shelf.limited_lines.push_back(&line);
-    for (auto* key : set->keys) key->lines.push_back(&line);
-  }
   return line;
 }
 
 Line& Ledger::line_for(const Place& place) {
-  auto* set = place.limit_keys.empty() ? nullptr : limit_set(lanes[place.lane].queue, place.limit_keys);
+  auto* set = place.limit_keys.empty() ? nullptr : limit_set(place.lane, place.class_, place.limit_keys);
   return line_for(shelf_for(place.lane, place.class_), place.priority, place.deadline != 0, set);
 }
 
@@ -155,61 +152,21 @@ Line* Ledger::line_by_id(std::uint64_t id) {
 // condition uses durable facts only, so that a replay retires the same lines at the same moments.
 void Ledger::retire(Line& line) {
   if (line.ready != 0 || line.has_pages()) return;
-  if (line.limits == nullptr && lines.size() - free_lines.size() <= idle_lines_kept) return;
+  if (!line.keyed() && lines.size() - free_lines.size() <= idle_lines_kept) return;
   auto& shelf = *line.shelf;
   touch(shelf);
   entries -= line.resident();
   if (line.offered) shelf.limited.erase(line.offered_key);
-  if (line.limits != nullptr) {
-    std::erase(shelf.limited_lines, &line);
-    for (auto* key : line.limits->keys) std::erase(key->lines, &line);
-    release(line.limits);
-  } else {
+  unpark(line);
+  if (line.keyed())
+    std::erase(line.limits->lines, &line);
+  else
     (line.urgent ? shelf.urgent : shelf.plain)[line.priority] = nullptr;
-  }
+  if (line.limits != nullptr) release(line.limits);
   line_slots.erase(line.id);
   auto slot = line.slot;
   lines[slot].reset();
   free_lines.push_back(slot);
-}
-
-LimitSet* Ledger::limit_set(std::uint32_t queue, const std::vector<std::string>& names) {
-  auto& set = limit_sets[{queue, names}];
-  if (set) return set.get();
-  set = std::make_unique<LimitSet>();
-  set->names = names;
-  for (const auto& name : names) {
-    auto& key = limit_keys[{queue, name}];
-    if (!key) {
-      key = std::make_unique<LimitKey>();
-      key->queue = queue;
-      key->name = name;
-      auto& limits = queues[queue].settings.limits;
-      if (auto at = limits.find(name); at != limits.end()) key->max = at->second;
-    }
-    if (std::find(set->keys.begin(), set->keys.end(), key.get()) == set->keys.end())
-      set->keys.push_back(key.get());
-  }
-  return set.get();
-}
-
-void Ledger::hold(LimitSet* set) {
-  ++set->references;
-}
-
-void Ledger::release(LimitSet* set) {
-  if (--set->references != 0) return;
-  auto keys = set->keys;
-  auto queue = keys.front()->queue;
-  auto names = set->names;
-  limit_sets.erase({queue, names});
-  for (auto* key : keys) {
-    bool used = key->running != 0 || !key->lines.empty();
-    for (auto& [at, other] : limit_sets)
-      if (!used && at.first == queue)
-        used = std::find(other->keys.begin(), other->keys.end(), key) != other->keys.end();
-    if (!used) limit_keys.erase({queue, key->name});
-  }
 }
 
 const Tries& Ledger::tries_of(const Entry& entry) const {
@@ -222,6 +179,7 @@ const Tries& Ledger::tries_of(const Entry& entry) const {
 // What comes last in a line without deadlines changes the choice only when the line may now be above the
 // best.
 void Ledger::touch_joined(Line& line) {
+  mark(line);
   auto& shelf = *line.shelf;
   if (shelf.best == nullptr || line.urgent || line.priority > shelf.best->priority) return touch(shelf);
   if (&line != shelf.best) shelf.second_level = std::max<std::uint32_t>(shelf.second_level, line.priority);
@@ -237,7 +195,7 @@ void Ledger::join(Line& line, Entry entry, const Tries& t, Millis deadline, bool
   ++line.ready;
   if (early) {
     line.push_returned(std::move(entry), deadline);
-    return touch(*line.shelf);
+    return touch_line(line);
   }
   line.push_back(std::move(entry), deadline);
   touch_joined(line);
@@ -273,8 +231,9 @@ void Ledger::apply_task(Sequence sequence, const ChunkRef& chunk, std::uint32_t 
     line.push_back(std::move(entry), 0);
     return touch_joined(line);
   }
-  auto options = chunk->options_of(body);
-  Place place{body.lane, body.class_, body.priority, options.deadline, options.limit_keys};
+  TaskOptions merged;
+  if (!body.own.empty()) merged = chunk->options_of(body);
+  const auto& options = body.own.empty() ? chunk->templates[body.template_]->options : merged;
   if (index != nullptr) {
     if ((body.flags & body_keyed) != 0) {
       KeyRecord record{sequence, digest_of(options.type, body.payload), now + limits::idempotency_window_ms};
@@ -303,6 +262,7 @@ void Ledger::apply_task(Sequence sequence, const ChunkRef& chunk, std::uint32_t 
   ++queue.tasks[static_cast<std::size_t>(state)];
   ++books.tasks[static_cast<std::size_t>(state)];
   if (held) return ask_consent(sequence, body.lane, options.policies, Stage::award, 0, {}, {});
+  const Place place{body.lane, body.class_, body.priority, options.deadline, options.limit_keys};
   if (state == State::scheduled) return write_due(sequence, options.not_before, place, {});
   join(line_for(place), std::move(entry), {}, options.deadline, false);
 }
@@ -350,7 +310,7 @@ void Ledger::apply(Dropped& fact) {
     HH_CHECK(line.ready > 0, "a ready task is counted in its line");
     --line.ready;
     finish_task(fact.sequence, fact.place.lane, fact.from, fact.to);
-    touch(*line.shelf);
+    touch_line(line);
     retire(line);
   } else {
     finish_task(fact.sequence, fact.place.lane, fact.from, fact.to);
@@ -389,6 +349,7 @@ Place Ledger::place_of(const Lease& lease) const {
 
 Lease& Ledger::award(Line& line, std::uint32_t worker_no, std::uint64_t award, std::uint16_t agent,
                      const Reasons& reasons, std::uint64_t counter_value, std::uint32_t slot, Entry& taken) {
+  settle_limits();
   auto before = line.resident();
   auto* front = line.front(segments);
   HH_CHECK(front != nullptr, "an award takes the front of a line");
@@ -420,7 +381,7 @@ Lease& Ledger::award(Line& line, std::uint32_t worker_no, std::uint64_t award, s
   lease.stop_to = State::leased;
   lease.lane = line.shelf->lane;
   lease.class_ = line.shelf->class_;
-  lease.limits = line.limits;
+  lease.limits = nullptr;
   lease.award = award;
   lease.awarded_in = commit;
   lease.started = now;
@@ -442,14 +403,8 @@ Lease& Ledger::award(Line& line, std::uint32_t worker_no, std::uint64_t award, s
   lease_slots.insert(lease.sequence, slot);
   count(lease.lane, State::ready, State::leased);
   counter = counter_value + 1;
-  if (lease.limits != nullptr) {
-    hold(lease.limits);
-    for (auto* key : lease.limits->keys) {
-      ++key->running;
-      if (key->full())
-        for (auto* other : key->lines) touch(*other->shelf);
-    }
-  }
+  if (line.limits != nullptr) enter_gates(lease, line.limits, true);
+  mark(line);
   touch_order(*line.shelf);
   retire(line);
   return lease;
@@ -478,15 +433,8 @@ void Ledger::free_lease(Lease& lease) {
   if (lease.next != no_number) leases[lease.next].previous = lease.previous;
   --worker.held;
   lease_slots.erase(lease.sequence);
-  if (lease.limits != nullptr) {
-    for (auto* key : lease.limits->keys) {
-      if (key->full())
-        for (auto* line : key->lines) touch(*line->shelf);
-      key->running -= HH_MUTANT("limits_leak") ? 0u : 1u;
-    }
-    release(lease.limits);
-    lease.limits = nullptr;
-  }
+  settle_limits();
+  if (lease.limits != nullptr) leave_gates(lease);
   lease.token = 0;
   lease.options.reset();
   free_leases.push_back(slot);

@@ -189,6 +189,9 @@ class Ledger {
   void apply(ScheduleHeld& fact);
   void apply(ScheduleFiled& fact);
   void apply(ScheduleTriggered& fact);
+  void apply(LimitDefined& fact);
+  void apply(LimitDeleted& fact);
+  void apply(LimitHeld& fact);
   void apply(Spilled& fact);
   void apply(Paged& fact);
   void paged(Paged& fact, const std::vector<PageEntry>* bodies);  // with the bodies that came with the page
@@ -213,7 +216,14 @@ class Ledger {
   Line& line_for(Shelf& shelf, std::uint8_t priority, bool urgent, LimitSet* limits);
   Shelf& shelf_for(std::uint32_t lane, std::uint32_t class_);
   Line* line_by_id(std::uint64_t id);
-  LimitSet* limit_set(std::uint32_t queue, const std::vector<std::string>& names);
+  LimitSet* limit_set(std::uint32_t lane, std::uint32_t class_, const std::vector<std::string>& names);
+  const LimitSet* known_limit_set(std::uint32_t lane, std::uint32_t class_,
+                                  const std::vector<std::string>& names) const;
+  void settle_limits() {
+    if (limits_stale) rebuild_limits();
+  }
+  void unpark(Line& line);
+  void note_open(Gate& gate);
   std::uint32_t lease_slot() const {
     return free_leases.empty() ? static_cast<std::uint32_t>(leases.size()) : free_leases.back();
   }
@@ -242,6 +252,7 @@ class Ledger {
       touched.push_back(&shelf);
     }
   }
+  void touch_line(Line& line);  // it has changed itself
   std::uint64_t window_bytes() const { return chunk_bytes + entries * sizeof(Entry); }
 
   // The whole state in canonical form; load() of it gives an equal state (bodies are fetched later).
@@ -264,9 +275,13 @@ class Ledger {
   std::vector<std::uint32_t> free_lines;
   FlatMap line_slots;
   std::uint64_t next_line = 1;
-  std::map<std::pair<std::uint32_t, std::string>, std::unique_ptr<LimitKey>> limit_keys;
-  std::map<std::pair<std::uint32_t, std::vector<std::string>>, std::unique_ptr<LimitSet>> limit_sets;
-  std::deque<Lease> leases;  // by slot; addresses stay
+  Limits limits;
+  std::map<std::string, std::unique_ptr<Gate>, std::less<>> gates;
+  std::unordered_map<std::string, std::unique_ptr<LimitSet>> limit_sets;  // never iterated
+  std::vector<LimitSet*> limit_set_list;
+  bool limits_stale = false;  // which gates are whose has to be found anew
+  std::vector<Gate*> opened;  // with lines that wait and perhaps may go on
+  std::deque<Lease> leases;   // by slot; addresses stay
   std::vector<std::uint32_t> free_leases;
   FlatMap lease_slots;  // by sequence
   std::map<std::uint32_t, Worker> workers;
@@ -297,6 +312,20 @@ class Ledger {
   void retire(Line& line);
   void release(LimitSet* set);
   void hold(LimitSet* set);
+  Gate& gate_for(const std::string& key);
+  Gate& limit_gate(const std::string& name, const Limit& limit, std::string_view value);
+  void find_gates(LimitSet& set);
+  void sweep_limits();
+  void rebuild_limits();
+  void mark(Line& line);
+  void enter_gates(Lease& lease, LimitSet* set, bool counted);
+  void leave_gates(Lease& lease);
+  void queue_limits_changed(std::uint32_t queue, const QueueSettings& before);
+  template <typename Visit>
+  void each_gate(const std::string& limit, Visit&& visit);
+  void save_limits(std::string& out) const;
+  bool load_limits(ArchiveIn& a);
+  std::size_t sweep_limits_at = 16384;
   void finish_task(Sequence sequence, std::uint32_t lane, State from, State to);
   void recompute_pauses();
   void set_pause(bool on, Pause pause);
@@ -305,7 +334,6 @@ class Ledger {
                    std::uint32_t attempt, std::string_view result, std::string_view result_type);
   void write_question(Sequence sequence, QuestionRecord& question);
   void load_lease(std::uint32_t slot, Sequence sequence, std::uint64_t token, std::uint32_t worker_no);
-  void hold_limits(Lease& lease, LimitSet* set);
   void write_due(Sequence sequence, Millis due, const Place& place, const Tries& t);
   std::string page_value(const EntryRing& ring, std::size_t from, std::size_t to);
 };

@@ -68,7 +68,7 @@ void Ledger::paged(Paged& fact, const std::vector<PageEntry>* bodies) {
   if (index != nullptr) index->push_back({Shelving::pages, true, page_key(line->id, fact.page), {}});
   ++line->first_page;
   line->join_tail();
-  touch(*line->shelf);
+  touch_line(*line);
   retire(*line);
 }
 

@@ -11,6 +11,7 @@
 
 #include "broker/engine/body.h"
 #include "broker/engine/facts.h"
+#include "broker/engine/limit.h"
 #include "broker/engine/segments.h"
 
 namespace hirehall::engine {
@@ -59,26 +60,14 @@ class EntryRing {
   std::size_t first_ = 0;
 };
 
-// A named limit on how many tasks with a key run at once, in one queue.
-struct LimitKey {
-  std::uint32_t queue = 0;
-  std::string name;
-  std::uint32_t max = 0;  // 0: none
-  std::uint32_t running = 0;
-  std::vector<struct Line*> lines;  // that wait on it when it is full
-  bool full() const { return max != 0 && running >= max; }
-};
-
-// The keys of one task, shared by the tasks of a line and their leases.
+// The gates that the tasks of one lane, class and set of limit keys have to pass; shared by lines and leases.
 struct LimitSet {
-  std::vector<LimitKey*> keys;
-  std::vector<std::string> names;
+  std::string key;
+  std::uint32_t lane = 0, class_ = 0;
+  std::vector<std::string> names;  // limit keys
+  std::vector<Gate*> gates;
+  std::vector<Line*> lines;  // with keys: one for each priority, and with deadlines or without
   std::uint32_t references = 0;
-  bool full() const {
-    for (const auto* key : keys)
-      if (key->full()) return true;
-    return false;
-  }
 };
 
 struct Shelf;
@@ -89,7 +78,7 @@ struct Line {
   std::uint32_t slot = 0;  // in the table of lines
   std::uint8_t priority = 0;
   bool urgent = false;         // ordered by deadline
-  LimitSet* limits = nullptr;  // none: no limit keys
+  LimitSet* limits = nullptr;  // none: no limit keys, and no limit counts it
 
   EntryRing head;
   EntryRing tail;
@@ -104,7 +93,11 @@ struct Line {
   bool bodies_asked = false;
   bool offered = false;  // in the shelf's order of limited lines, under offered_key
   std::pair<std::uint32_t, Sequence> offered_key{};
+  bool dirty = false;        // among the shelf's `dirty`
+  Gate* waits_on = nullptr;  // the gate that holds it, where it stands as waits_as
+  std::pair<std::uint32_t, Sequence> waits_as{};
 
+  bool keyed() const { return limits != nullptr && !limits->names.empty(); }
   bool has_pages() const { return first_page != next_page; }
   std::size_t resident() const { return head.size() + tail.size() + returned.size() + by_deadline.size(); }
   bool idle() const { return ready == 0 && resident() == 0 && !has_pages(); }
@@ -127,7 +120,7 @@ struct Shelf {
   std::array<Line*, limits::priority_max + 1> plain{};
   std::array<Line*, limits::priority_max + 1> urgent{};
   std::map<std::pair<std::uint32_t, Sequence>, Line*> limited;  // open ones: (max - priority, front)
-  std::vector<Line*> limited_lines;                             // all of them
+  std::vector<std::uint64_t> dirty;                             // ids of lines with limits that have changed
   bool touched = false;
   // The line that goes next, as the owner found it: until another line of the shelf changes, another one ages
   // (best_until), or its own front sinks to the level of the others. Not durable.

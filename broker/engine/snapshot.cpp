@@ -6,9 +6,9 @@ namespace hirehall::engine {
 namespace {
 
 // 2 has behind the pauses the agents, and what the file of queues says; 3 the commit of each lease's award, 4
-// stragglers, 5 who paused and when, 6 bulk work, 7 schedules, 8 incarnations, 9 what queues want approved.
-// Before the first release only the newest is read.
-constexpr std::uint8_t snapshot_version = 9;
+// stragglers, 5 who paused and when, 6 bulk work, 7 schedules, 8 incarnations, 9 what queues want approved,
+// 10 limits. Before the first release only the newest is read.
+constexpr std::uint8_t snapshot_version = 10;
 
 struct SavedLine {
   std::uint64_t id = 0;
@@ -138,6 +138,7 @@ void Ledger::save(std::string& out) const {
     auto named = name;
     a(named, schedule);
   }
+  save_limits(out);
   a(self.longest_retention, self.reclaimed_sequence, self.reclaimed_commit, self.incarnations);
   n = bulks.size();
   a(n, self.next_bulk);
@@ -250,6 +251,7 @@ Status Ledger::load(std::string_view saved) {
     a(schedules[name]);
     sound = sound && a.ok() && decode_options(schedules[name].spec.options).has_value();
   });
+  sound = load_limits(a) && sound;
   a(longest_retention, reclaimed_sequence, reclaimed_commit, incarnations);
   a(n, next_bulk);
   for (std::uint64_t i = 0; i < n && a.ok(); ++i) {
@@ -276,7 +278,7 @@ Status Ledger::load(std::string_view saved) {
             s.id < following && line_by_id(s.id) == nullptr;
     if (!sound) return;
     next_line = s.id;
-    auto* set = s.limits.empty() ? nullptr : limit_set(lanes[s.lane].queue, s.limits);
+    auto* set = s.limits.empty() ? nullptr : limit_set(s.lane, s.class_, s.limits);
     auto& line = line_for(shelf_for(s.lane, s.class_), s.priority, s.urgent, set);
     line.first_page = s.first_page;
     line.next_page = s.next_page;
@@ -287,7 +289,7 @@ Status Ledger::load(std::string_view saved) {
     for (std::size_t i = 0; i < s.deadlines.size(); ++i)
       line.by_deadline.emplace(std::pair{s.deadlines[i], s.by_deadline.items[i].sequence},
                                load_entry(s.by_deadline.items[i]));
-    touch(*line.shelf);
+    touch_line(line);
   });
   next_line = following;
   if (!sound) return bad("malformed lines");
@@ -311,7 +313,7 @@ Status Ledger::load(std::string_view saved) {
     lease.started = s.started;
     lease.deadline = s.deadline;
     lease.reasons = s.reasons;
-    if (!s.limits.empty()) hold_limits(lease, limit_set(lanes[s.lane].queue, s.limits));
+    if (auto* set = limit_set(s.lane, s.class_, s.limits)) enter_gates(lease, set, false);
   });
   if (!sound || !a.ok()) return bad("malformed leases");
   for (std::uint32_t slot = static_cast<std::uint32_t>(leases.size()); slot-- > 0;)
@@ -334,12 +336,6 @@ void Ledger::load_lease(std::uint32_t slot, Sequence sequence, std::uint64_t tok
   worker.first = slot;
   ++worker.held;
   lease_slots.insert(sequence, slot);
-}
-
-void Ledger::hold_limits(Lease& lease, LimitSet* set) {
-  lease.limits = set;
-  hold(set);
-  for (auto* key : set->keys) ++key->running;
 }
 
 }  // namespace hirehall::engine

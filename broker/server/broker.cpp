@@ -272,6 +272,14 @@ void Broker::dispatch(Peer& peer, const Frame& frame, std::string_view bytes) {
       return backup_status(peer, frame);
     case Kind::backup_list:
       return backup_list(peer, frame);
+    case Kind::limit_set:
+      return limit_set(peer, frame);
+    case Kind::limit_list:
+      return limit_list(peer, frame);
+    case Kind::limit_show:
+    case Kind::limit_delete:
+    case Kind::limit_pause:
+      return limit_steer(peer, frame);
     case Kind::register_worker:
       return register_worker(peer, frame);
     case Kind::finish:

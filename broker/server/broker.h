@@ -164,6 +164,11 @@ class Broker {
   void backup_begin(Peer& peer, const Frame& frame, BackupJob::What what);  // (broker_backups.cpp)
   void backup_status(Peer& peer, const Frame& frame);
   void backup_list(Peer& peer, const Frame& frame);
+  void limit_set(Peer& peer, const Frame& frame);  // (broker_limits.cpp)
+  void limit_list(Peer& peer, const Frame& frame);
+  void limit_steer(Peer& peer, const Frame& frame);
+  void write_limit(msgpack::Writer& w, const std::string& name, const engine::Limit& limit,
+                   std::size_t gates) const;
   void register_worker(Peer& peer, const Frame& frame);
   void finish(Peer& peer, const Frame& frame);
   void worker_heartbeat(Peer& peer, const Frame& frame);

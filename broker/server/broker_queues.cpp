@@ -367,6 +367,13 @@ void Broker::fill_metrics() {
                  t[5] + t[6] + t[7] + t[8], ledger.books.removed};
   page_.lease_expirations = engine_.counts().lease_expirations;
   page_.limit_delays = engine_.counts().limit_delays;
+  page_.limits = ledger.limits.size();
+  page_.limits_paused = static_cast<std::uint64_t>(std::ranges::count_if(
+      ledger.limits, [&](const auto& l) { return l.second.paused_until > engine_.now(); }));
+  std::set<std::string_view> holding;
+  for (const auto& [key, gate] : ledger.gates)
+    if (!gate->waiting.empty() && key[0] == engine::limit_gate_tag) holding.insert(gate->limit);
+  page_.limits_holding = holding.size();
   page_.schedules = ledger.schedules.size();
   page_.schedules_paused = static_cast<std::uint64_t>(
       std::ranges::count_if(ledger.schedules, [](const auto& s) { return s.second.paused; }));

@@ -206,6 +206,11 @@ constexpr std::pair<wire::Kind, const char*> kind_labels[] = {
     {wire::Kind::schedule_pause, "schedule_pause"},
     {wire::Kind::schedule_resume, "schedule_resume"},
     {wire::Kind::schedule_trigger, "schedule_trigger"},
+    {wire::Kind::limit_set, "limit_set"},
+    {wire::Kind::limit_list, "limit_list"},
+    {wire::Kind::limit_show, "limit_show"},
+    {wire::Kind::limit_delete, "limit_delete"},
+    {wire::Kind::limit_pause, "limit_pause"},
     {wire::Kind::register_worker, "register_worker"},
     {wire::Kind::finish, "finish"},
     {wire::Kind::worker_heartbeat, "worker_heartbeat"},
@@ -245,6 +250,11 @@ void add_wire(Families& out, const MetricsPage& page) {
 }
 
 void add_schedules(Families& out, const MetricsPage& page) {
+  out.begin("limits", "Limits by name: all, those that hold tasks back now, and those that are paused.",
+            MetricType::Gauge);
+  out.value(page.limits, {{"state", "set"}});
+  out.value(page.limits_holding, {{"state", "holding"}});
+  out.value(page.limits_paused, {{"state", "paused"}});
   out.begin("schedules", "Schedules by state.", MetricType::Gauge);
   out.value(page.schedules - page.schedules_paused, {{"state", "active"}});
   out.value(page.schedules_paused, {{"state", "paused"}});

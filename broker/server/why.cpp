@@ -101,18 +101,47 @@ void ask_pauses(const Held& held, Whys& out) {
   }
 }
 
-void ask_limits(const Held& held, Whys& out) {
-  for (const auto& name : held.loaded.place.limit_keys) {
-    auto at = held.ledger().limit_keys.find({held.queue, name});
-    if (at == held.ledger().limit_keys.end() || !at->second->full()) continue;
-    const auto& key = *at->second;
-    out.push_back({"limit",
-                   "parked under limit " + name + ", which is full: " + number(key.running) + " of " +
-                       number(key.max) + " running",
-                   {{"key", name},
-                    {"running", static_cast<std::int64_t>(key.running)},
-                    {"max", static_cast<std::int64_t>(key.max)}}});
+// Where it is used up or full, and when there is room again.
+void ask_gate(const Held& held, const engine::Gate& gate, Whys& out) {
+  const auto now = held.engine.now();
+  const bool of_queue = gate.key[0] != engine::limit_gate_tag;
+  const auto name = gate.limit + (gate.value.empty() ? "" : " of " + gate.value);
+  auto why = [&](std::string message) -> Why& {
+    auto& made = out.emplace_back(Why{"limit", "parked under limit " + name + ", which " + message});
+    made.details.emplace_back(of_queue ? "key" : "limit", gate.limit);
+    if (!gate.value.empty()) made.details.emplace_back("of", gate.value);
+    return made;
+  };
+  if (gate.paused_until > now) {
+    const bool for_good = gate.paused_until == engine::until_resumed;
+    auto at = held.ledger().limits.find(gate.limit);
+    const auto reason = at == held.ledger().limits.end() ? std::string() : at->second.pause_reason;
+    auto& made =
+        why(std::string("is paused") +
+            (for_good ? " until it is resumed" : " for another " + seconds(gate.paused_until - now)) +
+            (reason.empty() ? "" : ": " + reason));
+    if (!for_good) made.details.emplace_back("until", held.engine.to_wall(gate.paused_until));
+    made.details.emplace_back("reason", reason);
   }
+  if (gate.crowded()) {
+    auto& made = why("is full: " + number(gate.running) + " of " + number(gate.max) + " running");
+    made.details.emplace_back("running", static_cast<std::int64_t>(gate.running));
+    made.details.emplace_back("max", static_cast<std::int64_t>(gate.max));
+  }
+  for (const auto& window : gate.windows) {
+    if (!window.full(now)) continue;
+    const auto opens = window.opens_at(now);
+    auto& made =
+        why("is used up: " + number(window.used(now)) + " of " + number(window.rate().units) + " in " +
+            seconds(window.rate().window_ms) + "; the next may begin in " + seconds(opens - now));
+    made.details.emplace_back("units", static_cast<std::int64_t>(window.rate().units));
+    made.details.emplace_back("window_ms", window.rate().window_ms);
+    made.details.emplace_back("until", held.engine.to_wall(opens));
+  }
+}
+
+void ask_limits(const Held& held, Whys& out) {
+  for (const auto* gate : held.engine.gates_of(held.loaded.place)) ask_gate(held, *gate, out);
 }
 
 // --- nobody can do it, or nobody has room ---

@@ -66,6 +66,9 @@ std::vector<Candidate> ask(client::Client& client, std::string_view kind, std::s
   } else if (kind == "SCHEDULE") {
     if (auto schedules = client.schedules())
       for (const auto& s : *schedules) out.push_back({s.name, s.type + (s.paused ? ", paused" : "")});
+  } else if (kind == "LIMIT") {
+    if (auto limits = client.limits())
+      for (const auto& l : *limits) out.push_back({l.name, l.paused ? "paused" : ""});
   } else if (kind == "AGENT") {
     for (auto& name : agent_names(client)) out.push_back({std::move(name), {}});
   } else if (kind == "ID") {

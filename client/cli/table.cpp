@@ -212,6 +212,24 @@ constexpr std::array table{
             nullptr, bulk_stop, "hirehall bulk stop 3"},
     Command{"bulk", "wait", "wait until bulk work has ended", "BULK", "number of the work", 1, nullptr,
             bulk_wait, "hirehall bulk wait 3"},
+    Command{"limit", "set", "make a limit by name, or change what is given of it", "LIMIT",
+            "name of the limit", 1, declare_limit, limit_set,
+            "hirehall limit set smtp --key smtp --rate 100/1m --rate 2000/1h\n"
+            "hirehall limit set customers --key 'customer/*' --per key --concurrency 2\n"
+            "hirehall limit set openai --type 'llm.*' --concurrency 20 --rate 500/1m"},
+    Command{"limit", "list", "list limits with what runs under them and what waits", "", "", 0, nullptr,
+            limit_list, "hirehall limit list", true},
+    Command{"limit", "show", "show a limit and its fullest budgets", "LIMIT", "name of the limit", 1, nullptr,
+            limit_show, "hirehall limit show customers -o json", true},
+    Command{"limit", "pause-until", "let nothing through before a time; without one: until resumed",
+            "LIMIT [TIME]", "name of the limit; a time, or a duration from now", 2, declare_reason,
+            limit_pause_until,
+            "hirehall limit pause-until smtp 10m --reason 'told to back off'\n"
+            "hirehall limit pause-until smtp 2027-01-31T12:00:00Z"},
+    Command{"limit", "resume", "undo a pause", "LIMIT", "name of the limit", 1, nullptr, limit_resume,
+            "hirehall limit resume smtp"},
+    Command{"limit", "delete", "take a limit away", "LIMIT", "name of the limit", 1, nullptr, limit_delete,
+            "hirehall limit delete smtp"},
     Command{"schedule", "create", "submit a task again and again: by cron, or each so often", "SCHEDULE",
             "name of the schedule", 1, declare_schedule, schedule_create,
             "hirehall schedule create nightly --cron '0 3 * * *' --zone Europe/Berlin --type report\n"

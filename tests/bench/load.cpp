@@ -56,15 +56,26 @@ Load::Load(const Settings& settings, Setup setup)
       receipts_(payloads_, setup_.total, setup_.times ? (setup_.stamped ? 1 : group_) : 0, setup_.stamped),
       bytes_(group_ * settings.payload_bytes, '\0'),
       random_(settings.seed) {
-  for (std::uint64_t i = 0; i < settings.lanes; ++i) {
+  for (std::uint64_t i = 0; i < std::max(settings.lanes, setup_.keys); ++i) {
     client::TaskOptions options;
     options.type = task_type;
-    if (settings.lanes > 1) options.tenant = "tenant-" + std::to_string(i);
+    if (setup_.keyed) options.limit_keys = {"key-" + std::to_string(i)};
+    if (settings.lanes > 1 && setup_.keys == 0) options.tenant = "tenant-" + std::to_string(i);
     lanes_.push_back(std::move(options));
   }
 }
 
 Load::~Load() = default;
+
+Status Load::limit_keys() {
+  client::LimitChange change;
+  change.key = "key-*";
+  change.per = "key";
+  change.concurrency = 1'000'000;
+  change.rates = {{1'000'000'000, 1000}, {1'000'000'000, 60'000}};
+  if (auto set = clients_[0].limit_set("bench", change); !set) return tl::unexpected(known_as(set.error()));
+  return {};
+}
 
 Result<std::unique_ptr<Load>> Load::connect(const Settings& settings, Setup setup) {
   std::unique_ptr<Load> load(new Load(settings, std::move(setup)));

@@ -29,6 +29,8 @@ class Load {
     std::uint64_t total = 0;        // tasks over its whole life
     bool times = false;             // keep submit times
     bool stamped = false;           // results end with the agent's start
+    std::uint64_t keys = 0;         // tasks are sent one by one, as if each had one of so many limit keys …
+    bool keyed = false;             // … and each has
     std::function<Status()> check;  // asked while it waits: is the fleet well?
   };
 
@@ -46,6 +48,7 @@ class Load {
   // `count` or a little more: so many that the groups which share a submit time stay whole.
   std::uint64_t in_groups(std::uint64_t count) const { return (count + group_ - 1) / group_ * group_; }
 
+  Status limit_keys();  // limits over all keys that are never reached
   Status pause();
   Status resume();
   Result<Counted> counted();

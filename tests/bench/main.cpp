@@ -26,6 +26,8 @@ constexpr std::array benches = {
     Bench{"backlog", "Many queued tasks: memory, and how fast they drain.", 10'000'000, 1, bench_backlog},
     Bench{"recovery", "Many queued tasks and a kill -9: time to the first award.", 10'000'000, 1,
           bench_recovery},
+    Bench{"limits", "What limits over 10,000 keys (--lanes) cost, against the same load without.", 300'000, 3,
+          bench_limits},
     Bench{"pipeline", "The limit: the same libraries doing a bare broker's job.", 1'000'000, 3,
           bench_pipeline},
 };

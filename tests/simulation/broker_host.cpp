@@ -141,7 +141,7 @@ void BrokerHost::turn() {
     return crash(true);
   }
   set_going();
-  if (++turns_ % 8 == 0) check_limits();
+  if (++turns_ % 8 == 0) check_limits(), check_ticks();
   wake(scene_.time.now() + (more ? 50 : broker_->idle_ms() * 1000));
 }
 

@@ -49,6 +49,7 @@ class BrokerHost final : public BrokerPort, public server::Surroundings {
   void die(bool noticed);
   std::string folded(bool from_snapshot);
   void check_limits();
+  void check_ticks();
 
   Scene& scene_;
   std::shared_ptr<store::MemoryDisk> disk_;
@@ -62,6 +63,8 @@ class BrokerHost final : public BrokerPort, public server::Surroundings {
   std::pair<std::string, std::string> being_read_;
   std::uint64_t life_ = 0;
   std::uint64_t turns_ = 0;
+  std::map<std::string, std::uint64_t> ticks_;  // of schedules, and the tasks that they became
+  std::map<std::uint64_t, Millis> paced_;       // awards under the rate, by token
   Micros next_turn_ = -1;
   Micros stalled_until_ = 0;
   Micros died_at_ = -1;

@@ -6,6 +6,7 @@
 #include "broker/server/task_reading.h"
 #include "tests/simulation/broker_host.h"
 #include "tests/simulation/violation.h"
+#include "tests/simulation/workload.h"
 
 namespace hirehall::sim {
 
@@ -46,6 +47,36 @@ void BrokerHost::check_limits() {
     if (limit == limits.end()) continue;
     scene_.tally.saw_if(count == limit->second, Situation::limit_was_full);
     if (count > limit->second) violated("I12", "more tasks run at once than their limit key allows");
+  }
+}
+
+// Of what is durable: a tick became one task (I8), in no stretch of its window more tasks began than the rate
+// allows; and of the schedule that skips never two run.
+void BrokerHost::check_ticks() {
+  const auto& ledger = engine_->ledger();
+  std::uint32_t alone = 0;
+  for (const auto& lease : ledger.leases) {
+    if (lease.token == 0 || !lease.options) continue;
+    const auto& options = lease.options->options;
+    alone += options.trigger.starts_with("schedule/alone/");
+    if (lease.awarded_in > store_->last_commit()) continue;
+    if (options.trigger.starts_with("schedule/")) {
+      auto [tick, fresh] = ticks_.emplace(options.trigger, lease.sequence);
+      if (tick->second != lease.sequence) violated("I8", "a tick became two tasks: " + options.trigger);
+      if (fresh) scene_.saw(Situation::schedule_ticked);
+    }
+    const auto& keys = options.limit_keys;
+    if (std::find(keys.begin(), keys.end(), "paced") != keys.end())
+      paced_.emplace(lease.token, lease.started);
+  }
+  if (alone > 1) violated("I8", "two tasks run of a schedule that leaves out what overlaps");
+  std::vector<Millis> began;
+  for (const auto& [token, at] : paced_) began.push_back(at);
+  std::sort(began.begin(), began.end());
+  for (std::size_t i = paced_units; i < began.size(); ++i) {
+    scene_.tally.saw_if(began[i] - began[i - paced_units] < 3 * paced_window_ms, Situation::rate_was_used_up);
+    if (began[i] - began[i - paced_units] < paced_window_ms)
+      violated("I12", "more tasks began in a window than their rate allows");
   }
 }
 

@@ -22,12 +22,46 @@ std::vector<std::string> Workload::all_types() {
   return {"type0", "type1", "type2", "type3", "rare"};
 }
 
-void Workload::set(ClientHost& by, const std::string& body) {
+void Workload::set(ClientHost& by, Kind kind, const std::string& body) {
   ++settings_left_;
-  by.request(Kind::queue_set, body, [this, &by, body](const Result<std::string_view>& answer) {
+  by.request(kind, body, [this, &by, kind, body](const Result<std::string_view>& answer) {
     --settings_left_;
-    if (!answer) set(by, body);
+    if (!answer) set(by, kind, body);
   });
+}
+
+// Their tasks are nobody's submits: the model takes any number of them.
+void Workload::set_schedules(ClientHost& by) {
+  for (const auto* name : {"often", "alone", "cron"}) {
+    TaskOptions options;
+    options.type = "type0";
+    auto number = scene_.model.intend(options, 20, false);
+    auto& intent = scene_.model.intent(number);
+    intent.first_read = 0;
+    intent.replays = 1u << 30;
+    Body b;
+    b.text("name", name);
+    if (std::string_view(name) == "cron")
+      b.text("cron", "*/4 * * * * *");
+    else
+      b.number("every_ms", scene_.chance.between(1500, 6000));
+    if (std::string_view(name) == "alone") b.text("overlap", "skip");
+    if (std::string_view(name) == "often") b.text("catch_up", "all");
+    std::string encoded;
+    msgpack::Writer w(encoded);
+    write_wire_options(w, options);
+    b.raw("options", encoded);
+    b.bin("payload", intent.payload);
+    set(by, Kind::schedule_set, b.take());
+  }
+  Body b;
+  b.text("name", "paced");
+  b.text("key", "paced");
+  std::string rates;
+  msgpack::Writer w(rates);
+  w.array(1), w.array(2), w.uint(paced_units), w.sint(paced_window_ms);
+  b.raw("rates", rates);
+  set(by, Kind::limit_set, b.take());
 }
 
 void Workload::set_up(ClientHost& by) {
@@ -40,8 +74,9 @@ void Workload::set_up(ClientHost& by) {
     if (scene_.model.short_retention) b.number("retention_ms", 2000);
     b.numbers("limits", {{"one", 1}, {"three", 3}});
     b.numbers("tenants", {{"t1", 2}});
-    set(by, b.take());
+    set(by, Kind::queue_set, b.take());
   }
+  set_schedules(by);
 }
 
 void Workload::begin() {
@@ -171,6 +206,11 @@ void Workload::end(ClientHost& by) {
   auto paused = paused_;
   for (const auto& body : paused) resume(by, body);
   answer_all(by, {});
+  for (const auto* name : {"often", "alone", "cron"}) {
+    Body b;
+    b.text("name", name);
+    by.request(Kind::schedule_delete, b.take(), nullptr);
+  }
 }
 
 }  // namespace hirehall::sim

@@ -10,6 +10,10 @@
 
 namespace hirehall::sim {
 
+// Of the limit "paced".
+inline constexpr std::size_t paced_units = 3;
+inline constexpr Millis paced_window_ms = 2000;
+
 class Workload {
  public:
   struct Draft {
@@ -33,7 +37,8 @@ class Workload {
   Number draw();
   void submit_next();
   void act_next();
-  void set(ClientHost& by, const std::string& body);
+  void set(ClientHost& by, wire::Kind kind, const std::string& body);
+  void set_schedules(ClientHost& by);
   void resume(ClientHost& by, const std::string& body);
   void answer(ClientHost& by, const std::string& id);
   void answer_all(ClientHost& by, const std::string& cursor);

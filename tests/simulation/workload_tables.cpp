@@ -52,6 +52,10 @@ std::span<const Tables::Feature> Tables::features() {
        [](Workload&, Draft& d) {
          d.options.limit_keys = {"three", "free"}, d.plain = false;
        }},
+      {"limit_paced", 60,
+       [](Workload&, Draft& d) {
+         d.options.limit_keys = {"paced", "one"}, d.plain = false;
+       }},
       {"idempotency_key", 150,
        [](Workload& w, Draft& d) {
          d.options.idempotency_key = "key" + std::to_string(w.scene_.model.intents());

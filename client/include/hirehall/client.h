@@ -28,6 +28,7 @@
 #include <vector>
 
 #include "hirehall/error.h"
+#include "hirehall/limit.h"
 #include "hirehall/schedule.h"
 #include "hirehall/task.h"
 
@@ -255,6 +256,15 @@ class Client {
   Status bulk_stop(std::uint64_t bulk);
   Result<std::vector<RetryOutcome>> dead_retry(std::span<const TaskId> ids);
   Result<std::vector<CancelOutcome>> dead_purge(std::span<const TaskId> ids, std::string_view reason = {});
+
+  // Limits (limit.h).
+  Result<LimitInfo> limit_set(std::string_view name, const LimitChange& change);
+  Result<LimitInfo> limit(std::string_view name);
+  Result<std::vector<LimitInfo>> limits();
+  Status limit_delete(std::string_view name);
+  // Nothing begins before `until`; 0: until resumed.
+  Status limit_pause(std::string_view name, Millis until = 0, std::string_view reason = {});
+  Status limit_resume(std::string_view name);
 
   // Schedules (schedule.h). create: conflict when one of this name says something else.
   Result<ScheduleInfo> schedule_create(std::string_view name, const Schedule& schedule);

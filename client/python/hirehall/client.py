@@ -12,6 +12,7 @@ from typing import Any, Unpack
 
 from . import errors, ids, keys, payload, task
 from .errors import HirehallError
+from .limits import Limits
 from .options import TaskOptions, split, whole_template
 from .peer import settle
 from .producer import Answer, Item, Receipt, Whole
@@ -53,7 +54,7 @@ class Refused(HirehallError):
         self.answers = answers
 
 
-class Client(Steering, Schedules):
+class Client(Steering, Schedules, Limits):
     """
     broker            endpoint; default: $HIREHALL_BROKER, then the broker of this user or machine
     key_file          this program's secret CURVE key, server_key_file the broker's public one; for tcp:// with keys

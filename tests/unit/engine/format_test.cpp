@@ -173,6 +173,14 @@ TEST(Format, FactsOfSchedules) {
   EXPECT_EQ(fact_bytes(ScheduleTriggered{"n", "k", 300}), "2d06016e016bac02") << what_to_do;
 }
 
+TEST(Format, FactsOfLimits) {
+  LimitRule rule{"q", "t", "n", "k", "key", 3, {{300, 1000}}};
+  EXPECT_EQ(fact_bytes(LimitDefined{"n", rule, "b"}), "2f16016e01710174016e016b036b65790301ac02d00f0162")
+      << what_to_do;
+  EXPECT_EQ(fact_bytes(LimitDeleted{"n"}), "3002016e") << what_to_do;
+  EXPECT_EQ(fact_bytes(LimitHeld{"n", 1000, "r"}), "3106016ed00f0172") << what_to_do;
+}
+
 TEST(Format, Bodies) {
   TaskOptions options;
   options.type = "echo";
@@ -258,9 +266,9 @@ TEST(Format, Snapshot) {
   std::string saved;
   ledger.save(saved);
   EXPECT_EQ(hex(saved),
-            "090001010000000000000000000000010764656661756c7401000c6c656173745f6c6f6164656480f0b2528080808040"
+            "0a0001010000000000000000000000010764656661756c7401000c6c656173745f6c6f6164656480f0b2528080808040"
             "00c0a9070000000000000000000000000000000000000000000000000001000174000101016e01740170000000000101"
-            "01740170000000020201010764656661756c7400000172000000000000000000000100000000000000")
+            "01740170000000020201010764656661756c74000001720000000000000000000000000100000000000000")
       << what_to_do;
 }
 
