@@ -117,8 +117,8 @@ void Engine::fire_timers() {
   if (!due.items.empty()) record(due);
 }
 
-// Whether it still waits has to be looked up, also when another timer of the task is parked: that one's lookup may have
-// left it so.
+// Whether it still waits has to be looked up, also when another timer of the task is parked: that one's
+// lookup may have left it so.
 void Engine::fire_question(const Timer& timer, const std::string& key) {
   if (look(timer.number) != Known::queued) return erase_timer(key);
   outputs_.lookups.push_back({timer.number, TimerKind::question});
