@@ -38,6 +38,7 @@ class World {
   [[noreturn]] void complain_of_open();
   void end_bulks();
   void reckon();
+  bool clients_idle() const;
   void ask_stats();
   void list_all(const std::string& cursor);
   void get_all();
