@@ -67,34 +67,6 @@ void Ledger::apply(ClassDefined& fact) {
   recompute_pauses();
 }
 
-// --- producers and workers ---
-
-void Ledger::apply(ProducerOpened& fact) {
-  auto& producer = producers[fact.producer];
-  producer.token = fact.token;
-  producer.principal = fact.principal;
-  producer.last_used = now;
-  next_producer = std::max(next_producer, fact.producer + 1);
-}
-
-void Ledger::apply(ProducerClosed& fact) {
-  producers.erase(fact.producer);
-}
-
-void Ledger::apply(WorkerOpened& fact) {
-  auto& worker = workers[fact.worker];
-  worker.name = fact.name;
-  worker.token = fact.token;
-  worker.principal = fact.principal;
-  next_worker = std::max(next_worker, fact.worker + 1);
-}
-
-void Ledger::apply(WorkerClosed& fact) {
-  auto at = workers.find(fact.worker);
-  HH_CHECK(at != workers.end() && at->second.held == 0, "a worker is closed when it holds nothing");
-  workers.erase(at);
-}
-
 // --- lines ---
 
 Shelf& Ledger::shelf_for(std::uint32_t lane, std::uint32_t class_) {
@@ -249,6 +221,8 @@ void Ledger::count(std::uint32_t lane, State from, State to) {
   auto& queue = queues[lanes[lane].queue];
   --queue.tasks[static_cast<std::size_t>(from)];
   ++queue.tasks[static_cast<std::size_t>(to)];
+  --lanes[lane].tasks[static_cast<std::size_t>(from)];
+  ++lanes[lane].tasks[static_cast<std::size_t>(to)];
   --books.tasks[static_cast<std::size_t>(from)];
   ++books.tasks[static_cast<std::size_t>(to)];
   if (to == State::failed) ++queue.dead;
@@ -265,6 +239,7 @@ void Ledger::apply_task(Sequence sequence, const ChunkRef& chunk, std::uint32_t 
   constexpr unsigned special = body_delayed | body_timed | body_limited | body_keyed | body_urgent;
   if ((body.flags & special) == 0) {
     ++queue.tasks[static_cast<std::size_t>(State::ready)];
+    ++lanes[body.lane].tasks[static_cast<std::size_t>(State::ready)];
     ++books.tasks[static_cast<std::size_t>(State::ready)];
     auto& line = line_for(shelf_for(body.lane, body.class_), body.priority, false, nullptr);
     ++entries;
@@ -298,6 +273,7 @@ void Ledger::apply_task(Sequence sequence, const ChunkRef& chunk, std::uint32_t 
   }
   auto state = options.not_before > now ? State::scheduled : State::ready;
   ++queue.tasks[static_cast<std::size_t>(state)];
+  ++lanes[body.lane].tasks[static_cast<std::size_t>(state)];
   ++books.tasks[static_cast<std::size_t>(state)];
   if (state == State::scheduled) return write_due(sequence, options.not_before, place, {});
   join(line_for(place), std::move(entry), {}, options.deadline, false);

@@ -355,6 +355,13 @@ void Broker::fill_metrics() {
   page_.store_free_bytes = space.free_bytes;
   page_.store_used_bytes = space.used_bytes;
   page_.window_bytes = ledger.window_bytes();
+  const auto& told = details_->counts();
+  page_.log_lines = told.lines;
+  page_.log_lines_gone = told.lines_gone;
+  page_.log_bytes = details_->bytes();
+  page_.progress_reports = told.progress;
+  page_.progress_dropped = told.progress_dropped;
+  page_.bulks_running = bulk_runs_.size();
   page_.clock_steps = clock_.steps();
   page_.clock_held = clock_.held();
   if (!stop_.load())

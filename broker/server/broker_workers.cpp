@@ -253,9 +253,10 @@ void Broker::report(Peer& peer, const Frame& frame) {
       if (!r.ok()) break;
       code = engine_.checkpoint(peer.worker, token, value);
     } else {
-      if (fields > 2) r.skip();
       const auto* lease = engine_.ledger().lease_by_token(token);
-      if (lease == nullptr || lease->worker != peer.worker) code = Code::stale;
+      bool own = lease != nullptr && lease->worker == peer.worker;
+      if (!own) code = Code::stale;
+      if (fields > 2) own ? static_cast<void>(take_detail(*lease, what, r)) : r.skip();
     }
     for (std::size_t k = 3; k < fields && r.ok(); ++k) r.skip();
     if (code != Code::ok) refused.emplace_back(i, code);

@@ -48,6 +48,7 @@ constexpr Rule rules[] = {
     {Kind::drain, workers},       {Kind::agent_list, readers},
     {Kind::agent_show, readers},  {Kind::agent_forget, operators},
     {Kind::dead_purge, steering}, {Kind::worker_drain, operators},
+    {Kind::tenant_list, readers}, {Kind::logs, readers},
     {Kind::dead_groups, readers}, {Kind::bulk_list, readers},
     {Kind::bulk_start, steering}, {Kind::bulk_stop, steering},
 };

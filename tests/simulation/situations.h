@@ -37,7 +37,7 @@ namespace hirehall::sim {
   X(cancel_scheduled) X(cancel_ready) X(cancel_leased) X(cancel_suspended) X(cancel_ended) X(cancel_unknown_id) \
   X(answered_suspended) X(answer_refused_not_suspended) X(answer_refused_ended) \
   X(get_scheduled) X(get_ready) X(get_leased) X(get_suspended) X(get_ended) X(get_past_retention) X(get_unknown_id) \
-  X(wait_answered) X(wait_timed_out) X(list_answered) X(list_went_on_with_a_cursor) X(explain_answered) X(explained_by_a_pause) X(bulk_started) X(bulk_done) X(list_by_expression) \
+  X(wait_answered) X(wait_timed_out) X(list_answered) X(list_went_on_with_a_cursor) X(explain_answered) X(explained_by_a_pause) X(bulk_started) X(bulk_done) X(list_by_expression) X(log_line_shown) \
   X(dead_letter_replayed) X(queue_paused) X(queue_resumed) X(type_paused) \
   X(tenant_paused) X(limit_was_full) X(retention_reclaimed) X(worker_listed) X(stats_read)
 // clang-format on
