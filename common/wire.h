@@ -78,6 +78,8 @@ enum class Kind : std::uint16_t {
   bulk_start = 97,
   bulk_list = 98,
   bulk_stop = 99,
+  logs = 100,
+  tenant_list = 101,
 
   backup_create = 112,
   backup_status = 113,

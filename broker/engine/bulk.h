@@ -13,6 +13,13 @@ enum class BulkVerb : std::uint8_t { cancel = 1, move = 2, retry = 3, purge = 4 
 enum class BulkState : std::uint8_t { running = 1, done = 2, stopped = 3, failed = 4 };
 inline constexpr std::size_t bulk_verb_count = 5, bulk_state_count = 5;
 
+constexpr bool known(BulkVerb verb) {
+  return verb >= BulkVerb::cancel && verb <= BulkVerb::purge;
+}
+constexpr bool known(BulkState state) {
+  return state >= BulkState::running && state <= BulkState::failed;
+}
+
 inline constexpr std::size_t bulks_running_max = 16;  // busy
 inline constexpr std::size_t bulks_kept = 100;        // that have ended
 

@@ -62,34 +62,6 @@ void Ledger::apply(ClassDefined& fact) {
   recompute_pauses();
 }
 
-// --- producers and workers ---
-
-void Ledger::apply(ProducerOpened& fact) {
-  auto& producer = producers[fact.producer];
-  producer.token = fact.token;
-  producer.principal = fact.principal;
-  producer.last_used = now;
-  next_producer = std::max(next_producer, fact.producer + 1);
-}
-
-void Ledger::apply(ProducerClosed& fact) {
-  producers.erase(fact.producer);
-}
-
-void Ledger::apply(WorkerOpened& fact) {
-  auto& worker = workers[fact.worker];
-  worker.name = fact.name;
-  worker.token = fact.token;
-  worker.principal = fact.principal;
-  next_worker = std::max(next_worker, fact.worker + 1);
-}
-
-void Ledger::apply(WorkerClosed& fact) {
-  auto at = workers.find(fact.worker);
-  HH_CHECK(at != workers.end() && at->second.held == 0, "a worker is closed when it holds nothing");
-  workers.erase(at);
-}
-
 // --- lines ---
 
 Shelf& Ledger::shelf_for(std::uint32_t lane, std::uint32_t class_) {
@@ -207,6 +179,8 @@ void Ledger::count(std::uint32_t lane, State from, State to) {
   auto& queue = queues[lanes[lane].queue];
   --queue.tasks[static_cast<std::size_t>(from)];
   ++queue.tasks[static_cast<std::size_t>(to)];
+  --lanes[lane].tasks[static_cast<std::size_t>(from)];
+  ++lanes[lane].tasks[static_cast<std::size_t>(to)];
   --books.tasks[static_cast<std::size_t>(from)];
   ++books.tasks[static_cast<std::size_t>(to)];
   if (to == State::failed) ++queue.dead;
@@ -224,6 +198,7 @@ void Ledger::apply_task(Sequence sequence, const ChunkRef& chunk, std::uint32_t 
       body_delayed | body_timed | body_limited | body_keyed | body_urgent | body_held;
   if ((body.flags & special) == 0) {
     ++queue.tasks[static_cast<std::size_t>(State::ready)];
+    ++lanes[body.lane].tasks[static_cast<std::size_t>(State::ready)];
     ++books.tasks[static_cast<std::size_t>(State::ready)];
     auto& line = line_for(shelf_for(body.lane, body.class_), body.priority, false, nullptr);
     ++entries;
@@ -260,6 +235,7 @@ void Ledger::apply_task(Sequence sequence, const ChunkRef& chunk, std::uint32_t 
   bool held = (body.flags & body_held) != 0;
   if (held) state = State::suspended;
   ++queue.tasks[static_cast<std::size_t>(state)];
+  ++lanes[body.lane].tasks[static_cast<std::size_t>(state)];
   ++books.tasks[static_cast<std::size_t>(state)];
   if (held) return ask_consent(sequence, body.lane, options.policies, Stage::award, 0, {}, {});
   const Place place{body.lane, body.class_, body.priority, options.deadline, options.limit_keys};

@@ -45,6 +45,7 @@ struct Lane {
   std::string tenant;
   std::vector<std::pair<std::uint32_t, Shelf*>> shelves;  // by class
   bool paused = false;                                    // its queue or tenant is
+  StateCounts tasks{};                                    // terminal ones: ever ended so
 };
 
 struct TaskClass {

@@ -7,8 +7,8 @@ namespace {
 
 // 2 has behind the pauses the agents, and what the file of queues says; 3 the commit of each lease's award, 4
 // stragglers, 5 who paused and when, 6 bulk work, 7 schedules, 8 incarnations, 9 what queues want approved,
-// 10 limits. Before the first release only the newest is read.
-constexpr std::uint8_t snapshot_version = 10;
+// 10 limits, 11 counts of lanes. Before the first release only the newest is read.
+constexpr std::uint8_t snapshot_version = 11;
 
 struct SavedLine {
   std::uint64_t id = 0;
@@ -96,7 +96,10 @@ void Ledger::save(std::string& out) const {
   for (auto& q : self.queues) archive_queue(a, q);
   n = lanes.size();
   a(n);
-  for (auto& lane : self.lanes) a(lane.queue, lane.tenant);
+  for (auto& lane : self.lanes) {
+    a(lane.queue, lane.tenant);
+    archive_counts(a, lane.tasks);
+  }
   n = classes.size();
   a(n);
   for (auto& cls : self.classes) {
@@ -213,7 +216,11 @@ Status Ledger::load(std::string_view saved) {
     lane.lane = number;
     a(lane.queue, lane.tenant);
     sound = sound && a.ok() && lane.queue < queues.size();
-    if (sound) apply(lane);
+    StateCounts tasks{};
+    archive_counts(a, tasks);
+    if (!sound) return;
+    apply(lane);
+    lanes.back().tasks = tasks;
   });
   each([&](std::uint32_t number) {
     ClassDefined cls;
@@ -258,6 +265,7 @@ Status Ledger::load(std::string_view saved) {
     std::uint64_t number = 0;
     Bulk bulk;
     a(number, bulk);
+    sound = sound && a.ok() && known(bulk.order.verb) && known(bulk.state);
     bulks.insert_or_assign(number, std::move(bulk));
   }
   if (!sound || !a.ok()) return bad("malformed tables");

@@ -29,6 +29,10 @@ Broker::Broker(BrokerParts parts, Surroundings& surroundings, EngineClock clock)
   for (const auto& began : engine_.ledger().incarnations) ids_.begin(began.number, began.first);
   reader_ = std::make_unique<Reader>(store_, wakeup_, store_.last_commit(), surroundings_.threads());
   committer_ = std::make_unique<Committer>(store_, wakeup_, surroundings_.threads());
+  // Above the positions of an earlier life, which began at least a millisecond before.
+  details_ = std::make_unique<AttemptDetails>(
+      AttemptDetails::Settings{},
+      static_cast<std::uint64_t>(std::max<std::int64_t>(surroundings_.wall_ms(), 1)) << 20);
   page_.not_ready = "starting";
 }
 
@@ -60,6 +64,7 @@ Status Broker::run() {
 Millis Broker::idle_ms() const {
   auto next = engine_.next_deadline();
   if (!wait_ends_.empty()) next = std::min(next, wait_ends_.begin()->first);
+  for (const auto& wait : log_waits_) next = std::min(next, wait.until);
   for (const auto& [number, run] : bulk_runs_)
     if (!run.walking) next = std::min(next, run.next_at);
   return std::clamp<Millis>(next - engine_.now(), 1, 1000);
@@ -97,6 +102,7 @@ bool Broker::turn(Millis wait_ms) {
   if (!stop_.load()) drain_socket();
   time_out_waits();
   go_on_with_bulks();
+  look_at_log_waits();
   engine_.end_turn();
   encode_outputs();
   read_wanted();
@@ -231,6 +237,10 @@ void Broker::dispatch(Peer& peer, const Frame& frame, std::string_view bytes) {
       return dead_again(peer, frame, false);
     case Kind::dead_purge:
       return dead_again(peer, frame, true);
+    case Kind::tenant_list:
+      return tenant_list(peer, frame);
+    case Kind::logs:
+      return logs(peer, frame);
     case Kind::dead_groups:
       return dead_groups(peer, frame);
     case Kind::bulk_start:

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "broker/engine/engine.h"
+#include "broker/server/attempt_details.h"
 #include "broker/server/backups.h"
 #include "broker/server/committer.h"
 #include "broker/server/engine_time.h"
@@ -145,6 +146,7 @@ class Broker {
   void queue_set(Peer& peer, const Frame& frame);
   void pause(Peer& peer, const Frame& frame, bool on);
   void worker_list(Peer& peer, const Frame& frame);
+  void tenant_list(Peer& peer, const Frame& frame);
   void stats(Peer& peer, const Frame& frame);
   void worker_drain(Peer& peer, const Frame& frame);
   void agent_list(Peer& peer, const Frame& frame);  // (broker_agents.cpp)
@@ -222,6 +224,25 @@ class Broker {
   void end_count(Peer& peer, std::uint64_t request, TaskWalk& walk);
   void dead_groups(Peer& peer, const Frame& frame);
   void end_groups(Peer& peer, std::uint64_t request, TaskWalk& walk);
+
+  // --- what attempts tell of themselves (broker_details.cpp) ---
+  struct LogWait {
+    Millis until = 0;  // then it is answered, whatever there is
+    std::string routing;
+    std::uint64_t serial = 0, request = 0;
+    Sequence sequence = 0;
+    std::uint64_t after = 0;
+    std::size_t limit = 0;
+    bool tail = false;
+  };
+  static constexpr std::size_t log_waits_max = 1024;  // more are answered at once
+  bool take_detail(const engine::Lease& lease, std::string_view what, msgpack::Reader& r);
+  void logs(Peer& peer, const Frame& frame);
+  void answer_logs_or_wait(const LogWait& wait);
+  void answer_logs(const LogWait& wait);
+  void answer_log_waits(Sequence sequence);
+  void look_at_log_waits();
+  void write_progress(msgpack::Writer& w, const AttemptDetails::Progress& progress) const;
 
   // --- bulk work (broker_bulk.cpp) ---
   void bulk_start(Peer& peer, const Frame& frame);
@@ -317,6 +338,8 @@ class Broker {
   std::map<Sequence, Sequence> replayed_;  // dead letters submitted again a short while ago
   std::set<Sequence> purged_;              // or purged
 
+  std::unique_ptr<AttemptDetails> details_;
+  std::vector<LogWait> log_waits_;
   struct BulkRun {
     bool walking = false;
     Millis next_at = 0;

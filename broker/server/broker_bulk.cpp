@@ -18,7 +18,8 @@ using engine::BulkVerb;
 
 constexpr std::size_t slice_max = 256;
 constexpr std::size_t slice_with_payloads_max = 32;
-constexpr std::uint32_t slices_per_second = 5;  // when a rate is kept
+constexpr std::uint64_t slice_looked_at_max = 4000;  // the reader has more urgent work between slices
+constexpr std::uint32_t slices_per_second = 5;       // when a rate is kept
 constexpr Millis disk_full_wait_ms = 1000;
 constexpr std::int64_t rate_max = 1000000;
 constexpr std::size_t token_bytes_max = 64;
@@ -221,6 +222,7 @@ void Broker::start_slice(std::uint64_t number, const Bulk& bulk) {
   walk->dead = of_dead_letters(order.verb);
   walk->open = !walk->dead;
   walk->payloads = makes_tasks(order.verb);
+  walk->looked_at_max = slice_looked_at_max;
   walk->until = bulk.until;
   walk->cursor = bulk.cursor;
   walk->rows_max = walk->payloads ? slice_with_payloads_max : slice_max;

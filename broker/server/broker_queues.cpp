@@ -397,6 +397,13 @@ void Broker::fill_metrics() {
                      counts.last_bytes,
                      counts.last_took_ms};
   }
+  const auto& told = details_->counts();
+  page_.log_lines = told.lines;
+  page_.log_lines_gone = told.lines_gone;
+  page_.log_bytes = details_->bytes();
+  page_.progress_reports = told.progress;
+  page_.progress_dropped = told.progress_dropped;
+  page_.bulks_running = bulk_runs_.size();
   page_.clock_steps = clock_.steps();
   page_.clock_held = clock_.held();
   if (!stop_.load())

@@ -198,6 +198,10 @@ void Broker::write_task(std::string& out, Sequence sequence, const StoredTask& t
     if (session != engine_.sessions().end() && lease->agent < session->second.spec.agents.size())
       key("agent"), w.str(session->second.spec.agents[lease->agent].name);
   }
+  if (const auto* told = details_->of(sequence);
+      lease != nullptr && !task.end && told != nullptr && told->progress)
+    ++pairs, write_progress(w, *told->progress);
+  if (task.end && !task.end->usage.empty()) key("usage"), w.raw(task.end->usage);
   if (state == State::suspended && task.question) {
     key("suspended_on"), w.str(name_of(task.question->on));
     if ((parts & part_options) != 0) key("question"), write_question(w, *task.question);

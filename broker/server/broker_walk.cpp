@@ -31,7 +31,7 @@ void Broker::walk_all(const std::shared_ptr<TaskWalk>& walk) {
     start = std::clamp(store::number_of(walk->cursor), first, std::max(first, behind));
   bool sifted = walk->selective || walk->open || walk->state || !walk->type.empty() ||
                 !walk->tenant.empty() || walk->queue;
-  auto room = sifted ? walk_looked_at_max : std::min<std::uint64_t>(walk_looked_at_max, walk->rows_max);
+  auto room = sifted ? walk->looked_at_max : std::min<std::uint64_t>(walk->looked_at_max, walk->rows_max);
   auto next_of = [border, stragglers = std::move(stragglers), down = walk->newest_first](Sequence at) {
     if (down ? at > border : at >= border) return down ? at - 1 : at + 1;
     if (down) {
@@ -75,7 +75,7 @@ void Broker::walk_dead(const std::shared_ptr<TaskWalk>& walk) {
       (walk->newest_first ? to : from) = walk->cursor + (walk->newest_first ? std::string(1, '\0') : "");
     BodyFinder finder(view);
     auto visit = [&](std::string_view key, std::string_view value) {
-      if (walk->rows.size() == walk->rows_max || walk->scanned == walk_looked_at_max) {
+      if (walk->rows.size() == walk->rows_max || walk->scanned == walk->looked_at_max) {
         walk->more = true;
         walk->next = key;
         return false;

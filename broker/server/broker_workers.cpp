@@ -278,17 +278,20 @@ void Broker::report(Peer& peer, const Frame& frame) {
       if (!r.ok()) break;
       code = engine_.checkpoint(peer.worker, token, value);
     } else {
-      auto value = fields > 2 ? r.raw() : std::string_view{};
-      if (!r.ok()) break;
       const auto* lease = engine_.ledger().lease_by_token(token);
-      if (lease == nullptr || lease->worker != peer.worker)
+      if (lease == nullptr || lease->worker != peer.worker) {
         code = Code::stale;
-      else if (what == "answer") {
+        if (fields > 2) r.skip();
+      } else if (what == "answer") {
+        auto value = fields > 2 ? r.raw() : std::string_view{};
+        if (!r.ok()) break;
         ++job->open;
         answer_from_attempt(lease->lane, lease->sequence, value, [this, job, i](Code done) {
           if (done != Code::ok) job->refused.emplace_back(i, done);
           end_report(job);
         });
+      } else if (fields > 2) {
+        take_detail(*lease, what, r);
       }
     }
     for (std::size_t k = 3; k < fields && r.ok(); ++k) r.skip();

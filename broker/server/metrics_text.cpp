@@ -221,6 +221,8 @@ constexpr std::pair<wire::Kind, const char*> kind_labels[] = {
     {wire::Kind::bulk_start, "bulk_start"},
     {wire::Kind::bulk_list, "bulk_list"},
     {wire::Kind::bulk_stop, "bulk_stop"},
+    {wire::Kind::logs, "logs"},
+    {wire::Kind::tenant_list, "tenant_list"},
     {wire::Kind::backup_create, "backup_create"},
     {wire::Kind::backup_status, "backup_status"},
     {wire::Kind::backup_list, "backup_list"},
@@ -289,6 +291,13 @@ void add_backups(Families& out, const BackupProbe& backups) {
 }
 
 void add_clock(Families& out, const MetricsPage& page) {
+  out.counter("log_lines_total", "Log lines and pieces of output that attempts told.", page.log_lines);
+  out.counter("log_lines_gone_total", "Of them, those that went to keep within bounds.", page.log_lines_gone);
+  out.gauge("log_kept_bytes", "Memory that kept log lines take.", page.log_bytes);
+  out.counter("progress_reports_total", "Reports of progress that were kept.", page.progress_reports);
+  out.counter("progress_dropped_total", "Reports of progress beyond ten a second of one attempt.",
+              page.progress_dropped);
+  out.gauge("bulk_running", "Bulk work that is going on.", page.bulks_running);
   out.counter("clock_steps_total", "Steps of the wall clock over 60 s.", page.clock_steps);
   out.gauge("clock_held", "1 while a clock step is in doubt and nothing expires.", page.clock_held ? 1 : 0);
   out.gauge("ready", "1 when /readyz says ready.", page.not_ready.empty() ? 1 : 0);

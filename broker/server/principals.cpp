@@ -75,6 +75,8 @@ constexpr Rule rules[] = {
     {Kind::bulk_list, readers},
     {Kind::bulk_start, steering},
     {Kind::bulk_stop, steering},
+    {Kind::tenant_list, readers},
+    {Kind::logs, readers},
     {Kind::limit_set, operators},
     {Kind::limit_list, readers},
     {Kind::limit_show, readers},

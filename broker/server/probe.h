@@ -99,6 +99,9 @@ struct MetricsPage {
   std::uint64_t window_bytes = 0;  // resident bodies and entries
   std::uint64_t clock_steps = 0;   // wall steps over 60 s
   bool clock_held = false;
+  std::uint64_t log_lines = 0, log_lines_gone = 0, progress_reports = 0, progress_dropped = 0;
+  std::uint64_t log_bytes = 0;  // kept just now
+  std::uint64_t bulks_running = 0;
 
   // /readyz: empty = serving and admitting submits; else why not ("recovering", "disk_full: …", "stopping").
   std::string not_ready;

@@ -165,6 +165,8 @@ int dead_purge(Context&);
 int queue_purge(Context&);
 int dead_groups(Context&);
 int task_move(Context&);
+int task_logs(Context&);
+void declare_logs(OptionTable&);
 int bulk_list(Context&);
 int bulk_show(Context&);
 int bulk_stop(Context&);

@@ -72,7 +72,7 @@ std::string tabs(const TopView& view) {
     if (chosen && !view.coloured) name = "[" + name.substr(1, name.size() - 2) + "]";
     out += chosen ? painted(view, colour::reversed, name) : name;
   }
-  if (view.tab == TopTab::tenants) out += "  among the newest 1,000 tasks";
+  if (view.tab == TopTab::tenants) out += "  the 1,000 with most open tasks; ended ones: since ever";
   if (view.tab == TopTab::tasks) out += "  that run, the newest 200";
   return out + "\n\n";
 }
@@ -124,22 +124,6 @@ std::string top_columns(TopTab tab) {
       break;
   }
   return "tenant,ready,leased,scheduled,suspended,succeeded,failed,cancelled,expired";
-}
-
-std::vector<Document> count_tenants(const std::vector<Document>& tasks) {
-  std::map<std::string, std::map<std::string, std::int64_t>> counts;
-  for (const auto& t : tasks) ++counts[t.text("tenant")][t.text("state")];
-  std::vector<Document> out;
-  for (const auto& [tenant, states] : counts) {
-    auto& d = out.emplace_back();
-    d.set("tenant", tenant);
-    for (const char* state :
-         {"ready", "leased", "scheduled", "suspended", "succeeded", "failed", "cancelled", "expired"}) {
-      auto found = states.find(state);
-      d.set(state, found == states.end() ? std::int64_t{0} : found->second);
-    }
-  }
-  return out;
 }
 
 std::string top_screen(const TopSample& before, const TopSample& now, TopView& view, ScreenSize size) {

@@ -15,7 +15,7 @@ struct TopSample {
   Document stats;
   std::vector<Document> queues, workers;
   std::vector<Document> tasks;    // leased, newest first
-  std::vector<Document> tenants;  // counted among the newest tasks
+  std::vector<Document> tenants;  // of the broker, those with most open tasks first
 };
 
 enum class TopTab : std::uint8_t { queues, workers, tasks, tenants };
@@ -36,7 +36,6 @@ struct TopView {
 Document top_rates(const TopSample& before, const TopSample& now);
 std::vector<Document> top_rows(const TopSample& before, const TopSample& now, TopTab tab);
 std::string top_columns(TopTab tab);
-std::vector<Document> count_tenants(const std::vector<Document>& tasks);
 
 std::string top_screen(const TopSample& before, const TopSample& now, TopView& view, ScreenSize size);
 Document top_document(const TopSample& before, const TopSample& now);  // --once

@@ -14,7 +14,6 @@ namespace {
 
 constexpr std::int64_t interval_min_ms = 250;
 constexpr std::int64_t tasks_shown = 200;
-constexpr std::int64_t tenants_among = 1'000;
 
 client::Result<std::vector<Document>> listed(Context& c, std::string_view state, std::int64_t limit) {
   client::Body b;
@@ -46,9 +45,9 @@ client::Result<TopSample> sample(Context& c, bool tasks, bool tenants) {
     s.tasks = std::move(*found);
   }
   if (tenants) {
-    auto found = listed(c, {}, tenants_among);
+    auto found = ask(wire::Kind::tenant_list);
     if (!found) return tl::unexpected(found.error());
-    s.tenants = count_tenants(*found);
+    s.tenants = found->items("tenants");
   }
   return s;
 }

@@ -85,6 +85,11 @@ class Bulk(FleetTest):
             self.client.submit_one("echo", labels={"a": "c"})
         self.assertEqual(seen, ids)
 
+    def test_a_list_larger_than_a_message_leaves_nothing_out(self):
+        labels = {f"label{n}": "x" * 250 for n in range(40)}
+        ids = self.client.submit([[0, b""]] * 250, [{"type": "echo", "labels": labels}])
+        self.assertEqual([task["id"] for task in self.client.walk(limit=1000)], ids)
+
     # Dead letters by what went wrong.
 
     def test_errors_that_differ_in_numbers_only_are_one_group(self):

@@ -228,6 +228,10 @@ class Crashes(ClientTest):
 
 
 class Steering(ClientTest):
+    def test_logs_of_a_task_that_tells_nothing_are_empty(self):
+        answer = self.client.logs(self.client.submit("echo"), wait=0.1)
+        self.assertEqual((list(answer["lines"]), answer["missed"], answer["ended"]), ([], False, False))
+
     def test_expressions_and_bulk_work(self):
         for customer in "7778":
             self.client.submit("echo", labels={"customer": customer})

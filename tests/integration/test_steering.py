@@ -99,6 +99,19 @@ class Steering(FleetTest):
         self.assertEqual((award["attempt"], award["policy"]), (1, "least_loaded"))
         self.assertEqual((award["candidates"], award["load"]), (1, 0.0), "also when the task has ended")
 
+    def test_tenants_are_counted_truly_also_beyond_a_thousand_tasks_and_a_crash(self):
+        self.client.queue("q")
+        for tenant, queue, count in (("a", "default", 1500), ("a", "q", 30), ("b", "q", 2)):
+            for _ in range(0, count, 500):
+                self.client.submit([[0, b""]] * min(500, count), [{"type": "nobody", "tenant": tenant, "queue": queue}])
+        self.client.cancel(self.client.walk(tenant="b")[0]["id"])
+        expected = [("a", 2, 1530, 0), ("b", 1, 1, 1)]
+        shown = lambda: [(t["tenant"], t["queues"], t["ready"], t["cancelled"])
+                         for t in self.client.call(wire.TENANT_LIST, {})["tenants"]]
+        self.assertEqual(shown(), expected)
+        self.fleet.crash()
+        self.assertEqual(shown(), expected)
+
     # Queues.
 
     def test_a_queue_is_created_changed_and_durable(self):

@@ -92,6 +92,7 @@ void Model::read(const std::string& routing, std::string_view bytes) {
       return;
     case Kind::get:
     case Kind::explain:
+    case Kind::logs:
       asked.task = read_id(frame->body);
       return;
     case Kind::answer:
@@ -213,6 +214,8 @@ void Model::sent_ok(const std::string& routing, std::uint64_t request, std::stri
       return;
     case Kind::explain:
       return sent_explanation(asked, body);
+    case Kind::logs:
+      return sent_logs(asked, body);
     case Kind::bulk_start:
       bulks_.insert(read_number(body, "bulk"));
       return;

@@ -132,6 +132,7 @@ class Model {
   void check_order(const Life& life, const ReadAward::Item& item);
   void check_paused(const ReadAward::Item& item, Number number) const;
   const std::string* pause_over(std::string_view queue, std::string_view type, std::string_view tenant) const;
+  void sent_logs(const Asked& asked, std::string_view body);
   void sent_explanation(const Asked& asked, std::string_view body);
   void check_due(const Life& life) const;
   void check_consent(const Life& l, const ReadAward::Item& item) const;

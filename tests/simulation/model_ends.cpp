@@ -208,6 +208,20 @@ void Model::final_books(std::uint64_t accepted, std::uint64_t removed, std::uint
              std::to_string(promised) + " tasks were promised, the books have " + std::to_string(accepted));
 }
 
+// Lines are those of the task, and their positions rise.
+void Model::sent_logs(const Asked& asked, std::string_view body) {
+  const auto* l = life(asked.task);
+  std::uint64_t before = 0;
+  for (const auto& line : read_log_lines(body)) {
+    tally_.saw(Situation::log_line_shown);
+    auto number = l == nullptr ? 0 : l->number;
+    if (number != 0 && line.text != "task " + std::to_string(number))
+      violated("I2", "a log line of another task: " + line.text, number);
+    if (line.position <= before) violated("I2", "positions of log lines do not rise", number);
+    before = line.position;
+  }
+}
+
 // What was promised is there and done; what tells that it failed or stopped is nobody's wish.
 bool Model::bulks_done(std::string_view body) const {
   std::map<std::uint64_t, std::string> states;

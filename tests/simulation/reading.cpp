@@ -390,4 +390,25 @@ std::vector<ReadBulk> read_bulks(std::string_view body) {
   return out;
 }
 
+std::vector<ReadLogLine> read_log_lines(std::string_view body) {
+  std::vector<ReadLogLine> out;
+  msgpack::Reader r(body);
+  auto pairs = r.map();
+  for (std::size_t i = 0; i < pairs && r.ok(); ++i) {
+    if (r.str() != "lines") {
+      r.skip();
+      continue;
+    }
+    auto n = r.array();
+    for (std::size_t k = 0; k < n && r.ok(); ++k) {
+      auto fields = r.array();
+      auto& line = out.emplace_back();
+      line.position = r.uint();
+      for (std::size_t f = 1; f + 1 < fields && r.ok(); ++f) r.skip();
+      line.text = r.bin();
+    }
+  }
+  return out;
+}
+
 }  // namespace hirehall::sim

@@ -77,6 +77,10 @@ struct ReadBulk {
   std::uint64_t number = 0;
   std::string state;
 };
+struct ReadLogLine {
+  std::uint64_t position = 0;
+  std::string text;
+};
 struct ReadReport {
   struct Item {
     std::uint64_t token = 0;
@@ -95,6 +99,7 @@ std::vector<ReadEnding> read_results(std::string_view body);
 ReadTask read_task(std::string_view body);
 ReadPage read_page(std::string_view body);
 ReadExplanation read_explanation(std::string_view body);
+std::vector<ReadLogLine> read_log_lines(std::string_view body);
 std::vector<ReadBulk> read_bulks(std::string_view body);
 // Value of a number or bool in a map of stats or settings; nested maps by path, "tasks/ready".
 std::string read_id(std::string_view body);

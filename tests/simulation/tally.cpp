@@ -50,6 +50,7 @@ const std::map<Kind, const char*>& kind_names() {
       {Kind::bulk_start, "bulk_start"},
       {Kind::bulk_list, "bulk_list"},
       {Kind::bulk_stop, "bulk_stop"},
+      {Kind::logs, "logs"},
   };
   return names;
 }

@@ -163,7 +163,12 @@ void WorkerHost::save_checkpoint(worker::Token token) {
   if (at == running_.end()) return;
   std::string value;
   msgpack::Writer(value).bin("c" + std::to_string(token));
-  with_session([&](Micros, auto&) { session_->report({token, worker::Report::What::checkpoint, value}); });
+  std::string line;
+  msgpack::Writer(line).str("task " + std::to_string(at->second.number));
+  with_session([&](Micros, auto&) {
+    session_->report({token, worker::Report::What::checkpoint, value});
+    session_->report({token, worker::Report::What::log, line});
+  });
 }
 
 // Half of them wait for ever, the others fail or take a default when their time is over.

@@ -255,6 +255,13 @@ std::span<const Tables::Action> Tables::actions() {
        }},
       {"wait", 10, [](Workload& w, ClientHost& c) { wait(w.scene_, c); }},
       {"list", 5, [](Workload& w, ClientHost& c) { list(w.scene_, c, {}); }},
+      {"logs", 5,
+       [](Workload& w, ClientHost& c) {
+         Body b;
+         b.bin("id", id_or_foreign(w.scene_));
+         b.number("wait_ms", w.scene_.chance.between(0, 3000));
+         c.request(Kind::logs, b.take(), nullptr);
+       }},
       {"list_where", 3, [](Workload& w, ClientHost& c) { list_where(w.scene_, c); }},
       {"bulk", 2, [](Workload& w, ClientHost& c) { bulk(w.scene_, c); }},
       {"answer", 15,

@@ -157,6 +157,13 @@ class Client(Steering, Schedules, Limits):
         body: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
         return self._walk(Kind.LIST, body | {"newest_first": newest_first, "limit": 1000})
 
+    def logs(self, id: str, *, after: int = 0, wait: float = 0.0) -> Mapping[str, Any]:
+        """Log lines of its attempts behind a position: `lines` (position, time, attempt, stream, bytes), `next` to go on from, `missed`
+        (some are gone), `ended`, and `progress` when it told some. Waits up to `wait` seconds (60 at most) for a line."""
+        body = {"id": ids.raw(id), "after": after, "wait_ms": round(wait * 1000)}
+        answer: dict[str, Any] = self._session.call(Kind.LOGS, body, self._request_timeout + wait)
+        return answer
+
     def cancel(self, *tasks: str, reason: str = "", grace: float = 10.0) -> dict[str, HirehallError | None]:
         """Ends queued tasks and tells the workers of running ones, which get `grace` seconds. None per task that was cancelled or
         told, else why not (Terminal, NotFound)."""

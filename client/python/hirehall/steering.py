@@ -81,6 +81,10 @@ class Steering:
         """Takes dead letters away for good; None per task that was purged."""
         return self._by_id(Kind.DEAD_PURGE, tasks, {"reason": reason})
 
+    def tenants(self) -> Sequence[Mapping[str, Any]]:
+        """Tenants with their tasks by state, those with most open ones first; ended ones are counted since ever."""
+        return list(self._map(Kind.TENANT_LIST, {})["tenants"])
+
     def workers(self) -> Sequence[Mapping[str, Any]]:
         return list(self._map(Kind.WORKER_LIST, {})["workers"])
 

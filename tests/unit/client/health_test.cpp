@@ -141,17 +141,6 @@ TEST(Top, TheScreenFillsTheTerminalAndNoMore) {
   }
 }
 
-TEST(Top, TenantsAreCounted) {
-  std::vector<Document> tasks(3);
-  tasks[0].set("tenant", "a").set("state", "ready");
-  tasks[1].set("tenant", "a").set("state", "ready");
-  tasks[2].set("tenant", "b").set("state", "failed");
-  auto counted = count_tenants(tasks);
-  ASSERT_EQ(counted.size(), 2u);
-  EXPECT_EQ(counted[0].number("ready"), 2);
-  EXPECT_EQ(counted[1].number("failed"), 1);
-}
-
 TEST(Watch, SaysWhatCanBeWatched) {
   std::ostringstream out, err;
   EXPECT_EQ(run({"watch", "queue", "pause"}, out, err), usage);

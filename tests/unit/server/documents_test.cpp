@@ -85,6 +85,8 @@ const std::map<std::string, Kind> kinds = {
     {"bulk_list", Kind::bulk_list},
     {"bulk_stop", Kind::bulk_stop},
     {"inbox", Kind::inbox},
+    {"logs", Kind::logs},
+    {"tenant_list", Kind::tenant_list},
 };
 
 TEST(SecurityDocument, has_the_table_of_roles_that_the_code_has) {

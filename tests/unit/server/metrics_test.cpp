@@ -103,7 +103,7 @@ TEST(MetricsText, has_a_bounded_number_of_series_whatever_the_number_of_queues) 
   EXPECT_EQ(series(text), some);
   EXPECT_TRUE(has_line(text, "hirehall_tasks_submitted_total{queue=\"_rest\"} " +
                                  std::to_string(7 * (4000 - queues_shown_max))));
-  EXPECT_EQ(text.find("tenant"), std::string::npos);
+  EXPECT_EQ(text.find("tenant="), std::string::npos);
 }
 
 TEST(MetricsText, of_a_hostile_queue_name_stays_one_line) {

@@ -106,6 +106,8 @@ const std::map<Kind, std::string> table = {
     {Kind::bulk_list, "voda"},
     {Kind::bulk_start, "oda"},
     {Kind::bulk_stop, "oda"},
+    {Kind::logs, "voda"},
+    {Kind::tenant_list, "voda"},
 };
 
 TEST(Roles, grant_exactly_what_the_table_says_for_every_role_and_kind) {
