@@ -87,6 +87,9 @@ enum class Kind : std::uint16_t {
   backup_verify = 115,
   backup_delete = 116,
   audit_list = 117,
+
+  agent_stats = 128,
+  agent_unlearn = 129,
 };
 
 struct Header {

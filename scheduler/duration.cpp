@@ -33,18 +33,17 @@ double DurationModel::Student::quantile(double z) const {
 }
 
 const DurationModel::Cell* DurationModel::find(AgentNo agent, TypeNo type) const {
-  if (agent >= agents_.size() || type >= agents_[agent].cells.size()) return nullptr;
-  const auto& cell = agents_[agent].cells[type];
-  return cell.shape > 0 ? &cell : nullptr;
+  if (agent >= agents_.size()) return nullptr;
+  const auto found = agents_[agent].cells.find(type);
+  return found == agents_[agent].cells.end() ? nullptr : &found->second;
 }
 
 DurationModel::Cell& DurationModel::cell_at(AgentNo agent, TypeNo type) {
   while (types_.size() <= type) types_.push_back(fresh(type_sd));
   while (agents_.size() <= agent) agents_.push_back({fresh(agent_sd), {}});
-  auto& cells = agents_[agent].cells;
-  if (cells.size() <= type) cells.resize(std::size_t{type} + 1);
-  auto& cell = cells[type];
-  if (cell.shape == 0) {
+  const auto [at, added] = agents_[agent].cells.try_emplace(type);
+  auto& cell = at->second;
+  if (added) {
     cell.part = fresh(cell_sd);
     cell.shape = cell_shape;
     cell.rate = cell_shape * pooled_variance();
@@ -133,9 +132,9 @@ void DurationModel::save(Packer& out) const {
   for (const auto& agent : agents_) {
     put(agent.part);
     out.uint(agent.cells.size());
-    for (const auto& cell : agent.cells) {
+    for (const auto& [type, cell] : agent.cells) {
+      out.uint(type);
       put_number(out, cell.shape);
-      if (cell.shape == 0) continue;
       put(cell.part);
       for (const double value : {cell.rate, cell.outcomes, cell.loss_t, cell.loss_sketch})
         put_number(out, value);
@@ -158,15 +157,15 @@ bool DurationModel::load(Unpacker& in, DurationModel& into) {
     auto& agent = model.agents_.emplace_back();
     agent.part = take();
     for (auto cells = in.count(); cells > 0 && in.ok(); --cells) {
-      auto& cell = agent.cells.emplace_back();
-      cell.shape = take_number(in, 0);
-      if (cell.shape == 0) continue;
+      const auto type = in.uint();
+      if (type >= model.types_.size()) in.fail();
+      auto& cell = agent.cells[static_cast<TypeNo>(type)];
+      cell.shape = take_number(in, 0.5);
       cell.part = take();
       for (auto* value : {&cell.rate, &cell.outcomes, &cell.loss_t, &cell.loss_sketch})
         *value = take_number(in, 0);
       if (!QuantileSketch::load(in, cell.sketch)) in.fail();
     }
-    if (agent.cells.size() > model.types_.size()) in.fail();
   }
   if (!in.ok()) return false;
   into = std::move(model);

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <vector>
 
 #include "scheduler/quantile_sketch.h"
@@ -45,7 +46,7 @@ class DurationModel {
   };
   struct Agent {
     Part part;
-    std::vector<Cell> cells;
+    std::map<TypeNo, Cell> cells;
   };
   struct Student {
     double mean = 0, scale = 1, freedom = 3;

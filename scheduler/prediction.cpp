@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 #include <utility>
 
 #include "scheduler/chance.h"
@@ -53,6 +54,7 @@ std::optional<TypeNo> Prediction::number_of(std::string_view type) {
   if (types_.size() >= names_max) return std::nullopt;
   const auto number = static_cast<TypeNo>(types_.size());
   types_.emplace(type, number);
+  type_names_.emplace_back(type);
   return number;
 }
 
@@ -65,6 +67,7 @@ Prediction::Agent* Prediction::agent_of(std::string_view name) {
 }
 
 void Prediction::forget(Agent& agent) {
+  cells_ -= success_.known(agent.number);
   success_.reset(agent.number);
   duration_.reset(agent.number);
   agent.reported.clear();
@@ -82,13 +85,24 @@ bool Prediction::learn(const Experience& experience) {
     forget(*agent);
     agent->version = experience.version;
   }
+  if (!success_.knows(agent->number, *type)) {
+    if (cells_ >= cells_max) {
+      ++refused_;
+      return false;
+    }
+    ++cells_;
+  }
   ++outcomes_;
   if (experience.features != nullptr && !experience.features->empty()) {
     if (!agent->features) agent->features.emplace();
     const auto base = success_.belief(agent->number, *type);
     agent->features->learn(*experience.features, base.log_odds, base.sd * base.sd, experience.success);
   }
-  if (success_.learn(agent->number, *type, experience.success)) agent->features.reset();
+  const auto known = success_.known(agent->number);
+  if (success_.learn(agent->number, *type, experience.success)) {
+    agent->features.reset();
+    cells_ -= known - std::min(known, success_.known(agent->number));
+  }
   if (experience.success) duration_.learn(agent->number, *type, experience.took_ms);
   if (!experience.cost && !experience.quality) return true;
   auto& [cost, quality] = agent->reported[*type];
@@ -107,10 +121,10 @@ bool Prediction::reset(std::string_view agent) {
 std::vector<AgentStatus> Prediction::status() const {
   std::vector<AgentStatus> rows;
   for (const auto& [name, agent] : agents_)
-    for (const auto& [type, number] : types_) {
-      auto forecast = this->forecast(name, type);
-      if (forecast.success.outcomes > 0) rows.push_back({name, agent.version, type, forecast});
-    }
+    for (const auto type : success_.types_of(agent.number))
+      rows.push_back({name, agent.version, type_names_[type], forecast(name, type_names_[type])});
+  const auto place = [](const AgentStatus& row) { return std::tie(row.agent, row.type); };
+  std::sort(rows.begin(), rows.end(), [&](const auto& a, const auto& b) { return place(a) < place(b); });
   return rows;
 }
 
@@ -154,6 +168,12 @@ Result<Prediction> Prediction::load(std::string_view bytes) {
     const auto number = in.uint();
     if (number >= names_max || !out.types_.emplace(name, static_cast<TypeNo>(number)).second) in.fail();
   }
+  out.type_names_.resize(out.types_.size());
+  for (const auto& [name, number] : out.types_) {
+    if (number >= out.type_names_.size() || !out.type_names_[number].empty())
+      return bad("two types share a number");
+    out.type_names_[number] = name;
+  }
   for (auto left = in.count(); left > 0 && in.ok(); --left) {
     auto [at, added] = out.agents_.emplace(in.bytes(), Agent{});
     auto& agent = at->second;
@@ -173,6 +193,14 @@ Result<Prediction> Prediction::load(std::string_view bytes) {
   }
   if (!SuccessModel::load(in, out.success_) || !DurationModel::load(in, out.duration_) || !in.finished())
     return bad("the bytes are damaged");
+  std::vector<bool> taken(out.agents_.size());
+  for (const auto& [name, agent] : out.agents_) {
+    if (agent.number >= taken.size() || taken[agent.number]) return bad("two agents share a number");
+    taken[agent.number] = true;
+    out.cells_ += out.success_.known(agent.number);
+    for (const auto type : out.success_.types_of(agent.number))
+      if (type >= out.type_names_.size()) return bad("a type has no name");
+  }
   return out;
 }
 

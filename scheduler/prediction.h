@@ -42,7 +42,9 @@ struct AgentStatus {
 
 class Prediction {
  public:
-  static constexpr std::size_t names_max = 4096;  // agents, and types; more are not learned and told so
+  // More than these are not learned, and counted: what is learned stays below some 40 MB.
+  static constexpr std::size_t names_max = 4096;   // agents, and types
+  static constexpr std::size_t cells_max = 16384;  // pairs of them
   static constexpr std::uint8_t format = 1;
 
   Forecast forecast(std::string_view agent, std::string_view type, const Features* features = nullptr) const;
@@ -78,6 +80,8 @@ class Prediction {
   std::map<std::string, TypeNo, std::less<>> types_;
   SuccessModel success_;
   DurationModel duration_;
+  std::vector<std::string> type_names_;  // by number
+  std::size_t cells_ = 0;
   std::uint64_t outcomes_ = 0, refused_ = 0;
 };
 

@@ -27,19 +27,23 @@ double square(double x) {
 SuccessModel::SuccessModel(SuccessPrior prior) : prior_(prior), common_{0, square(prior.common_sd)} {}
 
 const SuccessModel::Cell* SuccessModel::find(AgentNo agent, TypeNo type) const {
-  if (agent >= agents_.size() || type >= agents_[agent].cells.size()) return nullptr;
-  const auto& cell = agents_[agent].cells[type];
-  return cell.known ? &cell : nullptr;
+  if (agent >= agents_.size()) return nullptr;
+  const auto found = agents_[agent].cells.find(type);
+  return found == agents_[agent].cells.end() ? nullptr : &found->second;
 }
 
 SuccessModel::Cell& SuccessModel::cell_at(AgentNo agent, TypeNo type) {
   while (types_.size() <= type) types_.push_back({0, square(prior_.type_sd)});
   while (agents_.size() <= agent) agents_.push_back({{0, square(prior_.agent_sd)}, 0, {}});
-  auto& cells = agents_[agent].cells;
-  if (cells.size() <= type) cells.resize(std::size_t{type} + 1);
-  auto& cell = cells[type];
-  if (!cell.known) cell = {{0, square(prior_.cell_sd)}, 0, 0, 0, true};
-  return cell;
+  return agents_[agent].cells.try_emplace(type, fresh_cell()).first->second;
+}
+
+std::vector<TypeNo> SuccessModel::types_of(AgentNo agent) const {
+  std::vector<TypeNo> out;
+  if (agent >= agents_.size()) return out;
+  for (const auto& [type, cell] : agents_[agent].cells)
+    if (cell.successes + cell.failures > 0) out.push_back(type);
+  return out;
 }
 
 SuccessBelief SuccessModel::belief(AgentNo agent, TypeNo type) const {
@@ -92,7 +96,7 @@ bool SuccessModel::surprised(Agent& agent, Cell& cell, double p, bool success) {
   }
   if (cell.surprise <= prior_.cell_limit) return false;
   ++alarms_;
-  cell = {{0, square(prior_.cell_sd)}, 0, 0, 0, true};
+  cell = fresh_cell();
   return true;
 }
 
@@ -102,7 +106,7 @@ void SuccessModel::reset(AgentNo agent) {
 }
 
 void SuccessModel::reset(AgentNo agent, TypeNo type) {
-  if (find(agent, type) != nullptr) cell_at(agent, type) = {{0, square(prior_.cell_sd)}, 0, 0, 0, true};
+  if (find(agent, type) != nullptr) cell_at(agent, type) = fresh_cell();
 }
 
 void SuccessModel::save(Packer& out) const {
@@ -119,9 +123,8 @@ void SuccessModel::save(Packer& out) const {
     put(agent.part);
     put_number(out, agent.surprise);
     out.uint(agent.cells.size());
-    for (const auto& cell : agent.cells) {
-      out.u8(cell.known ? 1 : 0);
-      if (!cell.known) continue;
+    for (const auto& [type, cell] : agent.cells) {
+      out.uint(type);
       put(cell.part);
       for (const double value : {cell.successes, cell.failures, cell.surprise}) put_number(out, value);
     }
@@ -142,13 +145,12 @@ bool SuccessModel::load(Unpacker& in, SuccessModel& into) {
     agent.part = take();
     agent.surprise = take_number(in, 0);
     for (auto cells = in.count(); cells > 0 && in.ok(); --cells) {
-      auto& cell = agent.cells.emplace_back();
-      cell.known = in.u8() == 1;
-      if (!cell.known) continue;
+      const auto type = in.uint();
+      if (type >= model.types_.size()) in.fail();
+      auto& cell = agent.cells[static_cast<TypeNo>(type)];
       cell.part = take();
       for (auto* value : {&cell.successes, &cell.failures, &cell.surprise}) *value = take_number(in, 0);
     }
-    if (agent.cells.size() > model.types_.size()) in.fail();
   }
   if (!in.ok()) return false;
   into = std::move(model);

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <vector>
 
 #include "common/pack.h"
@@ -44,6 +45,9 @@ class SuccessModel {
   bool learn(AgentNo agent, TypeNo type, bool success);
   void reset(AgentNo agent);
   void reset(AgentNo agent, TypeNo type);
+  std::vector<TypeNo> types_of(AgentNo agent) const;  // those it has outcomes of
+  std::size_t known(AgentNo agent) const { return agent < agents_.size() ? agents_[agent].cells.size() : 0; }
+  bool knows(AgentNo agent, TypeNo type) const { return find(agent, type) != nullptr; }
   std::uint64_t alarms() const { return alarms_; }
 
   void save(Packer& out) const;
@@ -58,13 +62,13 @@ class SuccessModel {
     Part part;
     double successes = 0, failures = 0;
     double surprise = 0;
-    bool known = false;
   };
   struct Agent {
     Part part;
     double surprise = 0;
-    std::vector<Cell> cells;  // by type
+    std::map<TypeNo, Cell> cells;
   };
+  Cell fresh_cell() const { return {{0, prior_.cell_sd * prior_.cell_sd}, 0, 0, 0}; }
   const Cell* find(AgentNo agent, TypeNo type) const;
   Cell& cell_at(AgentNo agent, TypeNo type);
   bool surprised(Agent& agent, Cell& cell, double expected, bool success);

@@ -317,6 +317,11 @@ Lease* Ledger::lease_by_token(std::uint64_t token) {
   return given && (leases[slot].token == token || HH_MUTANT("token_not_checked")) ? &leases[slot] : nullptr;
 }
 
+const Lease* Ledger::lease_by_token(std::uint64_t token) const {
+  auto slot = slot_of(token);
+  return slot < leases.size() && leases[slot].token == token && token != 0 ? &leases[slot] : nullptr;
+}
+
 Place Ledger::place_of(const Lease& lease) const {
   Place place{lease.lane, lease.class_, lease.priority, lease.deadline, {}};
   if (lease.limits != nullptr) place.limit_keys = lease.limits->names;

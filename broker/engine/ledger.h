@@ -230,6 +230,7 @@ class Ledger {
   }
   Lease* lease_of(Sequence sequence);
   Lease* lease_by_token(std::uint64_t token);
+  const Lease* lease_by_token(std::uint64_t token) const;
   const Tries& tries_of(const Entry& entry) const;
   Place place_of(const Lease& lease) const;
   static std::uint64_t token_of(std::uint64_t counter, std::uint32_t slot) { return (counter << 20) | slot; }

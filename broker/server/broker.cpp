@@ -34,6 +34,7 @@ Broker::Broker(BrokerParts parts, Surroundings& surroundings, EngineClock clock)
       AttemptDetails::Settings{},
       static_cast<std::uint64_t>(std::max<std::int64_t>(surroundings_.wall_ms(), 1)) << 20);
   page_.not_ready = "starting";
+  learning_.take_up(store_);
 }
 
 Broker::~Broker() {
@@ -85,6 +86,7 @@ bool Broker::turn(Millis wait_ms) {
     log::warn("the wall clock's step is believed", {{"step_ms", tick.jumped_ms}});
     for (auto& [routing, peer] : peers_) peer->last_heard += tick.jumped_ms;
   }
+  learning_.begin_turn();
   engine_.begin_turn({tick.engine, tick.calendar, tick.jumped_ms, tick.held, !store_.admits_submits()});
   if (reload_.exchange(false)) {
     reload_principals();
@@ -290,6 +292,10 @@ void Broker::dispatch(Peer& peer, const Frame& frame, std::string_view bytes) {
     case Kind::limit_delete:
     case Kind::limit_pause:
       return limit_steer(peer, frame);
+    case Kind::agent_stats:
+      return agent_stats(peer, frame);
+    case Kind::agent_unlearn:
+      return agent_unlearn(peer, frame);
     case Kind::register_worker:
       return register_worker(peer, frame);
     case Kind::finish:
@@ -442,6 +448,7 @@ void Broker::stage() {
   batch.writes.reserve(draft.bodies.size() + draft.facts.size() + draft.index.size());
   for (auto& [first, value] : draft.bodies)
     batch.writes.push_back({store::Family::bodies, false, store::number_key(first), std::move(value)});
+  learning_.keep(engine_.now(), batch);
   std::uint32_t part = 0;
   for (auto& value : draft.facts)
     batch.writes.push_back(

@@ -21,6 +21,7 @@
 #include "broker/server/backups.h"
 #include "broker/server/committer.h"
 #include "broker/server/engine_time.h"
+#include "broker/server/learning.h"
 #include "broker/server/metrics.h"
 #include "broker/server/notify.h"
 #include "broker/server/peers.h"
@@ -171,6 +172,10 @@ class Broker {
   void limit_steer(Peer& peer, const Frame& frame);
   void write_limit(msgpack::Writer& w, const std::string& name, const engine::Limit& limit,
                    std::size_t gates) const;
+  void agent_stats(Peer& peer, const Frame& frame);  // (broker_learning.cpp)
+  void agent_unlearn(Peer& peer, const Frame& frame);
+  void note_finishing(std::uint32_t worker);
+  void learn_finished();
   void register_worker(Peer& peer, const Frame& frame);
   void finish(Peer& peer, const Frame& frame);
   void worker_heartbeat(Peer& peer, const Frame& frame);
@@ -291,6 +296,8 @@ class Broker {
   std::atomic<bool> stop_ = false;
   std::atomic<bool> reload_ = false;
   std::optional<Error> failure_;
+  Learning learning_;
+  std::vector<Finishing> finishing_;
   bool drained_full_ = false;
 
   std::unordered_map<std::string, std::unique_ptr<Peer>> peers_;

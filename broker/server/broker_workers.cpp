@@ -203,7 +203,9 @@ void Broker::finish(Peer& peer, const Frame& frame) {
   auto acked = r.uint();
   for (std::size_t i = 4; i < elements && r.ok(); ++i) r.skip();
   if (!r.finished()) return bad("a finish has malformed or trailing bytes");
+  note_finishing(peer.worker);
   auto done = engine_.finish(peer.worker, number, acked, credit, finish_items_);
+  learn_finished();
   push_endings();
   if (!done) return refuse(peer, request, done.error());
   answer(peer, request) += *done;

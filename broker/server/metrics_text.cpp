@@ -228,6 +228,8 @@ constexpr std::pair<wire::Kind, const char*> kind_labels[] = {
     {wire::Kind::backup_list, "backup_list"},
     {wire::Kind::backup_verify, "backup_verify"},
     {wire::Kind::backup_delete, "backup_delete"},
+    {wire::Kind::agent_stats, "agent_stats"},
+    {wire::Kind::agent_unlearn, "agent_unlearn"},
 };
 
 void add_wire(Families& out, const MetricsPage& page) {

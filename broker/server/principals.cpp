@@ -88,6 +88,8 @@ constexpr Rule rules[] = {
     {Kind::backup_verify, operators},
     {Kind::backup_delete, admins},
     {Kind::inbox, readers},
+    {Kind::agent_stats, readers},
+    {Kind::agent_unlearn, operators},
 };
 
 std::uint8_t roles_of(Kind kind) {

@@ -1,4 +1,4 @@
-// agent list, show, forget.
+// agent list, show, forget, stats, unlearn.
 #include "client/cli/command.h"
 #include "client/src/body.h"
 #include "client/src/inner.h"
@@ -10,6 +10,9 @@ namespace {
 using client::Body;
 
 constexpr std::string_view agent_columns = "name,version,types,workers,registered_by,registered_at,digest";
+
+constexpr std::string_view stats_columns =
+    "name,version,type,outcomes,success_per_mille,success_low,success_high,p50_ms,p90_ms,p99_ms";
 
 client::Result<Document> about(Context& c, wire::Kind kind) {
   Body b;
@@ -63,6 +66,36 @@ int agent_forget(Context& c) {
   d.set("name", c.operands()[0]);
   d.set("version", c.values().text("agent-version"));
   d.set("outcome", "forgotten");
+  return c.show(d);
+}
+
+int agent_stats(Context& c) {
+  std::vector<Document> all;
+  for (bool more = true; more;) {
+    Body b;
+    if (!c.operands().empty()) b.text("name", c.operands()[0]);
+    if (!all.empty()) {
+      b.text("after_name", all.back().text("name"));
+      b.text("after_type", all.back().text("type"));
+    }
+    auto answer = c.ask(static_cast<std::uint16_t>(wire::Kind::agent_stats), b.take());
+    if (!answer) return c.complain(answer.error());
+    auto page = answer->items("agents");
+    all.insert(all.end(), page.begin(), page.end());
+    more = !page.empty() && answer->text("more") == "true";
+  }
+  return c.show(all, stats_columns);
+}
+
+int agent_unlearn(Context& c) {
+  if (c.operands().empty()) return c.complain("the name of the agent is missing");
+  Body b;
+  b.text("name", c.operands()[0]);
+  auto answer = c.ask(static_cast<std::uint16_t>(wire::Kind::agent_unlearn), b.take());
+  if (!answer) return c.complain(answer.error());
+  Document d;
+  d.set("name", c.operands()[0]);
+  d.set("outcome", "unlearned");
   return c.show(d);
 }
 

@@ -195,6 +195,8 @@ std::vector<std::string> agent_names(client::Client& client);  // none when the 
 int agent_list(Context&);
 int agent_show(Context&);
 int agent_forget(Context&);
+int agent_stats(Context&);
+int agent_unlearn(Context&);
 int backup_create(Context&);
 int backup_list(Context&);
 int backup_verify(Context&);

@@ -186,6 +186,16 @@ TEST(Prediction, TooManyNamesAreToldAndNotLearned) {
   EXPECT_TRUE(hall.learn({"a0", "1", "t", true}));
 }
 
+TEST(Prediction, TooManyPairsOfAgentAndTypeAreToldAndNotLearned) {
+  Prediction hall;
+  for (std::size_t i = 0; i < Prediction::cells_max; ++i)
+    ASSERT_TRUE(hall.learn({"a" + std::to_string(i % 128), "1", "t" + std::to_string(i / 128), true}));
+  EXPECT_FALSE(hall.learn({"a1", "1", "one more", true}));
+  EXPECT_TRUE(hall.reset("a2"));
+  EXPECT_TRUE(hall.learn({"a1", "1", "one more", true})) << "an agent that is forgotten makes room";
+  EXPECT_EQ(hall.status().size(), Prediction::cells_max - 127);
+}
+
 TEST(Features, LongTasksFailAndTheHallNoticesWhy) {
   Stream chance(seed_of_run(44));
   Prediction hall;

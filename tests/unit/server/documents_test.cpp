@@ -87,6 +87,8 @@ const std::map<std::string, Kind> kinds = {
     {"inbox", Kind::inbox},
     {"logs", Kind::logs},
     {"tenant_list", Kind::tenant_list},
+    {"agent_stats", Kind::agent_stats},
+    {"agent_unlearn", Kind::agent_unlearn},
 };
 
 TEST(SecurityDocument, has_the_table_of_roles_that_the_code_has) {

@@ -108,6 +108,8 @@ const std::map<Kind, std::string> table = {
     {Kind::bulk_stop, "oda"},
     {Kind::logs, "voda"},
     {Kind::tenant_list, "voda"},
+    {Kind::agent_stats, "voda"},
+    {Kind::agent_unlearn, "oa"},
 };
 
 TEST(Roles, grant_exactly_what_the_table_says_for_every_role_and_kind) {

@@ -1,0 +1,137 @@
+// What was learned of the agents: fed by the ends of attempts, asked for, forgotten on demand.
+#include <algorithm>
+#include <cmath>
+#include <tuple>
+
+#include "broker/server/broker.h"
+#include "common/log.h"
+#include "common/msgpack.h"
+#include "scheduler/chance.h"
+
+namespace hirehall::server {
+namespace {
+
+// Of an agent's doing: what was handed back, cancelled or lost says nothing about it.
+bool tells(Outcome outcome) {
+  return outcome == Outcome::succeeded || outcome == Outcome::failed || outcome == Outcome::failed_final ||
+         outcome == Outcome::timed_out;
+}
+
+std::uint64_t per_mille(double chance) {
+  return static_cast<std::uint64_t>(std::llround(chance * 1000));
+}
+
+std::uint64_t whole(double value) {
+  return static_cast<std::uint64_t>(std::llround(std::clamp(value, 0.0, 1e15)));
+}
+
+void write_row(msgpack::Writer& w, const scheduler::AgentStatus& row) {
+  const auto& success = row.forecast.success;
+  const auto& duration = row.forecast.duration;
+  const bool timed = duration.outcomes > 0;
+  w.map(timed ? 10 : 7);
+  w.entry("name", row.agent);
+  w.entry("version", row.version);
+  w.entry("type", row.type);
+  w.entry_uint("outcomes", whole(success.outcomes));
+  w.entry_uint("success_per_mille", per_mille(success.probability));
+  w.entry_uint("success_low", per_mille(scheduler::logistic(success.log_odds - 1.96 * success.sd)));
+  w.entry_uint("success_high", per_mille(scheduler::logistic(success.log_odds + 1.96 * success.sd)));
+  if (!timed) return;
+  w.entry_uint("p50_ms", whole(duration.p50_ms));
+  w.entry_uint("p90_ms", whole(duration.p90_ms));
+  w.entry_uint("p99_ms", whole(duration.p99_ms));
+}
+
+struct StatsQuery {
+  std::string name, after_name, after_type;
+};
+
+Result<StatsQuery> read_query(std::string_view body) {
+  StatsQuery query;
+  msgpack::Reader r(body);
+  auto pairs = r.map();
+  std::string_view key;
+  for (std::size_t i = 0; i < pairs && r.ok(); ++i) {
+    key = r.str();
+    if (key == "name")
+      query.name = r.str();
+    else if (key == "after_name")
+      query.after_name = r.str();
+    else if (key == "after_type")
+      query.after_type = r.str();
+    else
+      r.skip();
+  }
+  if (!r.finished()) return fail(Code::bad_message, "a value has the wrong type", std::string(key));
+  return query;
+}
+
+}  // namespace
+
+// The leases are looked at before the engine ends them.
+void Broker::note_finishing(std::uint32_t worker) {
+  finishing_.clear();
+  const auto session = engine_.sessions().find(worker);
+  if (session == engine_.sessions().end() || !learning_.wants_more()) return;
+  const auto& ledger = engine_.ledger();
+  for (const auto& item : finish_items_) {
+    if (finishing_.size() == Learning::lessons_per_turn) return;
+    const auto* lease = ledger.lease_by_token(item.token);
+    const auto& agents = session->second.spec.agents;
+    if (lease == nullptr || lease->worker != worker || lease->agent >= agents.size() || !tells(item.outcome))
+      continue;
+    const auto& agent = agents[lease->agent];
+    finishing_.push_back({item.token, &agent.name, &agent.version, &ledger.classes[lease->class_].type,
+                          item.outcome == Outcome::succeeded,
+                          std::max<Millis>(0, engine_.now() - lease->started)});
+  }
+}
+
+void Broker::learn_finished() {
+  for (const auto& ended : finishing_) {
+    if (!learning_.wants_more()) return;
+    // What the engine refused is still leased.
+    if (engine_.ledger().lease_by_token(ended.token) == nullptr) learning_.learn(ended);
+  }
+}
+
+// In order of agent and type, behind those that the request names.
+void Broker::agent_stats(Peer& peer, const Frame& frame) {
+  auto query = read_query(frame.body);
+  if (!query) return refuse(peer, frame.header.request, query.error());
+  std::string body;
+  msgpack::Writer rows(body);
+  std::size_t count = 0;
+  bool more = false;
+  for (const auto& row : learning_.prediction().status()) {
+    if (!query->name.empty() && row.agent != query->name) continue;
+    if (std::tie(row.agent, row.type) <= std::tie(query->after_name, query->after_type)) continue;
+    more = body.size() >= limits::batch_bytes_max;
+    if (more) break;
+    write_row(rows, row);
+    ++count;
+  }
+  auto& out = answer(peer, frame.header.request);
+  msgpack::Writer w(out);
+  w.map(4);
+  w.str("agents");
+  w.array(count);
+  out += body;
+  w.entry_bool("more", more);
+  w.entry_uint("alarms", learning_.prediction().alarms());
+  w.entry_uint("refused", learning_.prediction().refused());
+}
+
+void Broker::agent_unlearn(Peer& peer, const Frame& frame) {
+  auto query = read_query(frame.body);
+  if (!query) return refuse(peer, frame.header.request, query.error());
+  if (!learning_.unlearn(query->name))
+    return refuse(peer, frame.header.request,
+                  {Code::not_found, "nothing was learned of an agent " + query->name, "agent", 0});
+  log::info("what was learned of an agent is forgotten",
+            {{"agent", query->name}, {"by", peer.principal->name}});
+  msgpack::Writer(answer(peer, frame.header.request)).map(0);
+}
+
+}  // namespace hirehall::server
