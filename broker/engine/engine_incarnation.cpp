@@ -25,7 +25,7 @@ void Engine::begin_incarnation() {
   fact.first = ledger_.next_sequence;
   fact.counter = ledger_.counter;
   const auto steps = static_cast<std::uint64_t>(settings_.incarnation - ledger_.incarnation());
-  if (!HH_MUTANT("tokens_of_the_lost_future")) fact.counter += steps << counters_per_incarnation_bits;
+  fact.counter += steps << counters_per_incarnation_bits;
   record(fact);
   producer_tokens_.clear();
   worker_tokens_.clear();
@@ -37,7 +37,7 @@ void Ledger::apply(Incarnated& fact) {
   for (const auto& [number, worker] : workers)
     HH_CHECK(worker.held == 0, "the leases of the former incarnation have ended");
   workers.clear();
-  if (!HH_MUTANT("sessions_of_the_lost_future")) producers.clear();
+  producers.clear();
   incarnations.push_back({fact.incarnation, fact.first, commit});
   counter = std::max(counter, fact.counter);
 }

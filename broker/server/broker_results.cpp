@@ -49,7 +49,6 @@ std::pair<std::uint64_t, std::uint64_t> Broker::position_here(std::pair<std::uin
                                                               bool& gap) const {
   const auto of = (asked.first >> position_commit_bits) + 1;
   const auto commit = asked.first & ((std::uint64_t{1} << position_commit_bits) - 1);
-  if (HH_MUTANT("positions_of_the_lost_future")) return {commit, asked.second};
   if (of > engine_.ledger().incarnation()) return gap = true, std::pair{UINT64_MAX, UINT64_MAX};
   for (const auto& later : engine_.ledger().incarnations) {
     if (later.number <= of || commit < later.commit) continue;

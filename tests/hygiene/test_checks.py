@@ -7,6 +7,7 @@ from pathlib import Path
 import check_heavy_headers
 import check_includes
 import check_ledger
+import check_mutants
 import check_purity
 import check_size
 import check_sleeps
@@ -124,6 +125,16 @@ class Sleeps(Planted):
         self.clean(check_sleeps)
         self.write("tests/integration/test_x.py", "# time.sleep(1)\n")
         self.found(check_sleeps, "remove the line")
+
+
+class Mutants(Planted):
+    def test_planted_and_listed(self):
+        self.write("tests/simulation/mutants.h", 'Mutant{"late", "what"},\n')
+        self.write("broker/x.cpp", 'if (HH_MUTANT("late")) return;\n// HH_MUTANT("said_only")\n')
+        self.clean(check_mutants)
+        self.write("broker/x.cpp", 'if (HH_MUTANT("other")) return;\n')
+        self.found(check_mutants, "broker/x.cpp:1: the planted bug other is not in")
+        self.found(check_mutants, "late is planted nowhere")
 
 
 class Size(Planted):
