@@ -1,13 +1,12 @@
 #include "broker/server/principals_file.h"
 
-#include <yaml-cpp/yaml.h>
-
 #include <algorithm>
 #include <map>
 #include <optional>
 #include <set>
 
 #include "broker/server/curve.h"
+#include "broker/server/yaml_file.h"
 #include "common/limits.h"
 
 namespace hirehall::server {
@@ -17,17 +16,13 @@ constexpr std::string_view name_characters =
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._@-";
 
 // Reads one file; remembers where it is for the errors.
-class Reader {
+class Reader : YamlReader {
  public:
-  explicit Reader(std::string_view file) : file_(file) {}
+  using YamlReader::YamlReader;
 
   Result<std::vector<Principal>> read(const YAML::Node& root);
 
  private:
-  tl::unexpected<Error> wrong(const YAML::Node& node, std::string message) const {
-    return fail(Code::invalid, std::move(message), at(node));
-  }
-  std::string at(const YAML::Node& node) const;
   Status check_keys(const YAML::Node& map, const std::vector<std::string_view>& known) const;
   Result<std::string> text(const YAML::Node& map, const char* key) const;
   Result<Principal> principal(const YAML::Node& map) const;
@@ -36,14 +31,7 @@ class Reader {
   Status read_roles(const YAML::Node& map, Principal& out) const;
   Status read_scope(const YAML::Node& map, const char* key, bool required, Scope& out) const;
   Status read_tenant(const YAML::Node& map, Principal& out) const;
-
-  std::string file_;
 };
-
-std::string Reader::at(const YAML::Node& node) const {
-  const auto mark = node.Mark();
-  return mark.is_null() ? file_ : file_ + ":" + std::to_string(mark.line + 1);
-}
 
 // YAML lets a key stand twice and takes one of them; for rights that is a trap.
 Status Reader::check_keys(const YAML::Node& map, const std::vector<std::string_view>& known) const {
@@ -214,12 +202,7 @@ Result<std::vector<Principal>> Reader::read(const YAML::Node& root) {
 }  // namespace
 
 Result<std::vector<Principal>> read_principals(std::string_view yaml, std::string_view file) {
-  try {
-    return Reader(file).read(YAML::Load(std::string(yaml)));
-  } catch (const YAML::Exception& problem) {
-    return fail(Code::invalid, "this is not YAML that can be read: " + problem.msg,
-                std::string(file) + ":" + std::to_string(problem.mark.line + 1));
-  }
+  return read_yaml<Reader>(yaml, file);
 }
 
 }  // namespace hirehall::server

@@ -1,12 +1,10 @@
 #include "broker/server/queues_file.h"
 
-#include <yaml-cpp/yaml.h>
-
 #include <array>
-#include <charconv>
 #include <optional>
 
 #include "broker/server/small_file.h"
+#include "broker/server/yaml_file.h"
 #include "common/approval.h"
 #include "common/limits.h"
 #include "common/options.h"
@@ -15,13 +13,6 @@ namespace hirehall::server {
 namespace {
 
 constexpr std::size_t file_bytes_max = 4u << 20;
-
-std::optional<std::int64_t> parse_number(std::string_view text) {
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
 
 // How the file calls a setting, and how its value is written.
 struct Word {
@@ -41,26 +32,19 @@ constexpr std::array words{
     Word{"aging", "aging_ms", parse_duration, "a duration like 1m, 0 for none"},
 };
 
-class Reader {
+class Reader : YamlReader {
  public:
-  explicit Reader(std::string_view file) : file_(file) {}
+  using YamlReader::YamlReader;
 
   Result<QueuesFile> read(const YAML::Node& root) const;
 
  private:
-  tl::unexpected<Error> wrong(const YAML::Node& node, std::string message) const {
-    const auto mark = node.Mark();
-    return fail(Code::invalid, std::move(message),
-                mark.is_null() ? file_ : file_ + ":" + std::to_string(mark.line + 1));
-  }
   Result<std::string> name(const YAML::Node& node, std::string_view what, std::size_t bytes_max) const;
   Status value(const YAML::Node& node, const Word& word, engine::QueueValues& out) const;
   Status entries(const YAML::Node& map, std::string_view key, std::int64_t max,
                  engine::QueueValues& out) const;
   Status setting(const YAML::Node& key, const YAML::Node& node, engine::QueueValues& out) const;
   Result<engine::QueueValues> queue(const YAML::Node& map) const;
-
-  std::string file_;
 };
 
 Result<std::string> Reader::name(const YAML::Node& node, std::string_view what, std::size_t bytes_max) const {
@@ -138,12 +122,7 @@ Result<QueuesFile> Reader::read(const YAML::Node& root) const {
 }  // namespace
 
 Result<QueuesFile> read_queues(std::string_view yaml, std::string_view file) {
-  try {
-    return Reader(file).read(YAML::Load(std::string(yaml)));
-  } catch (const YAML::Exception& problem) {
-    return fail(Code::invalid, "this is not YAML that can be read: " + problem.msg,
-                std::string(file) + ":" + std::to_string(problem.mark.line + 1));
-  }
+  return read_yaml<Reader>(yaml, file);
 }
 
 Result<QueuesFile> load_queues(const std::string& path) {

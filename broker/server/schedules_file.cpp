@@ -1,14 +1,12 @@
 #include "broker/server/schedules_file.h"
 
-#include <yaml-cpp/yaml.h>
-
 #include <array>
-#include <charconv>
 #include <optional>
 #include <set>
 
 #include "broker/engine/cron.h"
 #include "broker/server/small_file.h"
+#include "broker/server/yaml_file.h"
 #include "common/limits.h"
 #include "common/options.h"
 
@@ -22,13 +20,6 @@ struct Draft {
   engine::ScheduleSpec spec;
   TaskOptions options;
 };
-
-std::optional<std::int64_t> parse_number(std::string_view text) {
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
 
 // Each sets one thing; false: the value is not what the example shows.
 struct Word {
@@ -102,22 +93,15 @@ constexpr std::array words{
          "a duration like 7d"},
 };
 
-class Reader {
+class Reader : YamlReader {
  public:
-  explicit Reader(std::string_view file) : file_(file) {}
+  using YamlReader::YamlReader;
   Result<SchedulesFile> read(const YAML::Node& root) const;
 
  private:
-  tl::unexpected<Error> wrong(const YAML::Node& node, std::string message) const {
-    const auto mark = node.Mark();
-    return fail(Code::invalid, std::move(message),
-                mark.is_null() ? file_ : file_ + ":" + std::to_string(mark.line + 1));
-  }
   Status setting(const std::string& key, const YAML::Node& at, const YAML::Node& node, Draft& draft) const;
   Status names(const YAML::Node& node, const std::string& key, std::vector<std::string>& out) const;
   Result<engine::ScheduleSpec> schedule(const YAML::Node& map) const;
-
-  std::string file_;
 };
 
 Status Reader::names(const YAML::Node& node, const std::string& key, std::vector<std::string>& out) const {
@@ -196,12 +180,7 @@ Result<SchedulesFile> Reader::read(const YAML::Node& root) const {
 }  // namespace
 
 Result<SchedulesFile> read_schedules(std::string_view yaml, std::string_view file) {
-  try {
-    return Reader(file).read(YAML::Load(std::string(yaml)));
-  } catch (const YAML::Exception& problem) {
-    return fail(Code::invalid, "this is not YAML that can be read: " + problem.msg,
-                std::string(file) + ":" + std::to_string(problem.mark.line + 1));
-  }
+  return read_yaml<Reader>(yaml, file);
 }
 
 Result<SchedulesFile> load_schedules(const std::string& path) {
