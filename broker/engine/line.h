@@ -53,7 +53,6 @@ class EntryRing {
     std::vector<Entry>().swap(items_);
     first_ = 0;
   }
-  std::size_t capacity_bytes() const { return items_.capacity() * sizeof(Entry); }
 
  private:
   std::vector<Entry> items_;
@@ -100,7 +99,6 @@ struct Line {
   bool keyed() const { return limits != nullptr && !limits->names.empty(); }
   bool has_pages() const { return first_page != next_page; }
   std::size_t resident() const { return head.size() + tail.size() + returned.size() + by_deadline.size(); }
-  bool idle() const { return ready == 0 && resident() == 0 && !has_pages(); }
 
   void push_back(Entry entry, Millis deadline);
   void push_returned(Entry entry, Millis deadline);

@@ -168,20 +168,6 @@ std::uint64_t Segments::commit_of(Sequence s) const {
   return 0;
 }
 
-std::uint64_t Segments::first_incomplete(std::uint64_t from, std::uint64_t limit) const {
-  auto at = std::max(from, low_);
-  while (at < limit) {
-    auto page = at / page_size;
-    if (page < pages_.size() && pages_[page] == full_page()) {
-      at = (page + 1) * page_size;
-      continue;
-    }
-    if (find(at) != full_mark()) break;
-    ++at;
-  }
-  return std::min(at, std::max(limit, low_));
-}
-
 std::uint32_t Segments::ended_in(std::uint64_t segment) const {
   const auto* cell = find(segment);
   if (cell == nullptr) return 0;

@@ -68,8 +68,6 @@ class Segments {
   // From a stored table value; 0 when `offset` is not in it.
   static std::uint64_t commit_in(const std::string& value, std::uint64_t offset);
 
-  // The lowest segment that is not complete, at or above `from`; complete ones below `limit` only.
-  std::uint64_t first_incomplete(std::uint64_t from, std::uint64_t limit) const;
   // Calls visit(sequence) for each not ended sequence of the segment below `end`.
   template <typename Visit>
   void each_open(std::uint64_t segment, Sequence end, Visit&& visit) const {
