@@ -58,9 +58,10 @@ void BrokerHost::check_ticks() {
   for (const auto& lease : ledger.leases) {
     if (lease.token == 0 || !lease.options) continue;
     const auto& options = lease.options->options;
-    alone += options.trigger.starts_with("schedule/alone/");
+    const bool of_tick = options.trigger.starts_with("schedule/") && options.replay_of.empty();
+    alone += of_tick && options.trigger.starts_with("schedule/alone/");
     if (lease.awarded_in > store_->last_commit()) continue;
-    if (options.trigger.starts_with("schedule/")) {
+    if (of_tick) {
       auto [tick, fresh] = ticks_.emplace(options.trigger, lease.sequence);
       if (tick->second != lease.sequence) violated("I8", "a tick became two tasks: " + options.trigger);
       if (fresh) scene_.saw(Situation::schedule_ticked);
@@ -78,6 +79,13 @@ void BrokerHost::check_ticks() {
     if (began[i] - began[i - paced_units] < paced_window_ms)
       violated("I12", "more tasks began in a window than their rate allows");
   }
+}
+
+void BrokerHost::check_audit() {
+  if (!running()) return;
+  const auto entries = audit_.check(*store_->view());
+  scene_.tally.saw_if(entries != 0, Situation::act_audited);
+  scene_.tally.saw_if(audit_.refused() != 0, Situation::refused_act_audited);
 }
 
 void BrokerHost::check_fold() {
