@@ -70,6 +70,15 @@ inline constexpr std::uint32_t schedule_catch_up_max = 1000;          // invalid
 inline constexpr std::int64_t schedule_every_ms_min = 1000;           // invalid
 inline constexpr std::size_t schedule_ticks_shown_max = 1000;         // of `show`, cut to this
 
+// The audit log: it may grow by what anybody asks for, so it is bounded whatever that is.
+inline constexpr std::size_t audit_entries_max = 100000;    // then the oldest go …
+inline constexpr std::size_t audit_bytes_max = 64u << 20;   // … and when the records take this much …
+inline constexpr std::size_t audit_step = 1024;             // … so many at a time
+inline constexpr std::size_t audit_text_bytes_max = 1024;   // of target, reason and result; cut
+inline constexpr std::size_t audit_denied_per_minute = 30;  // of one principal; more are counted, not kept
+inline constexpr std::size_t audit_page_max = 1000;         // entries of one answer; cut to this
+inline constexpr std::size_t audit_looked_at_max = 4096;    // for one answer; its cursor says where to go on
+
 // Workers and leases.
 inline constexpr std::size_t workers_max = 10000;          // busy
 inline constexpr std::size_t agents_per_worker_max = 256;  // invalid

@@ -170,10 +170,12 @@ using ReplayAny =
            Ended, WorkerOpened, WorkerClosed, BecameDue, Dropped, StopAsked, Paused, Spilled, Paged, Decided,
            Asked, Checkpointed, Replayed, Reclaimed, KeptLonger, AgentDefined, AgentForgotten, DeadPurged,
            PauseSet, BulkOpened, BulkMoved, BulkClosed, ScheduleSet, ScheduleDeleted, ScheduleTicked,
-           ScheduleHeld, ScheduleFiled, ScheduleTriggered, LimitDefined, LimitDeleted, LimitHeld, Incarnated>;
+           ScheduleHeld, ScheduleFiled, ScheduleTriggered, LimitDefined, LimitDeleted, LimitHeld, Incarnated,
+           Audited>;
 
 bool left_out_by_mutant(FactKind kind) {
   return ((kind == FactKind::paused || kind == FactKind::pause_set) && HH_MUTANT("pauses_not_replayed")) ||
+         (kind == FactKind::audited && HH_MUTANT("audit_not_replayed")) ||
          (kind == FactKind::bulk_opened && HH_MUTANT("bulk_forgotten")) ||
          (kind == FactKind::decided && HH_MUTANT("answers_not_replayed")) ||
          (kind == FactKind::schedule_ticked && HH_MUTANT("ticks_not_replayed"));

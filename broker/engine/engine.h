@@ -161,6 +161,9 @@ class Engine {
   Status hold_limit(const std::string& name, Millis until, std::string_view reason);  // 0: no more
   std::vector<const Gate*> gates_of(const Place& place) const;  // that such a task has to pass
 
+  // --- the audit log ---
+  void audit(Audited act);
+
   // Answers to what was wanted.
   void page_read(std::uint64_t line, std::uint64_t page, const std::vector<PageEntry>& entries);
   void bodies_read(std::uint64_t line, std::vector<FoundBody> bodies);

@@ -27,6 +27,8 @@ void Engine::begin_incarnation() {
   const auto steps = static_cast<std::uint64_t>(settings_.incarnation - ledger_.incarnation());
   fact.counter += steps << counters_per_incarnation_bits;
   record(fact);
+  audit({to_wall(now_), "(broker)", "", "incarnation", "number=" + std::to_string(fact.incarnation),
+         "the store went back to an earlier moment", "ok"});
   producer_tokens_.clear();
   worker_tokens_.clear();
   sessions_.clear();

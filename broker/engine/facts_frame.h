@@ -56,6 +56,7 @@ enum class FactKind : std::uint8_t {
   bulk_moved = 52,
   bulk_closed = 53,
   incarnated = 60,
+  audited = 61,
 };
 // Of a part, one record of the family facts. 2: ends tell how long ago their award was,
 // 3: what is reclaimed names the stragglers that go, 4: queues say what has to be approved.
@@ -63,7 +64,8 @@ inline constexpr std::uint8_t facts_part_version = 4;
 
 // Numbers are given out in ranges, so there are holes between them.
 constexpr bool known_fact(std::uint8_t kind) {
-  return (kind >= 1 && kind <= 28) || (kind >= 40 && kind <= 45) || (kind >= 47 && kind <= 53) || kind == 60;
+  return (kind >= 1 && kind <= 28) || (kind >= 40 && kind <= 45) || (kind >= 47 && kind <= 53) ||
+         kind == 60 || kind == 61;
 }
 
 struct TimeFact {

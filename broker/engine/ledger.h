@@ -13,6 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "broker/engine/audit.h"
 #include "broker/engine/body.h"
 #include "broker/engine/bulk.h"
 #include "broker/engine/facts.h"
@@ -206,6 +207,7 @@ class Ledger {
   void apply(BulkClosed& fact);
   void apply(Reclaimed& fact);
   void apply(Incarnated& fact);
+  void apply(Audited& fact);
   // One award of a run, when it is decided; apply(Awarded) is a loop over it.
   Lease& award(Line& line, std::uint32_t worker, std::uint64_t award, std::uint16_t agent,
                const Reasons& reasons, std::uint64_t counter, std::uint32_t slot, Entry& taken);
@@ -297,6 +299,8 @@ class Ledger {
   std::uint64_t next_bulk = 1;
   Schedules schedules;
   std::vector<Incarnation> incarnations;
+  AuditTrail audit;
+  std::vector<AuditMark> audit_marks;
   Segments segments;
   std::unordered_map<Sequence, Tries> tries;  // of resident ready tasks that were tried; never iterated
   Millis longest_retention = 0;               // that a task has asked for
@@ -330,6 +334,8 @@ class Ledger {
   std::size_t sweep_limits_at = 16384;
   void finish_task(Sequence sequence, std::uint32_t lane, State from, State to);
   void recompute_pauses();
+  void forget_audit();
+  bool audit_is_sound() const;
   void set_pause(bool on, Pause pause);
   bool paused_together(const Shelf& shelf) const;
   void ask_consent(Sequence sequence, std::uint32_t lane, std::string_view policies, Stage stage,

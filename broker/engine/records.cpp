@@ -31,6 +31,10 @@ std::string record_key(char tag, std::uint64_t number) {
   return key;
 }
 
+std::uint64_t number_of_record(std::string_view key) {
+  return get_be(key.substr(1, 8));
+}
+
 std::string timer_key(Millis due, TimerKind kind, std::uint64_t number) {
   std::string key;
   put_be(key, static_cast<std::uint64_t>(due), 8);

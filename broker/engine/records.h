@@ -57,6 +57,7 @@ std::string replay_key(Sequence sequence);  // value: the sequence of the task t
 inline constexpr std::string_view task_record_tags = "xkarbeqhp";
 inline constexpr char segment_record_tag = 'f';
 std::string record_key(char tag, std::uint64_t number);
+std::uint64_t number_of_record(std::string_view key);  // of a record_key
 std::string result_table_key(std::uint64_t segment, std::uint64_t commit);
 std::string idempotency_key(std::string_view tenant, std::string_view key);
 // A task is found by the greatest record that begins with the key: unique_record_key(key, its sequence).

@@ -7,8 +7,8 @@ namespace {
 
 // 2 has behind the pauses the agents, and what the file of queues says; 3 the commit of each lease's award, 4
 // stragglers, 5 who paused and when, 6 bulk work, 7 schedules, 8 incarnations, 9 what queues want approved,
-// 10 limits, 11 counts of lanes. Before the first release only the newest is read.
-constexpr std::uint8_t snapshot_version = 11;
+// 10 limits, 11 counts of lanes, 13 the audit log. Before the first release only the newest is read.
+constexpr std::uint8_t snapshot_version = 13;
 
 struct SavedLine {
   std::uint64_t id = 0;
@@ -142,7 +142,8 @@ void Ledger::save(std::string& out) const {
     a(named, schedule);
   }
   save_limits(out);
-  a(self.longest_retention, self.reclaimed_sequence, self.reclaimed_commit, self.incarnations);
+  a(self.longest_retention, self.reclaimed_sequence, self.reclaimed_commit, self.incarnations, self.audit,
+    self.audit_marks);
   n = bulks.size();
   a(n, self.next_bulk);
   for (auto& [number, bulk] : self.bulks) {
@@ -259,7 +260,8 @@ Status Ledger::load(std::string_view saved) {
     sound = sound && a.ok() && decode_options(schedules[name].spec.options).has_value();
   });
   sound = load_limits(a) && sound;
-  a(longest_retention, reclaimed_sequence, reclaimed_commit, incarnations);
+  a(longest_retention, reclaimed_sequence, reclaimed_commit, incarnations, audit, audit_marks);
+  sound = audit_is_sound() && sound;
   a(n, next_bulk);
   for (std::uint64_t i = 0; i < n && a.ok(); ++i) {
     std::uint64_t number = 0;

@@ -193,6 +193,7 @@ void Broker::dispatch(Peer& peer, const Frame& frame, std::string_view bytes) {
                                : "a worker's session does not submit",
                    {},
                    0});
+  if (privileged(kind)) begin_audit(peer, frame, kind);
   if (auto may_do = allowed(*peer.principal, kind);
       !may_do && kind != Kind::heartbeat && (kind != Kind::seen || frame.header.request != 0)) {
     auto error = may_do.error();
@@ -296,6 +297,8 @@ void Broker::dispatch(Peer& peer, const Frame& frame, std::string_view bytes) {
       return agent_stats(peer, frame);
     case Kind::agent_unlearn:
       return agent_unlearn(peer, frame);
+    case Kind::audit_list:
+      return audit_list(peer, frame);
     case Kind::register_worker:
       return register_worker(peer, frame);
     case Kind::finish:
@@ -327,6 +330,7 @@ void Broker::heartbeat(Peer& peer, const Frame& frame) {
 // --- sending ---
 
 std::string& Broker::answer(Peer& peer, std::uint64_t request) {
+  if (!audit_.idle()) audit_.answered(peer.routing, request, outbox_.size());
   auto& out = outbox_.emplace_back();
   out.routing = peer.routing;
   wire::write_header(out.frame, wire::Kind::ok, request);
@@ -335,6 +339,7 @@ std::string& Broker::answer(Peer& peer, std::uint64_t request) {
 
 void Broker::refuse(const std::string& routing, std::uint64_t request, const Error& error) {
   count_refusal(error.code);
+  if (!audit_.idle()) audit_.refused(routing, request, error.code, engine_.now());
   // In order with what was answered before: a refusal may rest on facts that are not durable yet.
   send_later(routing, wire::error_frame(request, error));
 }
@@ -373,6 +378,7 @@ void Broker::drop_peer(const std::string& connection) {
   auto at = peers_.find(routing);
   if (at == peers_.end()) return;
   auto& peer = *at->second;
+  if (!audit_.idle()) audit_.gone(routing);
   if (peer.worker != 0) {
     if (auto known = routing_of_worker_.find(peer.worker);
         known != routing_of_worker_.end() && known->second == routing) {
@@ -432,6 +438,7 @@ Status Broker::after_commits() {
 void Broker::stage() {
   flush_submitted();
   flush_subscriptions();
+  if (audit_.has_ended()) write_audit();
   if (committer_->in_flight() >= commits_in_flight_max) return;
   if (!engine_.has_facts()) {
     // Nothing to wait for: everything that these answers rest on is durable.

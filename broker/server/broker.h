@@ -18,6 +18,7 @@
 
 #include "broker/engine/engine.h"
 #include "broker/server/attempt_details.h"
+#include "broker/server/audit.h"
 #include "broker/server/backups.h"
 #include "broker/server/committer.h"
 #include "broker/server/engine_time.h"
@@ -118,6 +119,15 @@ class Broker {
   std::string& answer(Peer& peer, std::uint64_t request);  // an ok message to be filled
   void refuse(const std::string& routing, std::uint64_t request, const Error& error);
   void refuse(Peer& peer, std::uint64_t request, const Error& error);
+
+  // --- the audit log (broker_audit.cpp) ---
+  void begin_audit(const Peer& peer, const Frame& frame, wire::Kind kind);
+  void write_audit();
+  void audit_own(std::string act, std::string target, std::string result);
+  void audit_bulk(std::uint64_t number, std::string result);  // its end
+  void audit_list(Peer& peer, const Frame& frame);
+  struct AuditJob;
+  void answer_audit(const AuditJob& job);
 
   // --- requests ---
   void heartbeat(Peer& peer, const Frame& frame);
@@ -342,6 +352,7 @@ class Broker {
   std::unordered_map<std::string, engine::TemplateRef> known_templates_;
   std::vector<engine::FinishItem> finish_items_;
 
+  AuditDesk audit_;
   std::map<Sequence, Sequence> replayed_;  // dead letters submitted again a short while ago
   std::set<Sequence> purged_;              // or purged
 

@@ -235,6 +235,7 @@ void Broker::start_slice(std::uint64_t number, const Bulk& bulk) {
   auto fault = [&](const Error& error) {
     log::error("bulk work ends", error);
     engine_.close_bulk(number, BulkState::failed, error.message);
+    audit_bulk(number, std::string(name_of(error.code)));
     bulk_runs_.erase(number);
   };
   if (!walk->principal)
@@ -253,6 +254,7 @@ void Broker::act_on_slice(std::uint64_t number, TaskWalk& walk) {
   auto done = at->second.done, passed = at->second.passed;
   if (walk.error) {
     engine_.close_bulk(number, BulkState::failed, walk.error->message);
+    audit_bulk(number, std::string(name_of(walk.error->code)));
     bulk_runs_.erase(run);
     return;
   }
@@ -280,6 +282,7 @@ void Broker::act_on_slice(std::uint64_t number, TaskWalk& walk) {
         engine_.now() + static_cast<Millis>(1000 * std::max<std::uint64_t>(acts, 1) / order.rate);
   if (walk.more) return;
   engine_.close_bulk(number, BulkState::done, {});
+  audit_bulk(number, "ok");
   bulk_runs_.erase(run);
   log::info("bulk work is done", {{"bulk", number}, {"done", done}, {"passed", passed}});
 }

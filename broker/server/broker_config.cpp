@@ -16,9 +16,15 @@ std::string shown(const std::optional<std::int64_t>& value) {
 void Broker::adopt_queues() {
   if (parts_.queues_path.empty()) return;
   auto file = load_queues(parts_.queues_path);
-  if (!file) return log::error("the queues stay as they were", file.error());
+  if (!file) {
+    audit_own("queues_file", parts_.queues_path, std::string(name_of(file.error().code)));
+    return log::error("the queues stay as they were", file.error());
+  }
   auto changes = engine_.adopt_queues(*file, parts_.queues_force);
-  if (!changes) return log::error("not all queues of the file could be made", changes.error());
+  if (!changes) {
+    audit_own("queues_file", parts_.queues_path, std::string(name_of(changes.error().code)));
+    return log::error("not all queues of the file could be made", changes.error());
+  }
   std::size_t kept = 0;
   for (const auto& change : *changes) {
     kept += change.kept;
@@ -33,6 +39,9 @@ void Broker::adopt_queues() {
                                                           {"was", shown(change.from)},
                                                           {"is", shown(change.to)}});
   }
+  if (changes->size() != kept)
+    audit_own("queues_file", parts_.queues_path,
+              "ok: " + std::to_string(changes->size() - kept) + " changed");
   log::info("queues read", {{"file", parts_.queues_path},
                             {"queues", file->size()},
                             {"changed", changes->size() - kept},
@@ -41,8 +50,10 @@ void Broker::adopt_queues() {
 
 void Broker::reload_principals() {
   if (parts_.principals_path.empty() || parts_.principals == nullptr) return;
-  if (auto done = parts_.principals->reload(parts_.principals_path); !done)
+  if (auto done = parts_.principals->reload(parts_.principals_path); !done) {
+    audit_own("principals_file", parts_.principals_path, std::string(name_of(done.error().code)));
     return log::error("the principals stay as they were", done.error());
+  }
   auto current = parts_.principals->current();
   std::vector<std::string> gone;
   for (auto& [routing, peer] : peers_) {
@@ -56,6 +67,7 @@ void Broker::reload_principals() {
   }
   known_templates_.clear();
   for (const auto& routing : gone) drop_peer(routing);
+  audit_own("principals_file", parts_.principals_path, "ok: " + std::to_string(gone.size()) + " cut off");
   log::info("principals reloaded", {{"principals", current->size()}, {"cut_off", gone.size()}});
 }
 

@@ -404,6 +404,10 @@ void Broker::fill_metrics() {
   page_.progress_reports = told.progress;
   page_.progress_dropped = told.progress_dropped;
   page_.bulks_running = bulk_runs_.size();
+  const auto& audit = engine_.ledger().audit;
+  page_.audit.left_out = audit_.left_out();
+  page_.audit.kept = audit.next - audit.first;
+  page_.audit.kept_bytes = audit.bytes - audit.gone_bytes;
   page_.clock_steps = clock_.steps();
   page_.clock_held = clock_.held();
   if (!stop_.load())

@@ -298,15 +298,19 @@ void Broker::load_zones() {
 void Broker::adopt_schedules() {
   if (parts_.schedules_path.empty()) return;
   auto file = load_schedules(parts_.schedules_path);
-  if (!file) return log::error("the schedules stay as they were", file.error());
+  const auto refused = [&](const std::string& what, const Error& error) {
+    audit_own("schedules_file", parts_.schedules_path, std::string(name_of(error.code)));
+    log::error(what, error);
+  };
+  if (!file) return refused("the schedules stay as they were", file.error());
   for (const auto& [name, spec] : *file) {
     if (engine_.knows_zone(spec.zone)) continue;
     auto zone = load_zone(spec.zone);
-    if (!zone) return log::error("the schedules stay as they were: schedule " + name, zone.error());
+    if (!zone) return refused("the schedules stay as they were: schedule " + name, zone.error());
     engine_.know_zone(spec.zone, std::move(*zone));
   }
   auto changes = engine_.adopt_schedules(*file, parts_.schedules_force);
-  if (!changes) return log::error("not all schedules of the file could be set", changes.error());
+  if (!changes) return refused("not all schedules of the file could be set", changes.error());
   static constexpr std::array<std::string_view, 4> words{"made", "changed", "deleted",
                                                          "kept as it was set by hand"};
   std::size_t kept = 0;
@@ -315,6 +319,9 @@ void Broker::adopt_schedules() {
     log::info("schedule " + std::string(words[static_cast<std::size_t>(change.what)]),
               {{"schedule", change.name}});
   }
+  if (changes->size() != kept)
+    audit_own("schedules_file", parts_.schedules_path,
+              "ok: " + std::to_string(changes->size() - kept) + " changed");
   log::info("schedules read", {{"file", parts_.schedules_path},
                                {"schedules", file->size()},
                                {"changed", changes->size() - kept},

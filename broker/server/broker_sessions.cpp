@@ -99,6 +99,7 @@ void Broker::hello(const std::string& routing, const char* user, const Frame& fr
   peer.everything = principal->tenants.all && principal->queues.all && principal->types.all;
   peer.name = hello.name;
   peer.software = hello.software;
+  peer.address = surroundings_.address();
   peer.is_worker = is_worker;
   peer.producer = producer;
   peer.last_heard = engine_.now();

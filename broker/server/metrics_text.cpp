@@ -230,6 +230,7 @@ constexpr std::pair<wire::Kind, const char*> kind_labels[] = {
     {wire::Kind::backup_delete, "backup_delete"},
     {wire::Kind::agent_stats, "agent_stats"},
     {wire::Kind::agent_unlearn, "agent_unlearn"},
+    {wire::Kind::audit_list, "audit_list"},
 };
 
 void add_wire(Families& out, const MetricsPage& page) {
@@ -292,6 +293,18 @@ void add_backups(Families& out, const BackupProbe& backups) {
             static_cast<double>(backups.last_took_ms) / 1000);
 }
 
+void add_audit(Families& out, const AuditProbe& audit) {
+  out.begin("audit_entries_total", "Acts written to the audit log, by what they came to.",
+            MetricType::Counter);
+  out.value(audit.done, {{"result", "done"}});
+  out.value(audit.refused, {{"result", "refused"}});
+  out.value(audit.unanswered, {{"result", "unanswered"}});
+  out.counter("audit_left_out_total", "Denied acts beyond what one principal may write in a minute.",
+              audit.left_out);
+  out.gauge("audit_kept_entries", "Entries of the audit log that are kept.", audit.kept);
+  out.gauge("audit_kept_bytes", "What their records take.", audit.kept_bytes);
+}
+
 void add_clock(Families& out, const MetricsPage& page) {
   out.counter("log_lines_total", "Log lines and pieces of output that attempts told.", page.log_lines);
   out.counter("log_lines_gone_total", "Of them, those that went to keep within bounds.", page.log_lines_gone);
@@ -324,6 +337,12 @@ void add_process(Families& out, const ProcessFigures& process) {
 
 }  // namespace
 
+const char* label_of(wire::Kind kind) {
+  for (const auto& [known, label] : kind_labels)
+    if (known == kind) return label;
+  return nullptr;
+}
+
 std::string render_page(const MetricsPage& page, const ProcessFigures& process) {
   Families out;
   QueueProbe rest;
@@ -335,6 +354,7 @@ std::string render_page(const MetricsPage& page, const ProcessFigures& process) 
   add_schedules(out, page);
   add_store(out, page);
   add_backups(out, page.backups);
+  add_audit(out, page.audit);
   add_clock(out, page);
   add_process(out, process);
   std::ostringstream stream;

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <iostream>
 
+#include "broker/engine/audit.h"
 #include "broker/engine/engine.h"
 #include "broker/store/restoring.h"
 #include "broker/store/verify.h"
@@ -24,7 +25,7 @@ Status decode_part(std::string_view value) {
   return {};
 }
 
-Status decode(Family family, std::string_view key, std::string_view value) {
+Status decode(engine::AuditCheck& audit, Family family, std::string_view key, std::string_view value) {
   switch (family) {
     case Family::bodies: {
       auto record = engine::decode_body_record(value);
@@ -43,6 +44,15 @@ Status decode(Family family, std::string_view key, std::string_view value) {
     case Family::timers:
       if (!engine::read_timer_key(key)) return fail(Code::corrupt, "a timer has a malformed key");
       return {};
+    case Family::records:
+      return key.starts_with(engine::audit_tag) ? audit.look(key, value) : Status();
+    case Family::meta: {
+      if (key != engine::audit_key) return {};
+      engine::AuditTrail trail;
+      if (!engine::decode_record(value, trail)) return fail(Code::corrupt, "the audit trail is malformed");
+      audit = engine::AuditCheck(trail);
+      return {};
+    }
     default:
       return {};
   }
@@ -87,11 +97,24 @@ int inspect_store(const std::string& path) {
 }
 
 int verify_store(const std::string& path) {
-  auto found = store::verify(path, decode, show_progress);
+  engine::AuditCheck audit;
+  auto found = store::verify(
+      path,
+      [&](Family family, std::string_view key, std::string_view value) {
+        return decode(audit, family, key, value);
+      },
+      show_progress);
   if (!found) {
     std::fprintf(stderr, "hirehall-broker verify: %s\n", describe(found.error()).c_str());
     return 65;
   }
+  if (auto whole = audit.end(); !whole) {
+    ++found->findings_total;
+    found->findings.push_back(whole.error());
+  }
+  if (const auto& trail = audit.trail())
+    std::cout << "audit log: entries " << trail->first << " to " << trail->next - 1 << ", head "
+              << (trail->head.empty() ? "none" : hex_of(trail->head)) << "\n";
   for (const auto& finding : found->findings) std::cout << describe(finding) << "\n";
   std::cout << found->records << " records, commits " << found->first_facts << " to " << found->last_commit
             << ", watermark " << found->watermark << ": "

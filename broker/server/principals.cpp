@@ -90,6 +90,7 @@ constexpr Rule rules[] = {
     {Kind::inbox, readers},
     {Kind::agent_stats, readers},
     {Kind::agent_unlearn, operators},
+    {Kind::audit_list, operators},
 };
 
 std::uint8_t roles_of(Kind kind) {

@@ -55,6 +55,12 @@ struct BackupProbe {
   std::int64_t last_took_ms = 0;
 };
 
+struct AuditProbe {
+  std::uint64_t done = 0, refused = 0, unanswered = 0;  // acts
+  std::uint64_t left_out = 0;
+  std::uint64_t kept = 0, kept_bytes = 0;
+};
+
 // I20: accepted = queued + leased + suspended + terminal kept + terminal removed.
 struct BooksProbe {
   std::uint64_t accepted = 0;
@@ -73,6 +79,7 @@ struct MetricsPage {
       queues;  // any number; the page shows the first `queues_shown_max` and the sum of the rest
   WorkerProbe workers;
   BackupProbe backups;
+  AuditProbe audit;
   BooksProbe books;
 
   std::array<std::uint64_t, engine::deed_count> decisions{};  // of suspended tasks, by engine::Deed

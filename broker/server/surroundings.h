@@ -31,6 +31,8 @@ class Surroundings {
   virtual Status wait(Millis ms, const Wakeup& wakeup) = 0;
   virtual std::int64_t monotonic_ms() = 0;
   virtual std::int64_t wall_ms() = 0;
+  // Of the message received last; empty when the transport does not say.
+  virtual std::string address() { return {}; }
   virtual std::string random(std::size_t bytes) = 0;
   // False: the owner of the loop steps the committer and the reader by hand.
   virtual bool threads() const = 0;

@@ -21,6 +21,7 @@ class ZmqMessage {
     return {static_cast<const char*>(zmq_msg_data(&message_)), zmq_msg_size(&message_)};
   }
   bool more() { return zmq_msg_more(&message_) != 0; }
+  const char* address() { return zmq_msg_gets(&message_, "Peer-Address"); }
   const char* user() { return zmq_msg_gets(&message_, "User-Id"); }
 
  private:
@@ -63,6 +64,10 @@ class ZmqSurroundings final : public Surroundings {
     timespec now{};
     ::clock_gettime(CLOCK_REALTIME, &now);
     return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+  }
+  std::string address() override {
+    const char* known = frame_.address();
+    return known == nullptr ? "" : known;
   }
   std::string random(std::size_t bytes) override {
     std::string out(bytes, '\0');

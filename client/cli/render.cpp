@@ -23,7 +23,8 @@ std::vector<std::string> split_columns(std::string_view columns) {
 namespace {
 
 bool is_time(std::string_view key) {
-  return key.ends_with("_at") || key == "not_before" || key == "deadline" || key == "last_seen";
+  return key == "at" || key.ends_with("_at") || key == "not_before" || key == "deadline" ||
+         key == "last_seen";
 }
 
 std::string cell(const Document& object, const std::string& key) {

@@ -11,7 +11,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from integration import fleet
+from integration import fleet, hirehall_wire as wire
 from integration.fleet import FleetTest, LIMIT, eventually
 from integration.hirehall_wire import NoAnswer, Refused, WireError
 
@@ -100,6 +100,16 @@ class FullDisk(FleetTest):
         for id_ in ids:
             self.assertEqual(client.get(id_, payload=False)["state"], "ready")
         self.assertEqual(client.stats()["accepted"], len(ids) + len(held))
+
+    def test_acts_go_on_and_are_in_the_audit_log_also_after_kill_9(self):
+        _, refusal = self.submit_until_refused()
+        self.assertEqual(refusal.code, "disk_full", refusal)
+        self.client.call(wire.PAUSE, {"queue": "default", "reason": "the disk is full"})
+        self.refused("not_found", self.client.call, wire.WORKER_DRAIN, {"name": "nobody", "reason": "why not"})
+        self.fleet.crash()
+        entries = self.fleet.client().call(wire.AUDIT_LIST, {})["entries"]
+        self.assertEqual([(entry["act"], entry["reason"], entry["result"]) for entry in entries],
+                         [("pause", "the disk is full", "ok"), ("worker_drain", "why not", "not_found")])
 
     def test_a_disk_with_room_again_accepts_again(self):
         filler = self.disk / "neighbour"

@@ -1,6 +1,7 @@
 // The small records of the store, chosen by the first byte: attempts, dead letters, keys, result tables,
 // timers, and the identity and watermark beside it.
 #include "broker/engine/records.h"
+#include "broker/engine/audit.h"
 #include "broker/engine/facts_inbox.h"
 
 #include "broker/engine/segments.h"
@@ -35,6 +36,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
       break;
     case 2:
       round_trip<DeadRecord>(value);
+      round_trip<AuditRecord>(value);
+      round_trip<AuditTrail>(value);
       break;
     case 7:
       round_trip<QuestionRecord>(value);

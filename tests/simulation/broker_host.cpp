@@ -83,6 +83,7 @@ void BrokerHost::die(bool noticed) {
   engine_.reset();
   store_.reset();
   inbox_.clear();
+  audit_.broker_died();
   ++life_;
   next_turn_ = -1;
   committing_ = reading_ = mute_ = false;
@@ -180,6 +181,7 @@ bool BrokerHost::receive(Arrived& message) {
   being_read_ = std::move(inbox_.front());
   inbox_.pop_front();
   scene_.model.read(being_read_.first, being_read_.second);
+  audit_.read(being_read_.first, being_read_.second);
   message = {being_read_.first, being_read_.second, "local", true};
   return true;
 }
@@ -189,6 +191,7 @@ bool BrokerHost::send(const std::string& routing, const std::string& frame) {
   if (mute_) return true;
   if (sends_left_ > 0) --sends_left_;
   scene_.model.sent(routing, frame);
+  audit_.sent(routing, frame);
   if (scene_.weather.canary &&
       wire::read_frame(frame)->header.kind == static_cast<std::uint16_t>(wire::Kind::award))
     scene_.model.sent(routing, frame);

@@ -8,6 +8,7 @@
 
 #include "broker/server/broker.h"
 #include "broker/store/memory_store.h"
+#include "tests/simulation/audit_watch.h"
 #include "tests/simulation/scene.h"
 
 namespace hirehall::sim {
@@ -28,6 +29,7 @@ class BrokerHost final : public BrokerPort, public server::Surroundings {
   bool running() const { return broker_ != nullptr; }
   // The facts, folded again from the first and from the last snapshot, give the state that lives (I18, I10).
   void check_fold();
+  void check_audit();  // whenever it runs
 
   bool listening() const override { return broker_ != nullptr; }
   void arrived(std::string routing, std::string frame) override;
@@ -52,6 +54,7 @@ class BrokerHost final : public BrokerPort, public server::Surroundings {
   void check_ticks();
 
   Scene& scene_;
+  AuditWatch audit_;
   std::shared_ptr<store::MemoryDisk> disk_;
   server::PrincipalBook book_;
   std::unique_ptr<store::Store> store_;

@@ -81,6 +81,13 @@ void BrokerHost::check_ticks() {
   }
 }
 
+void BrokerHost::check_audit() {
+  if (!running()) return;
+  const auto entries = audit_.check(*store_->view());
+  scene_.tally.saw_if(entries != 0, Situation::act_audited);
+  scene_.tally.saw_if(audit_.refused() != 0, Situation::refused_act_audited);
+}
+
 void BrokerHost::check_fold() {
   if (!running() || committing_ || engine_->has_facts()) return;
   const auto& ledger = engine_->ledger();

@@ -66,6 +66,9 @@ inline constexpr std::array mutants = {
     Mutant{"commit_torn", "the last write of a large batch is lost"},
     Mutant{"worker_takes_awards_twice", "a worker runs an award that came twice twice"},
     Mutant{"worker_forgets_finishes", "a worker does not resend finishes after a reconnect"},
+    Mutant{"audit_not_replayed", "a restart forgets where the audit log ends"},
+    Mutant{"audit_chain_is_loose", "entries of the audit log are not bound to those before them"},
+    Mutant{"refused_acts_unaudited", "what was refused is not in the audit log"},
     Mutant{"client_renumbers", "a client gives resent batches new numbers"},
     Mutant{"client_forgets_batches", "a client does not resend after a reconnect"},
 };

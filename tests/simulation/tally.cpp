@@ -51,6 +51,7 @@ const std::map<Kind, const char*>& kind_names() {
       {Kind::bulk_list, "bulk_list"},
       {Kind::bulk_stop, "bulk_stop"},
       {Kind::logs, "logs"},
+      {Kind::audit_list, "audit_list"},
       {Kind::agent_stats, "agent_stats"},
       {Kind::agent_unlearn, "agent_unlearn"},
   };

@@ -258,6 +258,21 @@ void World::end_bulks() {
   run_until(scene_.time.now() + 31 * second, [] { return false; });  // no answer comes after this frame of it
 }
 
+// What the broker tells of its audit log, beside what lies in the store.
+void World::read_audit() {
+  bool told = false;
+  Body b;
+  b.number("limit", 1000);
+  auditor_.request(Kind::audit_list, b.take(), [&](const Result<std::string_view>& body) {
+    if (!body) return;
+    told = true;
+    scene_.tally.saw_if(read_number(*body, "next") > 1, Situation::audit_listed);
+  });
+  run_until(scene_.time.now() + 60 * second, [&] { return told; });
+  if (!told) violated("I9", "the audit log cannot be read");
+  broker_.check_audit();
+}
+
 void World::reckon() {
   end_bulks();
   auto until = scene_.time.now() + 60 * second;
@@ -285,6 +300,7 @@ void World::reckon() {
   }
   run_until(scene_.time.now() + second, [] { return false; });
   broker_.check_fold();
+  read_audit();
 }
 
 }  // namespace hirehall::sim

@@ -37,6 +37,7 @@ class World {
   void heal();
   [[noreturn]] void complain_of_open();
   void end_bulks();
+  void read_audit();
   void reckon();
   bool clients_idle() const;
   void ask_stats();

@@ -92,6 +92,16 @@ class Steering:
         """No more awards to workers of this name; what they hold they finish."""
         return list(self._map(Kind.WORKER_DRAIN, {"name": name, "undo": undo})["workers"])
 
+    def audit(self, *, who: str = "", act: str = "", since: float = 0.0, refused: bool = False) -> Iterator[Mapping[str, Any]]:
+        """The audit log, oldest first: index, at, who, from, act, target, reason, result, link. `since`: seconds since the Unix epoch."""
+        body = {"after": 0, "limit": 1000, "who": who, "act": act, "since": round(since * 1000), "refused": refused}
+        while True:
+            page = self._map(Kind.AUDIT_LIST, body)
+            yield from page["entries"]
+            if not page["cursor"]:
+                return
+            body["after"] = page["cursor"]
+
     def _call(self, kind: Kind, body: Any) -> Any:
         return self._session.call(kind, body, self._request_timeout)
 

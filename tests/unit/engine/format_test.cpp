@@ -2,6 +2,7 @@
 // yesterday must be read as it was meant, or be refused.
 #include <gtest/gtest.h>
 
+#include "broker/engine/audit.h"
 #include "broker/engine/body.h"
 #include "broker/engine/ledger.h"
 #include "broker/engine/records.h"
@@ -230,6 +231,18 @@ TEST(Format, Records) {
   EXPECT_EQ(hex(encode_record(DeadRecord{1000, 7})), "01d00f07") << what_to_do;
 }
 
+TEST(Format, Audit) {
+  const AuditEntry entry{1, 300, "w", "f", "a", "t", "r", "k"};
+  EXPECT_EQ(fact_bytes(Audited{300, "w", "f", "a", "t", "r", "k"}), "3d0ed80401770166016101740172016b")
+      << what_to_do;
+  EXPECT_EQ(hex(encode_record(AuditRecord{entry, "b", "l"})), "0101d80401770166016101740172016b0162016c")
+      << what_to_do;
+  EXPECT_EQ(hex(encode_record(AuditTrail{1, 3, "a", "h", 7, 2})), "010103016101680702") << what_to_do;
+  EXPECT_EQ(hex(record_key(audit_tag, 300)), "41000000000000012c") << what_to_do;
+  EXPECT_EQ(hex(audit_link("", entry)), "af47d326d40222712988e3441986905c") << what_to_do;
+  EXPECT_EQ(hex(audit_link("sixteen bytes id", entry)), "fb83d04ac719ecc3a7fd852400ab3298") << what_to_do;
+}
+
 TEST(Format, Keys) {
   EXPECT_EQ(hex(timer_key(1000, TimerKind::expire, 300)), "00000000000003e802000000000000012c") << what_to_do;
   EXPECT_EQ(hex(page_key(1, 2)), "00000000000000010000000000000002") << what_to_do;
@@ -266,10 +279,10 @@ TEST(Format, Snapshot) {
   std::string saved;
   ledger.save(saved);
   EXPECT_EQ(hex(saved),
-            "0b0001010000000000000000000000010764656661756c7401000c6c656173745f6c6f6164656480f0b2528080808040"
+            "0d0001010000000000000000000000010764656661756c7401000c6c656173745f6c6f6164656480f0b2528080808040"
             "00c0a9070000000000000000000000000000000000000000000000000001000174000000000000000000000101016e01"
-            "74017000000000010101740170000000020201010764656661756c740000017200000000000000000000000001000000"
-            "00000000")
+            "74017000000000010101740170000000020201010764656661756c740000017200000000000000000000000101000000"
+            "0000000100000000000000")
       << what_to_do;
 }
 

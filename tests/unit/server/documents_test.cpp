@@ -59,6 +59,7 @@ const std::map<std::string, Kind> kinds = {
     {"backup_list", Kind::backup_list},
     {"backup_verify", Kind::backup_verify},
     {"backup_delete", Kind::backup_delete},
+    {"audit_list", Kind::audit_list},
     {"queue_set", Kind::queue_set},
     {"pause", Kind::pause},
     {"resume", Kind::resume},

@@ -91,6 +91,7 @@ const std::map<Kind, std::string> table = {
     {Kind::backup_list, "oa"},
     {Kind::backup_verify, "oa"},
     {Kind::backup_delete, "a"},
+    {Kind::audit_list, "oa"},
     {Kind::limit_set, "oa"},
     {Kind::limit_list, "voda"},
     {Kind::limit_show, "voda"},
