@@ -58,9 +58,10 @@ void BrokerHost::check_ticks() {
   for (const auto& lease : ledger.leases) {
     if (lease.token == 0 || !lease.options) continue;
     const auto& options = lease.options->options;
-    alone += options.trigger.starts_with("schedule/alone/");
+    const bool ticked = options.replay_of.empty();  // a dead letter's retry has the trigger of the first one
+    alone += ticked && options.trigger.starts_with("schedule/alone/");
     if (lease.awarded_in > store_->last_commit()) continue;
-    if (options.trigger.starts_with("schedule/")) {
+    if (ticked && options.trigger.starts_with("schedule/")) {
       auto [tick, fresh] = ticks_.emplace(options.trigger, lease.sequence);
       if (tick->second != lease.sequence) violated("I8", "a tick became two tasks: " + options.trigger);
       if (fresh) scene_.saw(Situation::schedule_ticked);
