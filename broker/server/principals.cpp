@@ -88,6 +88,10 @@ constexpr Rule rules[] = {
     {Kind::backup_verify, operators},
     {Kind::backup_delete, admins},
     {Kind::inbox, readers},
+    {Kind::batch_list, readers},
+    {Kind::batch_show, readers},
+    {Kind::batch_close, submitters},
+    {Kind::batch_wait, readers},
     {Kind::agent_stats, readers},
     {Kind::agent_unlearn, operators},
 };

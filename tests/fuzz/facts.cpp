@@ -1,4 +1,5 @@
 // A record of facts: what can be decoded can be written again, and then means the same.
+#include "broker/engine/facts_batches.h"
 #include "broker/engine/facts_inbox.h"
 #include "broker/engine/limit.h"
 #include "broker/engine/schedule.h"
@@ -47,7 +48,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
            Ended, WorkerOpened, WorkerClosed, BecameDue, Dropped, StopAsked, Paused, Spilled, Paged, Decided,
            Asked, Checkpointed, Replayed, Reclaimed, KeptLonger, QueueFiled, AgentDefined, AgentForgotten,
            DeadPurged, ScheduleSet, ScheduleDeleted, ScheduleTicked, ScheduleHeld, ScheduleFiled,
-           ScheduleTriggered, LimitDefined, LimitDeleted, LimitHeld>(kind, body);
+           ScheduleTriggered, LimitDefined, LimitDeleted, LimitHeld, BatchDefined, BatchClosed,
+           BatchCompleted, BatchForgotten>(kind, body);
   }
   return 0;
 }

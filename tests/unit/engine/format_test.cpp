@@ -181,6 +181,13 @@ TEST(Format, FactsOfLimits) {
   EXPECT_EQ(fact_bytes(LimitHeld{"n", 1000, "r"}), "3106016ed00f0172") << what_to_do;
 }
 
+TEST(Format, FactsOfBatches) {
+  EXPECT_EQ(fact_bytes(BatchDefined{1, "t", "n"}), "1d05010174016e") << what_to_do;
+  EXPECT_EQ(fact_bytes(BatchClosed{1, true, "o", true, "p"}), "1e070101016f010170") << what_to_do;
+  EXPECT_EQ(fact_bytes(BatchCompleted{1, 300}), "1f0301ac02") << what_to_do;
+  EXPECT_EQ(fact_bytes(BatchForgotten{1}), "200101") << what_to_do;
+}
+
 TEST(Format, Bodies) {
   TaskOptions options;
   options.type = "echo";
@@ -266,10 +273,10 @@ TEST(Format, Snapshot) {
   std::string saved;
   ledger.save(saved);
   EXPECT_EQ(hex(saved),
-            "0b0001010000000000000000000000010764656661756c7401000c6c656173745f6c6f6164656480f0b2528080808040"
+            "0c0001010000000000000000000000010764656661756c7401000c6c656173745f6c6f6164656480f0b2528080808040"
             "00c0a9070000000000000000000000000000000000000000000000000001000174000000000000000000000101016e01"
-            "74017000000000010101740170000000020201010764656661756c740000017200000000000000000000000001000000"
-            "00000000")
+            "74017000000000010101740170000000020201010764656661756c740000017200000000000000000000000001000001"
+            "00000000000000")
       << what_to_do;
 }
 
