@@ -1,9 +1,11 @@
 // Open addressing from a 64-bit number to a 32-bit slot: what the engine looks up per task.
 // Linear probing with backward-shift deletion; iteration is deliberately not offered (order would leak into
-// decisions).
+// decisions), only a sorted copy.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "common/check.h"
@@ -45,6 +47,14 @@ class FlatMap {
     return true;
   }
   std::size_t size() const { return size_; }
+  std::vector<std::pair<std::uint64_t, std::uint32_t>> sorted() const {
+    std::vector<std::pair<std::uint64_t, std::uint32_t>> out;
+    out.reserve(size_);
+    for (const auto& cell : cells_)
+      if (cell.slot != none) out.emplace_back(cell.key, cell.slot);
+    std::sort(out.begin(), out.end());
+    return out;
+  }
 
  private:
   struct Cell {

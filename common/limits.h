@@ -30,6 +30,10 @@ inline constexpr std::size_t question_bytes_max = 64u << 10;  // invalid: a ques
 inline constexpr std::size_t approvers_max = 32;              // invalid: who may answer one, by name
 inline constexpr std::int64_t question_timeout_max_ms = 366ll * 24 * 3600 * 1000;  // invalid
 
+// Batches.
+inline constexpr std::size_t batches_max = 10000;            // busy; those that are over make room
+inline constexpr std::size_t batch_members_max = 1'000'000;  // busy: open tasks of all batches
+
 // Sessions.
 inline constexpr std::size_t batches_in_flight_max = 1024;    // busy: unanswered batches of one producer …
 inline constexpr std::size_t refusals_in_flight_max = 65536;  // busy: … and refused items in their answers

@@ -148,6 +148,7 @@ void each_option(Options& o, Visit&& visit) {
   visit(34u, "schema", o.schema, false);
   visit(35u, "delivery", o.delivery, false);
   visit(36u, "producer", o.producer, false);
+  visit(40u, "batch", o.batch, false);
 }
 
 const TaskOptions& defaults() {
@@ -349,7 +350,8 @@ Status validate(const TaskOptions& o) {
                                 {"workflow", o.workflow},
                                 {"trigger", o.trigger},
                                 {"replay_of", o.replay_of},
-                                {"schema", o.schema}})
+                                {"schema", o.schema},
+                                {"batch", o.batch}})
     if (auto s = check_size(option, value, limits::name_bytes_max); !s) return s;
   for (auto& [option, value] : {std::pair<const char*, std::string_view>{"affinity_key", o.affinity_key},
                                 {"unique_key", o.unique_key},

@@ -115,6 +115,7 @@ struct TaskOptions {
   std::string schema;                           // 34, digest/version of the payload's schema
   Delivery delivery = Delivery::at_least_once;  // 35
   std::string submitter;                        // 7, the principal; set by the broker
+  std::string batch;                            // 40, name of the batch that it counts in
   std::uint64_t producer = 0;  // 36, the producer record that submitted it; set by the broker
   std::string unknown;         // stored pairs with numbers of a newer version, encoded
 

@@ -47,6 +47,7 @@ constexpr std::array fields{
     WhereField{"fingerprint", WhereShape::text, "of its error, as `hirehall dead groups` shows it", {}},
     WhereField{"unique_key", WhereShape::text, "its unique key", {}},
     WhereField{"affinity_key", WhereShape::text, "its affinity key", {}},
+    WhereField{"batch", WhereShape::text, "the batch that it counts in", "BATCH"},
     WhereField{"description", WhereShape::text, "its description", {}},
     WhereField{"label.", WhereShape::text, "a label: label.customer=7", {}},
 };

@@ -50,6 +50,10 @@ enum class Kind : std::uint16_t {
   worker_drain = 46,
 
   inbox = 64,
+  batch_list = 65,
+  batch_show = 66,
+  batch_close = 67,
+  batch_wait = 68,
 
   register_worker = 48,
   award = 49,  // push

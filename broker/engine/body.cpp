@@ -19,6 +19,7 @@ std::uint8_t flags_of(const TaskOptions& o) {
   if (o.ttl_ms != 0) flags |= body_timed;
   if (!o.limit_keys.empty()) flags |= body_limited;
   if (!o.idempotency_key.empty() || !o.unique_key.empty()) flags |= body_keyed;
+  if (!o.batch.empty()) flags |= body_batched;
   if (!o.policies.empty())
     if (auto approval = read_approval(o.policies); approval && approval->before_award()) flags |= body_held;
   return flags;

@@ -21,13 +21,14 @@ inline constexpr std::uint32_t no_number = 0xffffffff;
 
 // What a packed task has beside its payload; decides whether applying it can take the short way.
 enum BodyFlag : std::uint8_t {
-  body_own = 1,      // options of its own, over its template's
-  body_delayed = 2,  // not before a time
-  body_timed = 4,    // a deadline or a time to live
-  body_limited = 8,  // limit keys
-  body_keyed = 16,   // an idempotency or unique key
-  body_urgent = 32,  // a deadline: ordered by it
-  body_held = 64,    // it has to be approved before its award
+  body_own = 1,        // options of its own, over its template's
+  body_delayed = 2,    // not before a time
+  body_timed = 4,      // a deadline or a time to live
+  body_limited = 8,    // limit keys
+  body_keyed = 16,     // an idempotency or unique key
+  body_urgent = 32,    // a deadline: ordered by it
+  body_held = 64,      // it has to be approved before its award
+  body_batched = 128,  // it counts in a batch
 };
 
 // Options shared by many tasks. Immutable but for the caches of its owner, the engine.

@@ -171,13 +171,14 @@ using ReplayAny =
            Asked, Checkpointed, Replayed, Reclaimed, KeptLonger, AgentDefined, AgentForgotten, DeadPurged,
            PauseSet, BulkOpened, BulkMoved, BulkClosed, ScheduleSet, ScheduleDeleted, ScheduleTicked,
            ScheduleHeld, ScheduleFiled, ScheduleTriggered, LimitDefined, LimitDeleted, LimitHeld, Incarnated,
-           Audited>;
+           Audited, BatchDefined, BatchClosed, BatchCompleted, BatchForgotten>;
 
 bool left_out_by_mutant(FactKind kind) {
   return ((kind == FactKind::paused || kind == FactKind::pause_set) && HH_MUTANT("pauses_not_replayed")) ||
          (kind == FactKind::audited && HH_MUTANT("audit_not_replayed")) ||
          (kind == FactKind::bulk_opened && HH_MUTANT("bulk_forgotten")) ||
          (kind == FactKind::decided && HH_MUTANT("answers_not_replayed")) ||
+         (kind == FactKind::batch_closed && HH_MUTANT("closed_batches_not_replayed")) ||
          (kind == FactKind::schedule_ticked && HH_MUTANT("ticks_not_replayed"));
 }
 
@@ -260,6 +261,7 @@ void Engine::start(Millis now) {
     sessions_[number].last_seen = now_;  // a full limit to come back
     dispatcher_.set_held(number, worker.held);
   }
+  start_batches();
   granted_ = now_;
   for (const auto& lease : ledger_.leases)
     if (auto timeout = lease.token != 0 ? timeout_of(lease) : 0; timeout != 0)
@@ -298,12 +300,14 @@ void Engine::end_turn() {
   fire_timers();
   fire_schedules();
   expire_leases();
+  complete_batches();
   award_all();
   spill();
   want_timers();
 }
 
 Millis Engine::next_deadline() const {
+  if (!ledger_.batches_at_rest.empty()) return now_;
   Millis next = now_ + 1000;
   if (!timers_.empty()) {
     if (auto t = read_timer_key(timers_.begin()->first)) next = std::min(next, t->due);

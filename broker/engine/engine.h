@@ -122,6 +122,13 @@ class Engine {
   Code cancel(Sequence sequence, std::string_view reason, Millis grace_ms, const LoadedTask* loaded);
   // invalid: it waits for nothing, or for another kind of decision. What is answered is for the next attempt.
   Code decide(Sequence sequence, const Decision& decision, const LoadedTask* loaded);
+  // --- batches (engine_batches.cpp) ---
+  const Batch* batch(std::string_view tenant, std::string_view name) const;  // null: there is none
+  // Takes no further tasks. The completion task, if there is one, is checked by the caller: its queue is
+  // there. not_found; conflict: it is closed already.
+  Code close_batch(std::string_view tenant, std::string_view name, const TaskOptions* completion,
+                   std::optional<std::string_view> payload);
+
   // Submits a dead letter again; the new sequence, or 0 when it is none.
   Sequence replay_dead(Sequence sequence, const TaskOptions& options, std::string_view payload,
                        bool still_dead);
@@ -255,11 +262,17 @@ class Engine {
     std::uint32_t code = 0;
     Sequence existing = 0;
     Millis retention_ms = 0;
-    std::string message, own, key, unique, digest;
+    std::string message, own, key, unique, digest, batch;
   };
   Code resolve(const SubmitRequest& request, const SubmitItem& item, Resolved& out);
   void note_retention(Millis retention_ms);
   Code check_cap(std::uint32_t queue, Resolved& out);
+  Code check_batch(Resolved& out) const;
+  void define_batch(std::uint32_t lane, const std::string& name);
+  bool forget_batch(Millis kept);
+  void start_batches();
+  void complete_batches();
+  Sequence submit_completion(const Batch& batch);
   Code resolve_names(const TaskOptions& options, Resolved& out);
   Code lane_of(std::string_view queue, std::string_view tenant, std::uint32_t& lane, std::string& message);
   Code class_of(const TaskOptions& options, std::uint32_t& class_, std::string& message);

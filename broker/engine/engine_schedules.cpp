@@ -103,6 +103,9 @@ Status Engine::check_schedule(std::string_view name, const ScheduleSpec& spec) c
         "options");
   if (options->not_before != 0 || options->delay_ms != 0 || options->deadline != 0)
     return wrong("a schedule says when its tasks begin; give ttl_ms instead of a deadline", "options");
+  if (!options->batch.empty())
+    return wrong("tasks of a schedule are in no batch: a batch is closed one day, a schedule ticks on",
+                 "options");
   if (!ledger_.queue_by_name.contains(options->queue.empty() ? "default" : options->queue))
     return fail(Code::not_found,
                 "no queue is named " + options->queue + "; make it with `hirehall queue set`", "queue");

@@ -127,6 +127,7 @@ Code Engine::resolve(const SubmitRequest& request, const SubmitItem& item, Resol
     return refuse(Code::invalid, "priority is " + std::to_string(item.priority) + "; accepted: 1 to 10");
   out.flags = base.flags;
   out.retention_ms = base.options.retention_ms;
+  if ((base.flags & body_batched) != 0) out.batch = base.options.batch;
   auto priority = item.priority != 0 ? item.priority : base.options.priority;
   out.priority = static_cast<std::uint8_t>(priority != 0 ? priority : limits::priority_default);
   bool own = !item.options.empty() || !item.type.empty() || !item.queue.empty() || base.options.delay_ms != 0;
@@ -181,9 +182,12 @@ Code Engine::resolve(const SubmitRequest& request, const SubmitItem& item, Resol
       base.lane = out.lane;
       base.class_ = out.class_;
     }
+    if ((out.flags & body_batched) != 0) out.batch = options.batch;
     if ((out.flags & body_keyed) != 0) check_keys(request, options, item.payload, out);
     if (out.code != 0 || out.existing != 0) return static_cast<Code>(out.code);
   }
+  if ((out.flags & body_batched) != 0)
+    if (auto code = check_batch(out); code != Code::ok) return code;
   return check_cap(ledger_.lanes[out.lane].queue, out);
 }
 
@@ -324,6 +328,7 @@ Result<SubmitAnswer> Engine::submit(const SubmitRequest& request) {
     auto& r = resolved_[i];
     if (r.code == 0 && r.existing == 0) {
       if (r.retention_ms > ledger_.longest_retention) note_retention(r.retention_ms);
+      if ((r.flags & body_batched) != 0) define_batch(r.lane, r.batch);
       append(r, request.templates[request.items[i].template_], request.items[i].payload);
       continue;
     }

@@ -60,9 +60,11 @@ Sequence Engine::replay_dead(Sequence sequence, const TaskOptions& options, std:
   return as;
 }
 
-// A task that no producer submits; its names are resolved.
+// A task that no producer submits; its names are resolved. A retry counts in its batch also when that is
+// closed.
 Sequence Engine::submit_own(const TaskOptions& options, std::string_view payload, Resolved& task) {
   task.flags = flags_of(options);
+  if ((task.flags & body_batched) != 0) define_batch(task.lane, options.batch);
   if ((ledger_.queues[ledger_.lanes[task.lane].queue].settings.approval & approve_award) != 0)
     task.flags |= body_held;
   task.priority =

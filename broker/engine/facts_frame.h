@@ -42,6 +42,10 @@ enum class FactKind : std::uint8_t {
   dead_purged = 26,
   decided = 27,
   asked = 28,
+  batch_defined = 29,
+  batch_closed = 30,
+  batch_completed = 31,
+  batch_forgotten = 32,
   schedule_set = 40,
   schedule_deleted = 41,
   schedule_ticked = 42,
@@ -64,7 +68,7 @@ inline constexpr std::uint8_t facts_part_version = 4;
 
 // Numbers are given out in ranges, so there are holes between them.
 constexpr bool known_fact(std::uint8_t kind) {
-  return (kind >= 1 && kind <= 28) || (kind >= 40 && kind <= 45) || (kind >= 47 && kind <= 53) ||
+  return (kind >= 1 && kind <= 32) || (kind >= 40 && kind <= 45) || (kind >= 47 && kind <= 53) ||
          kind == 60 || kind == 61;
 }
 

@@ -195,7 +195,7 @@ void Ledger::apply_task(Sequence sequence, const ChunkRef& chunk, std::uint32_t 
   next_sequence = sequence + 1;
   Entry entry{sequence, now, chunk, offset, false};
   constexpr unsigned special =
-      body_delayed | body_timed | body_limited | body_keyed | body_urgent | body_held;
+      body_delayed | body_timed | body_limited | body_keyed | body_urgent | body_held | body_batched;
   if ((body.flags & special) == 0) {
     ++queue.tasks[static_cast<std::size_t>(State::ready)];
     ++lanes[body.lane].tasks[static_cast<std::size_t>(State::ready)];
@@ -231,6 +231,7 @@ void Ledger::apply_task(Sequence sequence, const ChunkRef& chunk, std::uint32_t 
       if (options.ttl_ms != 0) expire(std::max(now, options.not_before) + options.ttl_ms);
     }
   }
+  if ((body.flags & body_batched) != 0) enter_batch(sequence, body.lane, options.batch);
   auto state = options.not_before > now ? State::scheduled : State::ready;
   bool held = (body.flags & body_held) != 0;
   if (held) state = State::suspended;
@@ -273,6 +274,7 @@ void Ledger::finish_task(Sequence sequence, std::uint32_t lane, State from, Stat
   count(lane, from, to);
   segments.end(sequence, commit, to, now);
   tries.erase(sequence);
+  if (batch_of.size() != 0) leave_batch(sequence, to);
   if (to == State::failed && index != nullptr)
     index->push_back({Shelving::records, false, dead_key(lanes[lane].queue, sequence),
                       encode_record(DeadRecord{now, commit})});

@@ -8,6 +8,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -17,6 +18,7 @@
 #include "broker/engine/body.h"
 #include "broker/engine/bulk.h"
 #include "broker/engine/facts.h"
+#include "broker/engine/facts_batches.h"
 #include "broker/engine/facts_inbox.h"
 #include "broker/engine/line.h"
 #include "broker/engine/records.h"
@@ -199,6 +201,10 @@ class Ledger {
   void paged(Paged& fact, const std::vector<PageEntry>* bodies);  // with the bodies that came with the page
   void apply(Asked& fact);                                        // (ledger_inbox.cpp)
   void apply(Decided& fact);
+  void apply(BatchDefined& fact);  // (ledger_batches.cpp)
+  void apply(BatchClosed& fact);
+  void apply(BatchCompleted& fact);
+  void apply(BatchForgotten& fact);
   void apply(Checkpointed& fact);
   void apply(Replayed& fact);
   void apply(DeadPurged& fact);
@@ -295,7 +301,15 @@ class Ledger {
   std::vector<Pause> pauses;
   bool mixed_pauses = false;  // some name a type together with a queue or tenant
   std::map<AgentName, AgentRecord> agents;
-  std::map<std::uint64_t, Bulk> bulks;  // running ones, and the last that have ended
+  std::map<std::uint32_t, Batch> batches;
+  std::map<BatchName, std::uint32_t, BatchNameLess> batch_by_name;
+  std::set<std::pair<Millis, std::uint32_t>>
+      batches_over;  // may be forgotten, those at rest for longest first
+  std::uint32_t next_batch = 1;
+  FlatMap batch_of;                            // by sequence, of tasks that have not ended
+  std::vector<std::uint32_t> batches_at_rest;  // closed, without open tasks, since the owner looked
+  std::uint64_t batch_rests = 0;               // how often one came to rest or went; not durable
+  std::map<std::uint64_t, Bulk> bulks;         // running ones, and the last that have ended
   std::uint64_t next_bulk = 1;
   Schedules schedules;
   std::vector<Incarnation> incarnations;
@@ -341,6 +355,11 @@ class Ledger {
   void ask_consent(Sequence sequence, std::uint32_t lane, std::string_view policies, Stage stage,
                    std::uint32_t attempt, std::string_view result, std::string_view result_type);
   void write_question(Sequence sequence, QuestionRecord& question);
+  void enter_batch(Sequence sequence, std::uint32_t lane, const std::string& name);
+  void leave_batch(Sequence sequence, State to);
+  void rest_batch(std::uint32_t number, Batch& batch);
+  void save_batches(ArchiveOut& a) const;
+  bool load_batches(ArchiveIn& a);
   void load_lease(std::uint32_t slot, Sequence sequence, std::uint64_t token, std::uint32_t worker_no);
   void write_due(Sequence sequence, Millis due, const Place& place, const Tries& t);
   std::string page_value(const EntryRing& ring, std::size_t from, std::size_t to);

@@ -7,7 +7,7 @@ namespace {
 
 // 2 has behind the pauses the agents, and what the file of queues says; 3 the commit of each lease's award, 4
 // stragglers, 5 who paused and when, 6 bulk work, 7 schedules, 8 incarnations, 9 what queues want approved,
-// 10 limits, 11 counts of lanes, 13 the audit log. Before the first release only the newest is read.
+// 10 limits, 11 counts of lanes, 12 batches, 13 the audit log. Before the first release only the newest is read.
 constexpr std::uint8_t snapshot_version = 13;
 
 struct SavedLine {
@@ -192,6 +192,7 @@ void Ledger::save(std::string& out) const {
     if (l.limits != nullptr) saved.limits = l.limits->names;
     a(saved);
   }
+  save_batches(a);
   segments.save(out);
 }
 
@@ -328,6 +329,7 @@ Status Ledger::load(std::string_view saved) {
   if (!sound || !a.ok()) return bad("malformed leases");
   for (std::uint32_t slot = static_cast<std::uint32_t>(leases.size()); slot-- > 0;)
     if (leases[slot].token == 0) free_leases.push_back(slot);
+  if (!load_batches(a)) return bad("malformed batches");
   const char* at = a.unpacker().position();
   if (!segments.load(at, saved.data() + saved.size())) return bad("malformed segments");
   return {};

@@ -65,6 +65,7 @@ Status Broker::run() {
 Millis Broker::idle_ms() const {
   auto next = engine_.next_deadline();
   if (!wait_ends_.empty()) next = std::min(next, wait_ends_.begin()->first);
+  if (!batch_waits_.empty()) next = std::min(next, next_batch_wait_);
   for (const auto& wait : log_waits_) next = std::min(next, wait.until);
   for (const auto& [number, run] : bulk_runs_)
     if (!run.walking) next = std::min(next, run.next_at);
@@ -106,6 +107,7 @@ bool Broker::turn(Millis wait_ms) {
   go_on_with_bulks();
   look_at_log_waits();
   engine_.end_turn();
+  look_at_batch_waits();
   encode_outputs();
   read_wanted();
   stage();
@@ -216,6 +218,14 @@ void Broker::dispatch(Peer& peer, const Frame& frame, std::string_view bytes) {
       return answer_task(peer, frame);
     case Kind::inbox:
       return inbox(peer, frame);
+    case Kind::batch_list:
+      return batch_list(peer, frame);
+    case Kind::batch_show:
+      return batch_show(peer, frame);
+    case Kind::batch_close:
+      return batch_close(peer, frame);
+    case Kind::batch_wait:
+      return batch_wait(peer, frame);
     case Kind::explain:
       return explain(peer, frame);
     case Kind::subscribe:

@@ -147,6 +147,21 @@ class Broker {
   void list(Peer& peer, const Frame& frame, bool dead);
   void answer_task(Peer& peer, const Frame& frame);  // (broker_inbox.cpp)
   void inbox(Peer& peer, const Frame& frame);
+  struct BatchWait {
+    Millis until;
+    std::string routing;
+    std::uint64_t serial, request;
+    std::string tenant, batch;
+  };
+  void batch_list(Peer& peer, const Frame& frame);  // (broker_batches.cpp)
+  void batch_show(Peer& peer, const Frame& frame);
+  void batch_close(Peer& peer, const Frame& frame);
+  void batch_wait(Peer& peer, const Frame& frame);
+  void look_at_batch_waits();
+  bool answer_batch_wait(const BatchWait& wait);
+  Status settle_completion(const Peer& peer, const std::string& tenant, TaskOptions& o) const;
+  void count_batches();
+  void write_batch(msgpack::Writer& w, const engine::Batch& batch) const;
   void explain(Peer& peer, const Frame& frame);
   void dead_again(Peer& peer, const Frame& frame, bool purge);
   void subscribe(Peer& peer, const Frame& frame);
@@ -347,6 +362,9 @@ class Broker {
   std::set<std::pair<Millis, std::uint64_t>> wait_ends_;
   std::multimap<Sequence, std::uint64_t> waiting_for_;
   std::uint64_t next_wait_ = 1;
+  std::vector<BatchWait> batch_waits_;
+  Millis next_batch_wait_ = 0;          // the first of them is over then
+  std::uint64_t batch_rests_seen_ = 0;  // when they were looked at
   std::vector<engine::SubmitItem> items_;
   // Templates of submits by producer and bytes: tasks that name the same options share them. Never iterated.
   std::unordered_map<std::string, engine::TemplateRef> known_templates_;

@@ -16,7 +16,7 @@ constexpr std::size_t limit_max = 1000;
 constexpr std::size_t sample_bytes_max = 400;
 
 struct ListQuery {
-  std::string queue, tenant, type, state, where, cursor;
+  std::string queue, tenant, type, state, batch, where, cursor;
   std::size_t limit = limit_default;
   bool newest_first = false;
   bool count = false, open = false;
@@ -37,6 +37,8 @@ Result<ListQuery> read_query(std::string_view body) {
       q.type = r.str();
     else if (key == "state")
       q.state = r.str();
+    else if (key == "batch")
+      q.batch = r.str();
     else if (key == "where")
       q.where = r.str();
     else if (key == "cursor")
@@ -88,6 +90,13 @@ Status Broker::narrow(TaskWalk& walk, const std::string& queue, const std::strin
       return fail(Code::not_found, "no queue is named " + name, "queue");
     walk.queue = at->second;
   }
+  walk.batch = given(walk.batch, "batch");
+  walk.selective = walk.selective || !walk.batch.empty();
+  if (const auto* batch =
+          walk.tenant.empty() || walk.batch.empty() ? nullptr : engine_.batch(walk.tenant, walk.batch)) {
+    walk.from = batch->first;
+    walk.until = walk.until == 0 ? batch->last + 1 : std::min(walk.until, batch->last + 1);
+  }
   walk.dead = walk.dead || walk.state == State::failed;
   if (!walk.cursor.empty() && walk.cursor.size() != (walk.dead ? 13u : 8u))
     return fail(Code::invalid, "the cursor is not one of this list", "cursor");
@@ -104,6 +113,7 @@ void Broker::list(Peer& peer, const Frame& frame, bool dead) {
   walk->newest_first = query->newest_first;
   walk->open = query->open;
   walk->cursor = query->cursor;
+  walk->batch = query->batch;
   if (auto done = narrow(*walk, query->queue, query->state, query->tenant, query->type, query->where); !done)
     return refuse(peer, request, done.error());
   bool many = walk->selective || query->count;

@@ -378,6 +378,7 @@ void Broker::fill_metrics() {
   page_.schedules_paused = static_cast<std::uint64_t>(
       std::ranges::count_if(ledger.schedules, [](const auto& s) { return s.second.paused; }));
   page_.ticks = engine_.counts().ticks;
+  count_batches();
   page_.decisions = engine_.counts().decisions;
   page_.stale_results = engine_.counts().stale;
   if (parts_.zap_counts) std::tie(page_.authenticated, page_.not_authenticated) = parts_.zap_counts();

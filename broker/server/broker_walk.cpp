@@ -23,7 +23,7 @@ void Broker::walk_all(const std::shared_ptr<TaskWalk>& walk) {
   std::vector<Sequence> stragglers;
   for (const auto& [sequence, straggler] : engine_.ledger().segments.stragglers())
     if (sequence < border) stragglers.push_back(sequence);
-  auto first = stragglers.empty() ? border : stragglers.front();
+  auto first = std::max(walk->from, stragglers.empty() ? border : stragglers.front());
   auto behind = engine_.ledger().next_sequence;
   if (walk->until != 0) behind = std::min(behind, walk->until);
   auto start = walk->newest_first ? behind - 1 : first;
@@ -84,7 +84,7 @@ void Broker::walk_dead(const std::shared_ptr<TaskWalk>& walk) {
       engine::DeadRecord dead;
       if (key.size() != 13 || !engine::decode_record(value, dead)) return true;
       auto sequence = store::number_of(key.substr(5));
-      if (walk->until != 0 && sequence >= walk->until) return true;
+      if (sequence < walk->from || (walk->until != 0 && sequence >= walk->until)) return true;
       auto found = finder.find(sequence);
       if (!found) walk->error = found.error();
       if (!found || !*found) return true;

@@ -154,6 +154,13 @@ void add_workers(Families& out, const MetricsPage& page) {
               page.stale_results);
 }
 
+void add_batches(Families& out, const MetricsPage& page) {
+  out.begin("batches", "Batches of tasks, by state.", MetricType::Gauge);
+  for (std::size_t i = 0; i < batch_states; ++i)
+    out.value(page.batches[i], {{"state", batch_state_names[i]}});
+  out.gauge("batch_open_tasks", "Open tasks of all batches.", page.batch_open_tasks);
+}
+
 void add_decisions(Families& out, const MetricsPage& page) {
   out.begin("decisions_total", "Ends of questions and approvals, by decision.", MetricType::Counter);
   for (std::size_t i = 0; i < engine::deed_count; ++i)
@@ -181,6 +188,10 @@ constexpr std::pair<wire::Kind, const char*> kind_labels[] = {
     {wire::Kind::list, "list"},
     {wire::Kind::answer, "answer"},
     {wire::Kind::inbox, "inbox"},
+    {wire::Kind::batch_list, "batch_list"},
+    {wire::Kind::batch_show, "batch_show"},
+    {wire::Kind::batch_close, "batch_close"},
+    {wire::Kind::batch_wait, "batch_wait"},
     {wire::Kind::subscribe, "subscribe"},
     {wire::Kind::seen, "seen"},
     {wire::Kind::unsubscribe, "unsubscribe"},
@@ -349,6 +360,7 @@ std::string render_page(const MetricsPage& page, const ProcessFigures& process) 
   add_queues(out, labelled(page, rest));
   add_workers(out, page);
   add_decisions(out, page);
+  add_batches(out, page);
   add_books(out, page.books);
   add_wire(out, page);
   add_schedules(out, page);

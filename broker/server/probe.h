@@ -74,6 +74,10 @@ struct BooksProbe {
 inline constexpr std::size_t kinds_shown = 192;  // wire kinds below this; others count as slot 0, "other"
 inline constexpr std::size_t codes_shown = code_numbers;  // by Code
 
+inline constexpr std::size_t batch_states = 4;
+inline constexpr std::array<const char*, batch_states> batch_state_names{"open", "idle", "closed",
+                                                                         "completed"};
+
 struct MetricsPage {
   std::vector<QueueProbe>
       queues;  // any number; the page shows the first `queues_shown_max` and the sum of the rest
@@ -82,6 +86,8 @@ struct MetricsPage {
   AuditProbe audit;
   BooksProbe books;
 
+  std::array<std::uint64_t, batch_states> batches{};
+  std::uint64_t batch_open_tasks = 0;
   std::array<std::uint64_t, engine::deed_count> decisions{};  // of suspended tasks, by engine::Deed
   std::array<std::uint64_t, kinds_shown> messages{};          // received, by wire::Kind
   std::array<std::uint64_t, codes_shown> refused{};           // error answers, and item answers, by Code

@@ -30,6 +30,7 @@ std::optional<WhereValue> text_of(std::string_view text) {
 
 bool TaskWalk::fits(const Row& row) const {
   if (state && row.state != *state) return false;
+  if (!batch.empty() && row.task->options.batch != batch) return false;
   if (!selective || HH_MUTANT("where_ignored")) return true;
   const auto& task = *row.task;
   std::string made;  // what a look made, for as long as it is compared
@@ -49,6 +50,7 @@ bool TaskWalk::fits(const Row& row) const {
     if (field == "submitter") return text_of(task.options.submitter);
     if (field == "unique_key") return text_of(task.options.unique_key);
     if (field == "affinity_key") return text_of(task.options.affinity_key);
+    if (field == "batch") return text_of(task.options.batch);
     if (field == "description") return text_of(task.options.description);
     if (field.starts_with("label.")) {
       auto label = task.options.labels.find(field.substr(6));

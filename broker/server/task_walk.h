@@ -27,12 +27,13 @@ struct TaskWalk {
   bool fingerprints = false;
   std::optional<std::uint32_t> queue;
   std::optional<State> state;
-  std::string tenant, type;
+  std::string tenant, type, batch;
   Where where;
   bool selective = false;  // there is a where: many rows may have to be looked at for one that fits
   std::string cursor;      // the first one to look at; empty: from the beginning
   std::size_t rows_max = walk_rows_max;
   std::uint64_t looked_at_max = walk_looked_at_max;
+  Sequence from = 0;           // only those from this one on
   Sequence until = 0;          // only those before; 0: all
   std::function<void()> then;  // on the command thread, when this part is walked
 

@@ -66,6 +66,9 @@ std::vector<Candidate> ask(client::Client& client, std::string_view kind, std::s
   } else if (kind == "SCHEDULE") {
     if (auto schedules = client.schedules())
       for (const auto& s : *schedules) out.push_back({s.name, s.type + (s.paused ? ", paused" : "")});
+  } else if (kind == "BATCH") {
+    if (auto batches = client.batches())
+      for (const auto& b : *batches) out.push_back({b.batch, std::to_string(b.open) + " open"});
   } else if (kind == "LIMIT") {
     if (auto limits = client.limits())
       for (const auto& l : *limits) out.push_back({l.name, l.paused ? "paused" : ""});

@@ -33,6 +33,7 @@ void declare_submit(OptionTable& t) {
   t.text("deadline", "", "expires when not ended by then: a time, or a duration from now", "TIME");
   t.duration("ttl", 0, {0, INT64_C(86'400'000) * 36'600}, "expires when queued for longer; 0: never");
   t.duration("timeout", 0, {0, INT64_C(86'400'000) * 36'600}, "of one attempt; 0: the queue's");
+  t.text("batch", "", "count it together with the others of this name", "BATCH");
   t.text("approval", "", "somebody approves it first: award, release or both", "POINTS");
   t.duration("approval-timeout", 0, {0, INT64_C(86'400'000) * 366},
              "how long an approval may take; 0: for ever");
@@ -111,6 +112,7 @@ client::Result<client::TaskOptions> options_of(const OptionValues& v, std::int64
   o.description = v.text("description");
   o.retention_ms = v.number("retention");
   o.at_most_once = v.flag("at-most-once");
+  o.batch = v.text("batch");
   o.approval = v.text("approval");
   o.approval_timeout_ms = v.number("approval-timeout");
   o.approval_on_timeout = v.text("approval-on-timeout");

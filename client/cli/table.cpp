@@ -40,6 +40,7 @@ void declare_list(OptionTable& t) {
          "STATE");
   t.text("tenant", "", "only of this tenant", "TENANT");
   t.text("type", "", "only of this type", "TYPE");
+  t.text("batch", "", "only of this batch", "BATCH");
   t.number("limit", 50, {1, 10'000'000}, "stop after so many");
   t.flag("newest-first", "latest submitted first");
   declare_where(t);
@@ -158,6 +159,19 @@ constexpr std::array table{
     Command{"task", "answer", "answer a task that is suspended on input, approval or a signal", "ID",
             "id of the task", 1, declare_answer, task_answer,
             "hirehall task answer ID --value '{\"approved\": true}'"},
+    Command{"batch", "list", "batches: tasks counted together", "", "", 0, nullptr, batch_list,
+            "hirehall batch list\nhirehall batch list --watch", true},
+    Command{"batch", "show", "how far a batch is", "BATCH", "name of the batch", 1, declare_batch, batch_show,
+            "hirehall batch show import-17\nhirehall batch show import-17 --watch", true},
+    Command{"batch", "close", "no further tasks; a task may follow once all have ended", "BATCH",
+            "name of the batch", 1, declare_batch_close, batch_close,
+            "hirehall batch close import-17 --then report --payload '{\"for\": \"import-17\"}'"},
+    Command{"batch", "wait", "wait until all tasks of a batch have ended", "BATCH", "name of the batch", 1,
+            declare_batch_wait, batch_wait, "hirehall batch wait import-17 --wait-timeout 30m"},
+    Command{"batch", "cancel", "cancel what is open of a batch", "BATCH", "name of the batch", 1,
+            declare_batch_many, batch_cancel, "hirehall batch cancel import-17 --yes --reason 'wrong file'"},
+    Command{"batch", "retry", "submit what has failed of a batch anew", "BATCH", "name of the batch", 1,
+            declare_batch_many, batch_retry, "hirehall batch retry import-17 --yes"},
     Command{"inbox", "list", "what waits for people: questions and approvals", "", "", 0, declare_inbox_list,
             inbox_list, "hirehall inbox list\nhirehall inbox list --on approval --queue payments -o jsonl",
             true},

@@ -148,7 +148,8 @@ int task_list(Context& c) {
       c, wire::Kind::list,
       [&](Body& b) {
         b.text("where", *where);
-        for (const char* key : {"queue", "state", "tenant", "type"}) b.text(key, c.values().text(key));
+        for (const char* key : {"queue", "state", "tenant", "type", "batch"})
+          b.text(key, c.values().text(key));
         if (c.values().flag("newest-first")) b.boolean("newest_first", true);
       },
       task_columns);

@@ -1,6 +1,8 @@
-// Submits one task and waits for it, then a thousand at once and takes their results as they come.
+// Submits one task and waits for it, then a thousand at once and takes their results as they come, then ten
+// that are counted together.
 //   submit_and_wait [ENDPOINT]        needs a worker that does `echo`: hirehall dev
 #include <cstdio>
+#include <ctime>
 #include <set>
 #include <string>
 #include <string_view>
@@ -56,6 +58,22 @@ int many(Client& client) {
   return 0;
 }
 
+int counted(Client& client) {
+  TaskOptions options;
+  options.type = "echo";
+  options.batch = "example-" + std::to_string(std::time(nullptr));  // a closed one takes no further tasks
+  const std::vector<std::string_view> payloads(10, "1");
+  Submission submission = client.submit_many(options, payloads);
+  if (!submission.wait(10'000)) return complain({ErrorCode::timeout, "no acknowledgement", {}, 0});
+  for (const auto& refusal : submission.refusals()) return complain(refusal.error);
+  if (auto closed = client.batch_close(options.batch); !closed) return complain(closed.error());
+  auto batch = client.batch_wait(options.batch, 10'000);
+  if (!batch) return complain(batch.error());
+  std::printf("%s: %d of %d succeeded\n", batch->state.c_str(), static_cast<int>(batch->succeeded),
+              static_cast<int>(batch->total));
+  return batch->succeeded == 10 ? 0 : 1;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -65,5 +83,6 @@ int main(int argc, char** argv) {
   auto client = Client::connect(options);
   if (!client) return complain(client.error());
   if (int code = one(*client); code != 0) return code;
-  return many(*client);
+  if (int code = many(*client); code != 0) return code;
+  return counted(*client);
 }

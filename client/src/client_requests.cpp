@@ -37,6 +37,7 @@ std::string list_body(const ListQuery& query) {
   b.text("state", query.state);
   b.text("tenant", query.tenant);
   b.text("type", query.type);
+  b.text("batch", query.batch);
   if (!query.cursor.empty()) b.bin("cursor", query.cursor);
   b.number("limit", static_cast<std::int64_t>(query.limit));
   if (query.newest_first) b.boolean("newest_first", true);

@@ -145,6 +145,7 @@ std::string encode_template(const TaskOptions& o) {
   w.effort_ms = o.effort_ms;
   w.retention_ms = o.retention_ms;
   w.trace = o.trace;
+  w.batch = o.batch;
   w.policies = policies_of(o);
   w.delivery = o.at_most_once ? Delivery::at_most_once : Delivery::at_least_once;
   std::string out;
@@ -207,6 +208,30 @@ QueueInfo read_queue(Reader& r) {
            field(r, k, "limits", q.limits);
   });
   return q;
+}
+
+BatchInfo read_batch(Reader& r) {
+  BatchInfo b;
+  each_pair(r, [&](std::string_view k) {
+    return field(r, k, "batch", b.batch) || field(r, k, "tenant", b.tenant) ||
+           field(r, k, "state", b.state) || field(r, k, "total", b.total) || field(r, k, "open", b.open) ||
+           field(r, k, "succeeded", b.succeeded) || field(r, k, "failed", b.failed) ||
+           field(r, k, "cancelled", b.cancelled) || field(r, k, "expired", b.expired) ||
+           field(r, k, "created_at", b.created_at) || field(r, k, "completion", b.completion);
+  });
+  return b;
+}
+
+bool read_batches(std::string_view body, std::vector<BatchInfo>& out, bool& more) {
+  Reader r(body);
+  more = false;
+  each_pair(r, [&](std::string_view key) {
+    if (key != "batches") return field(r, key, "more", more);
+    auto n = r.array();
+    for (std::size_t i = 0; i < n && r.ok(); ++i) out.push_back(read_batch(r));
+    return true;
+  });
+  return r.ok();
 }
 
 Result<InboxPage> read_inbox(std::string_view body) {

@@ -23,6 +23,8 @@ std::string encode_template(const TaskOptions& options);
 
 Task read_task(msgpack::Reader& reader);
 Result<TaskPage> read_page(std::string_view body);
+BatchInfo read_batch(msgpack::Reader& r);
+bool read_batches(std::string_view body, std::vector<BatchInfo>& out, bool& more);  // false: malformed
 Result<InboxPage> read_inbox(std::string_view body);
 std::string policies_of(const TaskOptions& options);  // as the option of the wire; empty: none
 QueueInfo read_queue(msgpack::Reader& reader);

@@ -1,5 +1,6 @@
 // A record of facts: what can be decoded can be written again, and then means the same.
 #include "broker/engine/audit.h"
+#include "broker/engine/facts_batches.h"
 #include "broker/engine/facts_inbox.h"
 #include "broker/engine/limit.h"
 #include "broker/engine/schedule.h"
@@ -48,7 +49,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
            Ended, WorkerOpened, WorkerClosed, BecameDue, Dropped, StopAsked, Paused, Spilled, Paged, Decided,
            Asked, Checkpointed, Replayed, Reclaimed, KeptLonger, QueueFiled, AgentDefined, AgentForgotten,
            DeadPurged, ScheduleSet, ScheduleDeleted, ScheduleTicked, ScheduleHeld, ScheduleFiled,
-           ScheduleTriggered, LimitDefined, LimitDeleted, LimitHeld, Audited>(kind, body);
+           ScheduleTriggered, LimitDefined, LimitDeleted, LimitHeld, Audited, BatchDefined, BatchClosed,
+           BatchCompleted, BatchForgotten>(kind, body);
   }
   return 0;
 }

@@ -34,6 +34,7 @@ class Library(FleetTest):
                       env=dict(os.environ, LD_LIBRARY_PATH=str(library.parent)))
         self.assertIn('succeeded "hello"', out)
         self.assertIn("1000 results", out)
+        self.assertIn("completed: 10 of 10 succeeded", out)
 
 
 if __name__ == "__main__":

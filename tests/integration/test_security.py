@@ -106,6 +106,21 @@ class Security(FleetTest):
                 with self.subTest(role="worker", kind=kind):
                     self.assertEqual(self.code(worker, KINDS[kind], bodies.get(kind, {"id": bytes(16), "ids": []})), "denied")
 
+    def test_batches_are_of_a_tenant(self):
+        blue, red, eye = self.as_("dev"), self.as_("red"), self.as_("eye")
+        blue.submit_one("echo", batch="b")
+        red.submit_one("echo", batch="b")
+        for peer, tenant in (blue, "blue"), (red, "red"), (eye, "blue"):
+            self.assertEqual([b["tenant"] for b in peer.call(wire.BATCH_LIST, {})["batches"]], [tenant])
+            self.assertEqual(peer.call(wire.BATCH_SHOW, {"batch": "b"})["tenant"], tenant)
+        for kind in wire.BATCH_SHOW, wire.BATCH_WAIT, wire.BATCH_CLOSE:
+            self.assertEqual(self.code(red, kind, {"batch": "b", "tenant": "blue"}), "denied")
+        self.assertEqual(self.code(eye, wire.BATCH_CLOSE, {"batch": "b"}), "denied")
+        follows_elsewhere = {"batch": "b", "complete": {"type": "echo", "tenant": "blue"}}
+        self.assertEqual(self.code(red, wire.BATCH_CLOSE, follows_elsewhere), "denied")
+        self.assertEqual(red.call(wire.BATCH_CLOSE, {"batch": "b"})["state"], "closed")
+        self.assertEqual(blue.call(wire.BATCH_SHOW, {"batch": "b"})["state"], "open")
+
     def code(self, peer, kind, body):
         try:
             peer.call(kind, body)

@@ -100,6 +100,9 @@ void Model::read(const std::string& routing, std::string_view bytes) {
       asked.decision = read_text(frame->body, "decision");
       asked.value = read_text(frame->body, "value");
       return;
+    case Kind::batch_close:
+    case Kind::batch_wait:
+      return read_batch_frame(asked, frame->body);
     case Kind::pause:
     case Kind::resume:
       return read_scope(routing, frame->header.request, asked, frame->body);
@@ -216,6 +219,9 @@ void Model::sent_ok(const std::string& routing, std::uint64_t request, std::stri
       return sent_explanation(asked, body);
     case Kind::logs:
       return sent_logs(asked, body);
+    case Kind::batch_close:
+    case Kind::batch_wait:
+      return sent_batch(asked, body);
     case Kind::bulk_start:
       bulks_.insert(read_number(body, "bulk"));
       return;
@@ -305,6 +311,8 @@ void Model::submit_refused(Number number, Code code) {
       if (o.deadline != 0) return;
       break;
     case Code::conflict:
+      if (!o.batch.empty() && closings_.contains(batch_of(o)))
+        return tally_.saw(Situation::batch_refused_closed);
       tally_.saw(Situation::key_conflict);
       // What is submitted again as edited has its unique key with the edited payload.
       if (intent.key_reused || !intent.edits.empty()) return;

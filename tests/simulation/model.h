@@ -71,6 +71,8 @@ struct Intent {
   bool consents_by_time() const { return approval.timeout_ms != 0 && approval.lapse == Lapse::approve; }
 };
 
+using BatchName = std::pair<std::string, std::string>;  // tenant and name
+
 class Model {
  public:
   Model(Timeline& time, Weather& weather, Trace& trace, Tally& tally);
@@ -98,8 +100,9 @@ class Model {
   bool bulks_done(std::string_view body) const;   // as bulk_list tells
   void listed_where(const ReadTask& task) const;  // by "label.bulk=yes and not state=succeeded"
 
-  // After healing.
-  void final_task(const ReadTask& task);  // as get tells
+  // After healing; behind all the ends.
+  void final_batches(std::string_view body);  // as batch_list tells
+  void final_task(const ReadTask& task);      // as get tells
   void final_unlisted(const Life& life) const;
   void final_refusal(std::string_view id, Code code);
   void final_books(std::uint64_t accepted, std::uint64_t removed, std::uint64_t kept, std::uint64_t listed);
@@ -117,6 +120,7 @@ class Model {
     std::string scope;  // of a pause or resume
     std::string task;   // of a get, or of an answer
     std::string decision, value;
+    BatchName batch;
     bool atomic = false;
     Micros at = 0;
   };
@@ -133,6 +137,10 @@ class Model {
   void check_paused(const ReadAward::Item& item, Number number) const;
   const std::string* pause_over(std::string_view queue, std::string_view type, std::string_view tenant) const;
   void sent_logs(const Asked& asked, std::string_view body);
+  void read_batch_frame(Asked& asked, std::string_view body);
+  void sent_batch(const Asked& asked, std::string_view body);
+  void final_batch(const ReadBatch& batch);
+  static BatchName batch_of(const TaskOptions& options);
   void sent_explanation(const Asked& asked, std::string_view body);
   void check_due(const Life& life) const;
   void check_consent(const Life& l, const ReadAward::Item& item) const;
@@ -165,7 +173,12 @@ class Model {
   std::map<std::string, Front> fronts_;  // per line of plain tasks: the last one awarded first
   std::map<std::pair<std::string, std::string>, std::string> keys_;  // (tenant, idempotency key) → id
   std::set<std::uint64_t> bulks_;                                    // promised
-  std::set<std::string> paused_;  // scopes, "queue|type|tenant", of which we know it
+  struct Closing {
+    std::set<Number> completions;  // that may follow; 0: none
+    bool promised = false;
+  };
+  std::map<BatchName, Closing> closings_;  // that the broker read
+  std::set<std::string> paused_;           // scopes, "queue|type|tenant", of which we know it
   std::map<std::string, std::pair<std::string, std::uint64_t>>
       last_change_;  // request that changed a scope last
 };

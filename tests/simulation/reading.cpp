@@ -390,6 +390,55 @@ std::vector<ReadBulk> read_bulks(std::string_view body) {
   return out;
 }
 
+namespace {
+
+ReadBatch read_batch(msgpack::Reader& r) {
+  ReadBatch out;
+  auto fields = r.map();
+  for (std::size_t f = 0; f < fields && r.ok(); ++f) {
+    auto key = r.str();
+    if (key == "batch")
+      out.batch = r.str();
+    else if (key == "tenant")
+      out.tenant = r.str();
+    else if (key == "state")
+      out.state = r.str();
+    else if (key == "total")
+      out.total = r.uint();
+    else if (key == "open")
+      out.open = r.uint();
+    else if (auto state = state_from_name(key); state)
+      out.ended[*state] = r.uint();
+    else if (key == "completion" && !r.skip_nil())
+      out.completion = r.bin();
+    else if (key != "completion")
+      r.skip();
+  }
+  return out;
+}
+
+}  // namespace
+
+ReadBatch read_batch(std::string_view body) {
+  msgpack::Reader r(body);
+  return read_batch(r);
+}
+
+std::vector<ReadBatch> read_batches(std::string_view body) {
+  std::vector<ReadBatch> out;
+  msgpack::Reader r(body);
+  auto pairs = r.map();
+  for (std::size_t i = 0; i < pairs && r.ok(); ++i) {
+    if (r.str() != "batches") {
+      r.skip();
+      continue;
+    }
+    auto n = r.array();
+    for (std::size_t k = 0; k < n && r.ok(); ++k) out.push_back(read_batch(r));
+  }
+  return out;
+}
+
 std::vector<ReadLogLine> read_log_lines(std::string_view body) {
   std::vector<ReadLogLine> out;
   msgpack::Reader r(body);

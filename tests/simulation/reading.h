@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -77,6 +78,11 @@ struct ReadBulk {
   std::uint64_t number = 0;
   std::string state;
 };
+struct ReadBatch {
+  std::string batch, tenant, state, completion;  // completion: an id
+  std::uint64_t total = 0, open = 0;
+  std::map<State, std::uint64_t> ended;
+};
 struct ReadLogLine {
   std::uint64_t position = 0;
   std::string text;
@@ -101,6 +107,8 @@ ReadPage read_page(std::string_view body);
 ReadExplanation read_explanation(std::string_view body);
 std::vector<ReadLogLine> read_log_lines(std::string_view body);
 std::vector<ReadBulk> read_bulks(std::string_view body);
+std::vector<ReadBatch> read_batches(std::string_view body);
+ReadBatch read_batch(std::string_view body);
 // Value of a number or bool in a map of stats or settings; nested maps by path, "tasks/ready".
 std::string read_id(std::string_view body);
 std::string read_text(std::string_view body,

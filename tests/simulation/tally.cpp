@@ -52,6 +52,9 @@ const std::map<Kind, const char*>& kind_names() {
       {Kind::bulk_stop, "bulk_stop"},
       {Kind::logs, "logs"},
       {Kind::audit_list, "audit_list"},
+      {Kind::batch_list, "batch_list"},
+      {Kind::batch_close, "batch_close"},
+      {Kind::batch_wait, "batch_wait"},
       {Kind::agent_stats, "agent_stats"},
       {Kind::agent_unlearn, "agent_unlearn"},
   };

@@ -9,6 +9,8 @@ using client::Body;
 using wire::Kind;
 using Draft = Workload::Draft;
 
+constexpr std::size_t tasks_per_batch = 30;  // that may come into it
+
 // --- what tasks may ask for ---
 
 std::span<const Tables::Feature> Tables::features() {
@@ -46,6 +48,10 @@ std::span<const Tables::Feature> Tables::features() {
        }},
       {"bulk", 60,
        [](Workload&, Draft& d) { d.options.labels.insert_or_assign("bulk", "yes"), d.plain = false; }},
+      {"batch", 250,
+       [](Workload& w, Draft& d) {
+         d.options.batch = "batch" + std::to_string(w.scene_.model.intents() / tasks_per_batch);
+       }},
       {"rare", 40, [](Workload&, Draft& d) { d.options.type = "rare"; }},
       {"limit_one", 80, [](Workload&, Draft& d) { d.options.limit_keys = {"one"}, d.plain = false; }},
       {"limit_three", 80,
@@ -210,6 +216,42 @@ void bulk(Scene& scene, ClientHost& client) {
   });
 }
 
+void close_batch(Scene& scene, ClientHost& client) {
+  if (scene.model.intents() == 0) return;
+  const auto meant = scene.model.intent(1 + scene.chance.below(scene.model.intents())).options;
+  if (meant.batch.empty()) return;
+  Body b;
+  b.text("batch", meant.batch);
+  b.text("tenant", meant.tenant);
+  if (scene.chance.permille(700)) {
+    TaskOptions then;
+    then.type = "type0";
+    then.tenant = meant.tenant;
+    std::string encoded;
+    msgpack::Writer w(encoded);
+    write_wire_options(w, then);
+    b.raw("complete", encoded);
+    b.bin("payload", scene.model.intent(scene.model.intend(then, 20, false)).payload);
+  }
+  client.request(Kind::batch_close, b.take(), [&scene](const Answer& body) {
+    if (body) scene.saw(Situation::batch_closed);
+  });
+}
+
+void wait_for_batch(Scene& scene, ClientHost& client) {
+  if (scene.model.intents() == 0) return;
+  const auto& meant = scene.model.intent(1 + scene.chance.below(scene.model.intents())).options;
+  if (meant.batch.empty()) return;
+  Body b;
+  b.text("batch", meant.batch);
+  b.text("tenant", meant.tenant);
+  b.number("timeout_ms", scene.chance.between(0, 8000));
+  client.request(Kind::batch_wait, b.take(), [&scene](const Answer& body) {
+    if (body) return scene.saw(Situation::batch_wait_answered);
+    scene.tally.saw_if(body.error().code == Code::timeout, Situation::batch_wait_timed_out);
+  });
+}
+
 void list_where(Scene& scene, ClientHost& client) {
   Body b;
   b.text("where", "label.bulk=yes and not state=succeeded");
@@ -264,6 +306,8 @@ std::span<const Tables::Action> Tables::actions() {
        }},
       {"list_where", 3, [](Workload& w, ClientHost& c) { list_where(w.scene_, c); }},
       {"bulk", 2, [](Workload& w, ClientHost& c) { bulk(w.scene_, c); }},
+      {"batch_close", 3, [](Workload& w, ClientHost& c) { close_batch(w.scene_, c); }},
+      {"batch_wait", 4, [](Workload& w, ClientHost& c) { wait_for_batch(w.scene_, c); }},
       {"answer", 15,
        [](Workload& w, ClientHost& c) {
          if (const auto* id = w.scene_.model.some_id(w.scene_.chance)) w.answer(c, *id);

@@ -282,6 +282,10 @@ void World::reckon() {
   get_all();
   run_until(until, [&] { return got_ == asked_; });
   if (got_ != asked_) violated("I9", "not every get was answered");
+  auditor_.request(Kind::batch_list, Body().take(), [this](const Result<std::string_view>& body) {
+    if (!body) violated("I9", "batches cannot be listed: " + describe(body.error()));
+    scene_.model.final_batches(*body);
+  });
   auditor_.request(Kind::stats, Body().take(), [this](const Result<std::string_view>& body) {
     if (!body) return;
     books_done_ = true;

@@ -102,8 +102,8 @@ struct Subscribe {
 };
 
 struct ListQuery {
-  std::string queue = {}, state = {}, tenant = {}, type = {};  // empty: any
-  std::string cursor = {};                                     // of the page before
+  std::string queue = {}, state = {}, tenant = {}, type = {}, batch = {};  // empty: any
+  std::string cursor = {};                                                 // of the page before
   std::size_t limit = 100;
   bool newest_first = false;
   std::string where = {};  // an expression: "age>1h and label.customer=7" (docs/where.md)
@@ -202,6 +202,15 @@ struct InboxPage {
   std::string cursor = {};  // empty: that was all
 };
 
+// Tasks that were submitted under one name, counted.
+struct BatchInfo {
+  std::string batch = {}, tenant = {};
+  std::string state = {};  // open; idle: nothing is open, more may come; closed; completed
+  std::uint64_t total = 0, open = 0, succeeded = 0, failed = 0, cancelled = 0, expired = 0;
+  Millis created_at = 0;
+  TaskId completion;  // the task that was submitted when all had ended; zero: none
+};
+
 enum class Verdict : std::uint8_t { approve, reject, edit };
 
 class Client {
@@ -234,6 +243,16 @@ class Client {
   Status answer(const TaskId& id, std::string_view value, std::string_view reason = {});
   // Of an approval; an edit has the new payload (before the award) or result (before the release).
   Status decide(const TaskId& id, Verdict verdict, std::string_view reason = {}, std::string_view value = {});
+
+  // Batches. Empty tenant: the principal's own. not_found: nothing was submitted under that name.
+  Result<BatchInfo> batch(std::string_view name, std::string_view tenant = {});
+  Result<std::vector<BatchInfo>> batches();
+  // No further tasks. Once all have ended `completion` is submitted, once; without a payload it gets the
+  // counts.
+  Result<BatchInfo> batch_close(std::string_view name, const std::optional<TaskOptions>& completion = {},
+                                const std::optional<std::string>& payload = {}, std::string_view tenant = {});
+  // Until nothing of it is open (and, when it is closed, its completion task was submitted).
+  Result<BatchInfo> batch_wait(std::string_view name, Millis timeout_ms, std::string_view tenant = {});
 
   // Results as they come, each at least once. The callback form runs on the inner thread.
   using OnResults = std::function<void(const ResultBatch&)>;

@@ -72,6 +72,7 @@ struct TaskOptions {
   Millis retention_ms = 0;
   std::string trace = {};  // W3C traceparent
   bool at_most_once = false;
+  std::string batch = {};     // counted together with the others of this name
   std::string approval = {};  // award, release or both: somebody has to approve it first
   Millis approval_timeout_ms = 0;
   std::string approval_on_timeout = {};     // fail, approve or reject

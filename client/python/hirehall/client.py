@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Unpack
 
 from . import errors, ids, keys, payload, task
+from .batches import Batches
 from .errors import HirehallError
 from .limits import Limits
 from .options import TaskOptions, split, whole_template
@@ -54,7 +55,7 @@ class Refused(HirehallError):
         self.answers = answers
 
 
-class Client(Steering, Schedules, Limits):
+class Client(Steering, Schedules, Limits, Batches):
     """
     broker            endpoint; default: $HIREHALL_BROKER, then the broker of this user or machine
     key_file          this program's secret CURVE key, server_key_file the broker's public one; for tcp:// with keys
@@ -150,10 +151,10 @@ class Client(Steering, Schedules, Limits):
         return task.of_body(self._call(Kind.GET, body))
 
     def list(self, *, queue: str | None = None, state: str | None = None, type: str | None = None, tenant: str | None = None,
-             where: str | None = None, newest_first: bool = False) -> Iterator[Task]:  # fmt: skip
+             batch: str | None = None, where: str | None = None, newest_first: bool = False) -> Iterator[Task]:  # fmt: skip
         """Tasks in order of submission (without payload, result, options and history), fetched as the loop asks for them;
         `where` is an expression: "age>1h and label.customer=7"."""
-        asked = {"queue": queue, "state": state, "type": type, "tenant": tenant, "where": where}
+        asked = {"queue": queue, "state": state, "type": type, "tenant": tenant, "batch": batch, "where": where}
         body: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
         return self._walk(Kind.LIST, body | {"newest_first": newest_first, "limit": 1000})
 

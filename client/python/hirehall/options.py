@@ -47,6 +47,7 @@ class TaskOptions(TypedDict, total=False):
     schema: str
     delivery: str
     policies: Mapping[str, Any]
+    batch: str
 
 
 # These differ from task to task; the rest is said once for all tasks of a batch that share it.

@@ -182,6 +182,13 @@ TEST(Format, FactsOfLimits) {
   EXPECT_EQ(fact_bytes(LimitHeld{"n", 1000, "r"}), "3106016ed00f0172") << what_to_do;
 }
 
+TEST(Format, FactsOfBatches) {
+  EXPECT_EQ(fact_bytes(BatchDefined{1, "t", "n"}), "1d05010174016e") << what_to_do;
+  EXPECT_EQ(fact_bytes(BatchClosed{1, true, "o", true, "p"}), "1e070101016f010170") << what_to_do;
+  EXPECT_EQ(fact_bytes(BatchCompleted{1, 300}), "1f0301ac02") << what_to_do;
+  EXPECT_EQ(fact_bytes(BatchForgotten{1}), "200101") << what_to_do;
+}
+
 TEST(Format, Bodies) {
   TaskOptions options;
   options.type = "echo";

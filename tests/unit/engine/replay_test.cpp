@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <numeric>
 #include <random>
 #include <set>
 
@@ -75,6 +76,13 @@ class Storm {
     hall_.turn();
     EXPECT_EQ(open(), 0u) << "tasks that never end";
     EXPECT_EQ(hall_.endings.size(), hall_.engine->ledger().books.accepted);
+    EXPECT_GT(closed, 0u);
+    for (const auto& [number, batch] : hall_.engine->ledger().batches) {
+      EXPECT_EQ(batch.open, 0u) << batch.name;
+      EXPECT_EQ(batch.total, std::accumulate(batch.ended.begin(), batch.ended.end(), std::uint64_t{0}))
+          << batch.name;
+      EXPECT_EQ(batch.closed, batch.completed) << batch.name;
+    }
     EXPECT_GT(hall_.engine->snapshot_commit(), 0u);
     EXPECT_GT(pages, 0u) << "the window was never full: the storm tested no pages";
   }
@@ -131,7 +139,7 @@ class Storm {
     EXPECT_EQ(books.accepted, sum);
   }
 
-  std::uint64_t pages = 0;
+  std::uint64_t pages = 0, closed = 0;
 
  private:
   static Engine::Settings settings(std::uint64_t seed) {
@@ -181,6 +189,7 @@ class Storm {
         return;
       case 14:
         if (chance_.one_in(4)) set_queue(chance_.of(queues_));
+        if (chance_.one_in(8)) close_batch();
         return;
       default:
         return replay_dead();
@@ -203,6 +212,7 @@ class Storm {
     if (chance_.one_in(10)) o.idempotency_key = std::to_string(chance_.below(8));
     if (chance_.one_in(10)) o.unique_key = std::to_string(chance_.below(8));
     if (chance_.one_in(10)) o.delivery = Delivery::at_most_once;
+    if (chance_.one_in(6)) o.batch = chance_.of(batches_);
     o.retry = {1 + static_cast<std::int64_t>(chance_.below(4)), 100, 2000, 2};
     return o;
   }
@@ -290,6 +300,17 @@ class Storm {
     hall_.engine->set_queue(name, s);
   }
 
+  // A closed one takes no further tasks: its name goes, and another comes.
+  void close_batch() {
+    auto& name = chance_.of(batches_);
+    TaskOptions then;
+    then.type = chance_.of(types_);
+    auto code = hall_.engine->close_batch(chance_.of(tenants_), name, chance_.one_in(2) ? &then : nullptr,
+                                          std::nullopt);
+    if (code == Code::ok) ++closed;
+    if (code == Code::conflict) name += "'";
+  }
+
   void replay_dead() {
     hall_.turn();
     auto sequence = any();
@@ -334,6 +355,7 @@ class Storm {
   std::vector<std::string> tenants_{"", "t", "u"};
   std::vector<std::string> types_{"a", "b", "c", "d"};
   std::vector<std::string> limits_{"x", "y", "z"};
+  std::vector<std::string> batches_{"b", "c"};
   Chance chance_;
   Hall hall_;
 };
