@@ -134,6 +134,7 @@ class Model {
   const std::string* pause_over(std::string_view queue, std::string_view type, std::string_view tenant) const;
   void sent_logs(const Asked& asked, std::string_view body);
   void sent_explanation(const Asked& asked, std::string_view body);
+  void check_terms(const ReadReasons& award, Number number);
   void check_due(const Life& life) const;
   void check_consent(const Life& l, const ReadAward::Item& item) const;
   void check_extras(Life& life, const ReadAward::Item& item);
