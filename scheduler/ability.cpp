@@ -48,14 +48,6 @@ bool may_serve(const WorkerSpec& worker, const Need& need) {
   return !worker.queues || std::binary_search(worker.queues->begin(), worker.queues->end(), need.queue);
 }
 
-bool can_do(const AgentSpec& agent, const WorkerSpec& worker, const Need& need) {
-  const auto& required = need.requirements;
-  return holds(agent.types, need.type) && holds_all(agent.capabilities, required.capabilities) &&
-         holds_all(agent.tools, required.tools) && high_enough(agent, required.tier) &&
-         std::all_of(required.labels.begin(), required.labels.end(),
-                     [&](const auto& label) { return has_label(agent, worker, label); });
-}
-
 std::vector<std::string> sorted(std::vector<std::string> words) {
   std::sort(words.begin(), words.end());
   words.erase(std::unique(words.begin(), words.end()), words.end());
@@ -83,6 +75,14 @@ void put(std::string& out, const StringMap& map) {
 }
 
 }  // namespace
+
+bool can_do(const AgentSpec& agent, const WorkerSpec& worker, const Need& need) {
+  const auto& required = need.requirements;
+  return holds(agent.types, need.type) && holds_all(agent.capabilities, required.capabilities) &&
+         holds_all(agent.tools, required.tools) && high_enough(agent, required.tier) &&
+         std::all_of(required.labels.begin(), required.labels.end(),
+                     [&](const auto& label) { return has_label(agent, worker, label); });
+}
 
 RelevantKeys RelevantKeys::add(const Requirements& requirements) {
   RelevantKeys fresh;

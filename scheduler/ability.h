@@ -36,6 +36,9 @@ std::string signature_of(const WorkerSpec& abilities);
 // The first agent that can do it. Abilities as abilities_of made them.
 std::optional<std::uint16_t> agent_for(const Need& need, const WorkerSpec& abilities);
 
+// One agent of a worker, without what the worker must have itself: its resources, and the right to serve.
+bool can_do(const AgentSpec& agent, const WorkerSpec& worker, const Need& need);
+
 // What none of these has, in words; see Dispatcher::missing.
 std::vector<std::string> missing_among(const Need& need, const std::vector<const WorkerSpec*>& fleet);
 

@@ -15,6 +15,7 @@ struct Dispatcher::State {
   Fleet fleet{turns};
   Demands demands{turns, fleet};
   std::uint64_t decisions = 0;
+  Turns::Best last;  // of next()
 };
 
 Dispatcher::Dispatcher() : state_(std::make_unique<State>()) {}
@@ -82,9 +83,20 @@ std::optional<Pick> Dispatcher::next() {
   pick.shelf = best.shelf;
   pick.lane = best.lane;
   pick.cls = best.cls;
+  state_->last = best;
   state_->fleet.choose(best.pool, best.demand, pick);
   if (!best.alone) pick.run = 1;
   return pick;
+}
+
+void Dispatcher::short_list(const Pick& pick, std::uint64_t seed, std::vector<Listed>& out) {
+  HH_CHECK(state_->last.shelf == pick.shelf, "a list is for the pick that was given last");
+  state_->fleet.short_list(state_->last.pool, state_->last.demand, pick, seed, out);
+}
+
+void Dispatcher::nearest(const Pick& pick, std::uint64_t affinity, std::vector<Listed>& out) {
+  HH_CHECK(state_->last.shelf == pick.shelf, "a list is for the pick that was given last");
+  state_->fleet.nearest(state_->last.pool, state_->last.demand, affinity, out);
 }
 
 void Dispatcher::take(const Pick& pick, std::uint32_t count, std::uint64_t cost_each) {

@@ -42,6 +42,7 @@ struct WorkerSpec {
   StringMap resources;  // name → whole amount, a k, M, G, T or Ki, Mi, Gi, Ti behind it multiplies
   std::uint32_t slots = 1;
   std::optional<std::vector<QueueNo>> queues = std::nullopt;  // it may serve these only; nothing: all
+  std::uint64_t name_hash = 0;                                // of the worker's name
 };
 
 // One decision with its reasons: among `candidates` workers with free credit that can do the class, `worker`
@@ -58,6 +59,16 @@ struct Pick {
   std::uint32_t runner_up_load = 0;
   WorkerNo runner_up = none;
 };
+
+// Somebody who could get the task at hand: a free worker, and an agent of it that can do the class.
+struct Listed {
+  WorkerNo worker = none;
+  std::uint16_t agent = 0;
+  std::uint32_t held = 0, slots = 1;
+  std::uint64_t worker_hash = 0, agent_hash = 0;  // of their names
+  const std::string* name = nullptr;              // of the agent, until the worker connects again
+};
+inline constexpr std::uint32_t workers_looked_at_max = 16;
 
 // What decisions have cost so far, for the probes.
 struct Effort {
@@ -108,6 +119,11 @@ class Dispatcher {
   // Nothing when no ready shelf has an eligible worker with free credit. Asking changes nothing: the same
   // pick comes until something is taken or changed.
   std::optional<Pick> next();
+  // Who else could get the task of the pick that next() has just given: all free workers, or when there are
+  // more than workers_looked_at_max the two least loaded and others drawn from the seed.
+  void short_list(const Pick& pick, std::uint64_t seed, std::vector<Listed>& out);
+  // Those two with a free slot that draw an affinity key most (policy.h); looks at every free worker.
+  void nearest(const Pick& pick, std::uint64_t affinity, std::vector<Listed>& out);
   // The engine took `count` ≤ run tasks from the pick: charges lane and queue and raises the worker's load.
   // Costs are in one unit of the engine's choice (milliseconds); each is cut to 1 … 2^30.
   void take(const Pick& pick, std::uint32_t count, std::uint64_t cost_each);

@@ -7,6 +7,7 @@
 
 #include "common/check.h"
 #include "common/limits.h"
+#include "scheduler/policy.h"
 
 namespace hirehall::scheduler {
 
@@ -47,6 +48,8 @@ void Fleet::connect(WorkerNo worker, const WorkerSpec& spec, std::uint32_t credi
   row.credit = std::min(credit, limits::credit_max);
   row.draining = false;
   specs_[worker] = std::make_unique<WorkerSpec>(spec);
+  names_[worker].clear();
+  for (const auto& agent : spec.agents) names_[worker].push_back(hash_of(agent.name));
   if (row.group != none) {
     if (group_for(spec) == row.group) return relist(worker);
     const Turns::Steady steady(turns_);
@@ -60,6 +63,7 @@ void Fleet::disconnect(WorkerNo worker) {
   if (worker_at(worker).group == none) return;
   part(worker);
   specs_[worker].reset();
+  std::vector<std::uint64_t>().swap(names_[worker]);
   if (groups_.size() - live_groups_ > live_groups_ + dead_groups_kept) regroup();
 }
 
@@ -92,6 +96,7 @@ Fleet::Worker& Fleet::worker_at(WorkerNo worker) {
     HH_CHECK(worker != none, "worker numbers are dense");
     workers_.resize(std::size_t{worker} + 1);
     specs_.resize(std::size_t{worker} + 1);
+    names_.resize(std::size_t{worker} + 1);
     worker_places_.resize(std::size_t{worker} + 1);
   }
   return workers_[worker];

@@ -36,6 +36,9 @@ class Fleet {
 
   // Fills in worker, agent, run and the reasons for a demand, which has an open pool.
   void choose(PoolNo pool, DemandNo demand, Pick& pick);
+  void short_list(PoolNo pool, DemandNo demand, const Pick& pick, std::uint64_t seed,
+                  std::vector<Listed>& out);
+  void nearest(PoolNo pool, DemandNo demand, std::uint64_t affinity, std::vector<Listed>& out);
   bool served(const Need& need) const;
   std::vector<std::string> missing(const Need& need) const;
   Prospect prospect(const Need& need) const;
@@ -76,6 +79,8 @@ class Fleet {
   };
 
   Worker& worker_at(WorkerNo worker);
+  void list(WorkerNo worker, const Need& need, std::uint16_t first, std::vector<Listed>& out) const;
+  std::uint16_t first_agent(const Pool& pool, const Demand& demand, WorkerNo worker) const;
   static std::uint64_t load_of(const Worker& worker);
   void relist(WorkerNo worker);
   void join(WorkerNo worker);
@@ -94,6 +99,7 @@ class Fleet {
   Turns& turns_;
   std::vector<Worker> workers_;
   std::vector<std::unique_ptr<WorkerSpec>> specs_;  // of connected workers
+  std::vector<std::vector<std::uint64_t>> names_;   // hashes of their agents' names
   TurnHeap::Places worker_places_;
   std::vector<Group> groups_;
   std::vector<Front> fronts_;

@@ -64,7 +64,7 @@ Terms terms_of(const PolicySettings& settings, const Candidate& candidate, Strea
       break;
     case Policy::sticky:
       // Whoever has the greatest hash with this key: no table, and a worker that leaves moves its keys only.
-      out.value = static_cast<std::int64_t>(Stream(affinity ^ candidate.name_hash).next() >> 32);
+      out.value = pull_of(affinity, candidate.name_hash);
       if (candidate.load < load_one) out.preferred = free_slot;
       break;
     case Policy::learned:
@@ -101,6 +101,17 @@ Status within(Micros value, const std::string& what) {
 }
 
 }  // namespace
+
+std::uint64_t hash_of(std::string_view name) {
+  std::uint64_t hash = 0xcbf29ce484222325;
+  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  hash ^= hash >> 32;
+  return hash == 0 ? 1 : hash;
+}
+
+std::int64_t pull_of(std::uint64_t affinity, std::uint64_t worker) {
+  return static_cast<std::int64_t>(Stream(affinity ^ worker).next() >> 32);
+}
 
 std::string_view name_of(Policy policy) {
   return names[static_cast<std::size_t>(policy)];

@@ -70,6 +70,10 @@ struct Award {
 Award decide(const PolicySettings& settings, const std::vector<Candidate>& candidates, std::uint64_t seed,
              std::uint64_t affinity = 0);
 
+std::uint64_t hash_of(std::string_view name);  // the same everywhere; never 0
+// How much a worker draws the tasks of an affinity key (hashes of both).
+std::int64_t pull_of(std::uint64_t affinity, std::uint64_t worker);
+
 // The winner by the printed terms alone.
 std::uint32_t winner_of(const std::vector<Terms>& terms);
 

@@ -25,6 +25,7 @@ class TurnHeap {
   bool empty() const { return entries_.empty(); }
   std::size_t size() const { return entries_.size(); }
   const Entry& top() const { return entries_.front(); }
+  const Entry& at(std::size_t i) const { return entries_[i]; }  // in no order that means anything
 
   // The next after the top; the heap has at least two entries.
   const Entry& second() const {

@@ -266,6 +266,7 @@ void Engine::start(Millis now) {
   for (const auto& lease : ledger_.leases)
     if (auto timeout = lease.token != 0 ? timeout_of(lease) : 0; timeout != 0)
       timeouts_.emplace(lease.started + timeout, lease.token);
+  for (std::uint32_t queue = 0; queue < ledger_.queues.size(); ++queue) tell_policy(queue);
   if (ledger_.queues.empty()) set_queue("default", {});
   start_schedules();
   for (auto& shelf : ledger_.shelves) {
@@ -283,6 +284,7 @@ void Engine::begin_turn(const Moment& moment) {
   if (held_ && !moment.held) read_timers_again();
   held_ = moment.held;
   full_ = moment.full;
+  chooser_.begin_turn(moment.learned);
   texts_.clear();
 }
 

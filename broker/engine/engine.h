@@ -25,7 +25,9 @@
 #include "broker/engine/inputs.h"
 #include "broker/engine/ledger.h"
 #include "broker/engine/outputs.h"
+#include "scheduler/chooser.h"
 #include "scheduler/dispatcher.h"
+#include "scheduler/queue_policy.h"
 
 namespace hirehall::engine {
 
@@ -37,7 +39,9 @@ struct EngineCounts {
   std::uint64_t refused = 0;
   std::array<std::uint64_t, deed_count> decisions{};  // of suspended tasks, by deed
   std::array<std::uint64_t, 4> ticks{};               // of schedules: fired, missed, overlapped, refused
-  std::uint64_t duplicates = 0;                       // answered from a producer record or an idempotency key
+  std::array<std::uint64_t, 4> choices{};             // awards that a policy chose for, by scheduler::Policy
+  std::uint64_t shadow_agreed = 0, shadow_differed = 0;
+  std::uint64_t duplicates = 0;  // answered from a producer record or an idempotency key
 };
 
 class Engine {
@@ -368,6 +372,12 @@ class Engine {
   bool tend(Line& line);  // true when its front can be awarded
   std::uint32_t effective(const Line& line, Millis ready_at) const;
   void award_all();
+  // What the policy of its queue makes of a pick; what the award rests on goes to chosen_
+  // (engine_policy.cpp).
+  void choose(scheduler::Pick& pick);
+  void watch(scheduler::Policy shadow, const scheduler::TaskAtHand& task, std::uint64_t seed,
+             scheduler::Pick before, const scheduler::Pick& pick);
+  void tell_policy(std::uint32_t queue);
   std::uint32_t award_run(const scheduler::Pick& pick, std::vector<AwardRun>& runs, std::uint32_t left);
   void spill();
   bool spill_line(Line& line, std::size_t keep);
@@ -380,6 +390,14 @@ class Engine {
   std::size_t known_queues_ = 0, known_lanes_ = 0, known_classes_ = 0;  // told to the dispatcher
   std::vector<Shelf*> shelf_by_number_;
   std::vector<std::uint32_t> told_weights_;
+  scheduler::Chooser chooser_;
+  std::vector<scheduler::QueuePolicy> policies_;  // by queue; empty while all are least_loaded
+  struct Chosen {
+    scheduler::Policy policy = scheduler::Policy::least_loaded;
+    bool choice = false;
+    std::string packed;
+  };
+  Chosen chosen_;  // for the pick at hand
   std::vector<Times> times_;
   void note_times(std::uint32_t lane, Millis waited, bool run);
   struct AwardMessage {

@@ -159,15 +159,19 @@ std::uint32_t Engine::award_run(const scheduler::Pick& pick, std::vector<AwardRu
     if (held_back(*line)) break;
     auto award = award_number(pick.worker, *line->front(ledger_.segments));
     bool continues = !runs.empty() && runs.back().line == line->id && runs.back().worker == pick.worker &&
-                     runs.back().agent == pick.agent && runs.back().award == award;
+                     runs.back().agent == pick.agent && runs.back().award == award && !chosen_.choice;
     if (!continues) {
       auto& run = runs.emplace_back();
       run.worker = pick.worker;
       run.award = award;
       run.agent = pick.agent;
       run.line = line->id;
-      run.reasons = {pick.load, pick.candidates, pick.runner_up == scheduler::none ? 0 : pick.runner_up,
-                     pick.runner_up_load};
+      run.reasons = {pick.load,
+                     pick.candidates,
+                     pick.runner_up == scheduler::none ? 0 : pick.runner_up,
+                     pick.runner_up_load,
+                     static_cast<std::uint8_t>(chosen_.policy),
+                     chosen_.choice};
     }
     auto& run = runs.back();
     auto slot = ledger_.lease_slot();
@@ -198,6 +202,8 @@ std::uint32_t Engine::award_run(const scheduler::Pick& pick, std::vector<AwardRu
         extras_.erase(at);
       }
     }
+    if (chosen_.choice)
+      outputs_.choices.push_back({lease.sequence, lease.tries.attempts, std::move(chosen_.packed)});
     ++taken;
     if (limited) place_dirty(shelf);
   }
@@ -235,6 +241,7 @@ void Engine::award_all() {
       open_part();
       fact.counter = ledger_.counter;
     }
+    if (!policies_.empty()) choose(*pick);
     auto taken = award_run(*pick, fact.runs, left);
     if (taken != 0) dispatcher_.take(*pick, taken, 1);
     left -= taken;

@@ -19,6 +19,7 @@ Result<std::uint32_t> Engine::set_queue(std::string_view name, const QueueSettin
   if (fresh)
     for (auto& [worker, session] : sessions_)
       if (session.connected && session.queues) connect(worker, session);
+  tell_policy(number);
   if (!fresh) tell_weights(number);
   return number;
 }

@@ -100,6 +100,7 @@ void Engine::connect(std::uint32_t worker, Session& session) {
       if (auto at = ledger_.queue_by_name.find(name); at != ledger_.queue_by_name.end())
         numbers.push_back(at->second);
   }
+  session.spec.name_hash = scheduler::hash_of(ledger_.workers.at(worker).name);
   dispatcher_.connect(worker, session.spec, session.credit);
   dispatcher_.set_draining(worker, session.draining || session.aside);
 }

@@ -99,9 +99,21 @@ struct Reasons {
   std::uint32_t candidates = 0;
   std::uint32_t runner_up = 0;
   std::uint32_t runner_up_load = 0;
+  std::uint8_t policy = 0;  // scheduler::Policy
+  bool chosen = false;      // the policy had a choice to make; otherwise the least loaded was taken
+
+  // Policy and choice lie above the candidates in one number, which costs nothing while they are 0.
+  static constexpr unsigned policy_shift = 24, chosen_shift = 31;
   template <typename A>
   void archive(A& a) {
-    a(load, candidates, runner_up, runner_up_load);
+    std::uint32_t packed =
+        candidates | std::uint32_t{policy} << policy_shift | std::uint32_t{chosen} << chosen_shift;
+    a(load, packed, runner_up, runner_up_load);
+    if constexpr (A::reading) {
+      candidates = packed & ((1u << policy_shift) - 1);
+      policy = packed >> policy_shift & 0x7f;
+      chosen = packed >> chosen_shift != 0;
+    }
   }
 };
 

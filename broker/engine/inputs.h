@@ -17,6 +17,7 @@
 #include "broker/engine/queue_fields.h"
 #include "broker/engine/records.h"
 #include "scheduler/dispatcher.h"
+#include "scheduler/prediction.h"
 
 namespace hirehall::engine {
 
@@ -121,6 +122,7 @@ struct Moment {
   Millis jumped_ms = 0;  // engine time went forward by this much at once
   bool held = false;     // the wall clock is in doubt: nothing expires and nothing is forgotten
   bool full = false;     // the disk is: schedules submit nothing
+  const scheduler::Prediction* learned = nullptr;  // of the agents; stays until the next turn
 };
 
 struct Registered {

@@ -33,6 +33,13 @@ struct Extras {
   std::string answer;
 };
 
+// What an award by a policy other than least_loaded rested on (scheduler/chooser.h).
+struct ChoiceOut {
+  Sequence sequence = 0;
+  std::uint32_t attempt = 1;
+  std::string packed;
+};
+
 struct StopOut {
   std::uint32_t worker = 0;
   std::uint64_t token = 0;
@@ -74,6 +81,7 @@ struct LookupWanted {
 
 struct Outputs {
   std::vector<AwardOut> awards;
+  std::vector<ChoiceOut> choices;
   std::vector<StopOut> stops;
   std::vector<LostOut> lost;
   std::vector<EndingOut> endings;

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "common/check.h"
+#include "scheduler/queue_policy.h"
 
 namespace hirehall::engine {
 namespace {
@@ -18,6 +19,19 @@ constexpr QueueField field(std::string_view name, std::int64_t low, std::int64_t
           }};
 }
 
+// Both policies lie in one word of the settings.
+template <auto Get, auto Set>
+constexpr QueueField policy_field(std::string_view name, std::int64_t high) {
+  return {name, 0, high, [](const QueueSettings& s) { return Get(scheduler::queue_policy(s.policy)); },
+          [](QueueSettings& s, std::int64_t value) {
+            auto policy = scheduler::queue_policy(s.policy);
+            Set(policy, value);
+            s.policy = scheduler::stored_form(policy);
+          }};
+}
+constexpr std::int64_t (*acting_of)(const scheduler::QueuePolicy&) = scheduler::queue_policy_number;
+constexpr std::int64_t (*shadow_of)(const scheduler::QueuePolicy&) = scheduler::queue_shadow_number;
+
 constexpr std::array fields{
     field<&QueueSettings::weight>("weight", 1, 1000),
     field<&QueueSettings::cap>("cap", 0, INT64_MAX),
@@ -25,6 +39,8 @@ constexpr std::array fields{
     field<&QueueSettings::retention_bytes>("retention_bytes", 0, INT64_MAX),
     field<&QueueSettings::timeout_ms>("timeout_ms", 0, 100 * year_ms),
     field<&QueueSettings::aging_ms>("aging_ms", 0, year_ms),
+    policy_field<acting_of, scheduler::set_policy_number>("policy", scheduler::queue_policy_max),
+    policy_field<shadow_of, scheduler::set_shadow_number>("shadow", scheduler::queue_shadow_max),
     field<&QueueSettings::approval>("approval", 0, 3),
     field<&QueueSettings::approval_timeout_ms>("approval_timeout_ms", 0, year_ms),
     field<&QueueSettings::approval_on_timeout>("approval_on_timeout", 0, 2),

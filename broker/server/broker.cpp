@@ -88,7 +88,8 @@ bool Broker::turn(Millis wait_ms) {
     for (auto& [routing, peer] : peers_) peer->last_heard += tick.jumped_ms;
   }
   learning_.begin_turn();
-  engine_.begin_turn({tick.engine, tick.calendar, tick.jumped_ms, tick.held, !store_.admits_submits()});
+  engine_.begin_turn({tick.engine, tick.calendar, tick.jumped_ms, tick.held, !store_.admits_submits(),
+                      &learning_.prediction()});
   if (reload_.exchange(false)) {
     reload_principals();
     adopt_queues();

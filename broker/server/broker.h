@@ -20,6 +20,7 @@
 #include "broker/server/attempt_details.h"
 #include "broker/server/audit.h"
 #include "broker/server/backups.h"
+#include "broker/server/choices.h"
 #include "broker/server/committer.h"
 #include "broker/server/engine_time.h"
 #include "broker/server/learning.h"
@@ -227,6 +228,8 @@ class Broker {
   void answer_task_map(Peer& peer, std::uint64_t request, Sequence sequence, const StoredTask& task,
                        unsigned parts);
   void write_explanation(Peer& peer, std::uint64_t request, Sequence sequence, const StoredTask& task);
+  void write_award(msgpack::Writer& w, Sequence sequence, std::uint32_t attempt, std::uint32_t worker,
+                   const engine::Reasons* why) const;
   void answer_suspended(const std::shared_ptr<Answering>& answering, std::size_t tries);
   void answer_from_attempt(std::uint32_t lane, Sequence by, std::string_view encoded,
                            std::function<void(Code)> then);
@@ -322,6 +325,7 @@ class Broker {
   std::atomic<bool> reload_ = false;
   std::optional<Error> failure_;
   Learning learning_;
+  Choices choices_;
   std::vector<Finishing> finishing_;
   bool drained_full_ = false;
 

@@ -1,14 +1,52 @@
 // explain: why a task does not run, and why its attempts went where they went.
+#include <cmath>
+
 #include "broker/server/broker.h"
 #include "broker/server/why.h"
 #include "common/msgpack.h"
+#include "scheduler/chance.h"
 
 namespace hirehall::server {
 namespace {
 
 // Tasks held per slot, before the award.
-double load_of(std::uint32_t load) {
+double load_of(std::uint64_t load) {
   return static_cast<double>(load) / scheduler::load_one;
+}
+
+std::string_view policy_name(const engine::Reasons* why) {
+  constexpr auto last = static_cast<std::uint8_t>(scheduler::Policy::auction);
+  const std::uint8_t policy = why == nullptr ? 0 : why->policy;
+  return policy > last ? "unknown" : scheduler::name_of(static_cast<scheduler::Policy>(policy));
+}
+
+std::uint64_t per_mille(double chance) {
+  return static_cast<std::uint64_t>(std::llround(chance * 1000));
+}
+
+// The terms that the score is made of first; whoever adds them up finds the winner: greatest score, then the
+// lesser load, then the lesser numbers.
+void write_terms(msgpack::Writer& w, const scheduler::Choice& choice, std::size_t i, std::string_view name) {
+  const auto& t = choice.award.terms[i];
+  const auto& c = choice.candidates[i];
+  const bool learned = choice.award.policy == scheduler::Policy::learned;
+  w.map(learned ? 15 : 10);
+  w.entry("worker", name);
+  w.entry("agent", choice.agents[i]);
+  w.entry_sint("score", t.score());
+  w.entry_sint("value", t.value);
+  w.entry_sint("preferred", t.preferred);
+  w.entry_sint("cost", t.cost);
+  w.entry_sint("wait", t.wait);
+  w.str("load"), w.real(load_of(t.load));
+  w.entry_uint("worker_number", t.worker);
+  w.entry_uint("agent_number", t.agent);
+  if (!learned) return;
+  w.entry_sint("chance_ppm", t.chance_ppm);
+  w.entry_uint("success_per_mille", per_mille(scheduler::logistic(c.log_odds)));
+  w.entry_uint("success_low", per_mille(scheduler::logistic(c.log_odds - 1.96 * c.log_odds_sd)));
+  w.entry_uint("success_high", per_mille(scheduler::logistic(c.log_odds + 1.96 * c.log_odds_sd)));
+  w.entry_sint("expected_ms", c.finish_ms);
 }
 
 }  // namespace
@@ -71,22 +109,8 @@ void Broker::write_explanation(Peer& peer, std::uint64_t request, Sequence seque
   for (const auto& why : whys) w.str(why.message);
   w.str("why");
   write_whys(w, whys);
-  auto name_of = [&](std::uint32_t worker) {
-    auto at = ledger.workers.find(worker);
-    return at == ledger.workers.end() ? std::to_string(worker) : at->second.name;
-  };
   auto award = [&](std::uint32_t attempt, std::uint32_t worker, const engine::Reasons* why) {
-    bool runner_up = why != nullptr && why->runner_up != 0;
-    w.map(why == nullptr ? 3 : runner_up ? 7 : 5);
-    w.entry_uint("attempt", attempt);
-    w.entry("policy", "least_loaded");
-    w.entry("worker", name_of(worker));
-    if (why == nullptr) return;
-    w.entry_uint("candidates", why->candidates);
-    w.str("load"), w.real(load_of(why->load));
-    if (!runner_up) return;
-    w.entry("runner_up", name_of(why->runner_up));
-    w.str("runner_up_load"), w.real(load_of(why->runner_up_load));
+    write_award(w, sequence, attempt, worker, why);
   };
   bool ended = task.end && task.end->attempted;
   w.str("awards");
@@ -96,6 +120,43 @@ void Broker::write_explanation(Peer& peer, std::uint64_t request, Sequence seque
     award(task.end->tries.attempts, task.end->worker, task.award ? &task.award->reasons : nullptr);
   else if (lease != nullptr)
     award(lease->tries.attempts, lease->worker, &lease->reasons);
+}
+
+// How an attempt came to its worker; without reasons when they are no longer on record.
+void Broker::write_award(msgpack::Writer& w, Sequence sequence, std::uint32_t attempt, std::uint32_t worker,
+                         const engine::Reasons* why) const {
+  const auto& workers = engine_.ledger().workers;
+  auto name_of = [&](std::uint32_t number) {
+    auto at = workers.find(number);
+    return at == workers.end() ? std::to_string(number) : at->second.name;
+  };
+  const bool runner_up = why != nullptr && why->runner_up != 0;
+  const bool chosen = why != nullptr && why->chosen;
+  const auto choice = chosen ? choices_.find(sequence, attempt) : std::nullopt;
+  const bool drawn = choice && choice->award.policy == scheduler::Policy::learned;
+  w.map(3 + (why != nullptr ? 2 : 0) + (runner_up ? 2 : 0) + (choice ? 1 : chosen ? 1 : 0) + (drawn ? 3 : 0));
+  w.entry_uint("attempt", attempt);
+  w.entry("policy", policy_name(why));
+  w.entry("worker", name_of(worker));
+  if (why == nullptr) return;
+  w.entry_uint("candidates", why->candidates);
+  w.str("load"), w.real(load_of(why->load));
+  if (runner_up) {
+    w.entry("runner_up", name_of(why->runner_up));
+    w.str("runner_up_load"), w.real(load_of(why->runner_up_load));
+  }
+  if (!chosen) return;
+  if (!choice) return w.entry("terms", "expired");
+  if (drawn) {
+    w.str("propensity");
+    w.real(scheduler::propensity(choice->settings, choice->candidates, choice->award.winner));
+    w.entry("seed", std::to_string(choice->award.seed));
+    w.entry_uint("outcomes", choice->outcomes);
+  }
+  w.str("terms");
+  w.array(choice->award.terms.size());
+  for (std::size_t i = 0; i < choice->award.terms.size(); ++i)
+    write_terms(w, *choice, i, name_of(choice->award.terms[i].worker));
 }
 
 }  // namespace hirehall::server

@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "common/msgpack.h"
 #include "common/text.h"
+#include "scheduler/queue_policy.h"
 
 namespace hirehall::server {
 namespace {
@@ -71,6 +72,19 @@ Status read_approval_word(std::string_view key, std::string_view name, engine::Q
   return {};
 }
 
+Status read_policy_word(std::string_view key, std::string_view name, engine::QueueSettings& s) {
+  const bool acting = key == "policy";
+  const auto value = acting ? scheduler::queue_policy_number(name) : scheduler::queue_shadow_number(name);
+  if (!value)
+    return fail(Code::invalid,
+                std::string(key) + " is '" + std::string(clip(name, limits::name_bytes_max)) +
+                    "'; accepted: " +
+                    std::string(acting ? scheduler::queue_policy_words : scheduler::queue_shadow_words),
+                std::string(key));
+  engine::queue_field(key)->set(s, *value);
+  return {};
+}
+
 Status read_settings(msgpack::Reader& r, std::string& queue, engine::QueueSettings& s) {
   auto pairs = r.map();
   for (std::size_t i = 0; i < pairs && r.ok(); ++i) {
@@ -82,14 +96,15 @@ Status read_settings(msgpack::Reader& r, std::string& queue, engine::QueueSettin
       auto name = r.str();
       if (!r.ok()) break;
       done = read_approval_word(key, name, s);
+    } else if (key == "policy" || key == "shadow") {
+      auto name = r.str();
+      if (!r.ok()) break;
+      done = read_policy_word(key, name, s);
     } else if (const auto* field = engine::queue_field(key)) {
       auto value = r.sint();
       if (!r.ok()) break;
       done = in_range(field->name, value, field->low, field->high);
       if (done) field->set(s, value);
-    } else if (key == "policy") {
-      auto policy = r.str();
-      if (r.ok() && policy != "least_loaded") done = fail(Code::invalid, "policy is least_loaded", "policy");
     } else if (key == "tenants")
       done = read_numbers(r, "tenants", 1, engine::tenant_weight_max, s.tenants);
     else if (key == "limits")
@@ -111,11 +126,13 @@ void Broker::write_queue(msgpack::Writer& w, std::uint32_t number) const {
   const auto& q = ledger.queues[number];
   const auto& s = q.settings;
   const auto* pause = ledger.pause_of(q);
-  w.map(pause != nullptr ? 23 : 20);
+  const auto policy = scheduler::queue_policy(s.policy);
+  w.map(pause != nullptr ? 24 : 21);
   w.entry("queue", q.name);
   w.entry_uint("weight", s.weight);
   w.entry_uint("cap", s.cap);
-  w.entry("policy", s.policy);
+  w.entry("policy", scheduler::name_of(policy.acting));
+  w.entry("shadow", scheduler::shadow_name(policy));
   w.entry_bool("paused", q.paused);
   if (pause != nullptr) {
     w.entry("paused_reason", pause->reason);
@@ -380,6 +397,9 @@ void Broker::fill_metrics() {
   page_.ticks = engine_.counts().ticks;
   count_batches();
   page_.decisions = engine_.counts().decisions;
+  page_.choices = engine_.counts().choices;
+  page_.shadow_agreed = engine_.counts().shadow_agreed;
+  page_.shadow_differed = engine_.counts().shadow_differed;
   page_.stale_results = engine_.counts().stale;
   if (parts_.zap_counts) std::tie(page_.authenticated, page_.not_authenticated) = parts_.zap_counts();
   page_.syncs = store_.counts().syncs;

@@ -432,6 +432,8 @@ void Broker::encode_outputs() {
     if (extras) write_extras(w, a);
   }
   out.awards.clear();
+  for (auto& choice : out.choices) choices_.add(std::move(choice));
+  out.choices.clear();
   for (auto& frame : frames)
     if (auto at = routing_of_worker_.find(frame.worker); at != routing_of_worker_.end())
       send_later(at->second, finish_award(frame));

@@ -11,6 +11,7 @@
 #include "common/error.h"
 #include "common/version.h"
 #include "common/wire.h"
+#include "scheduler/policy.h"
 
 namespace hirehall::server {
 namespace {
@@ -165,6 +166,17 @@ void add_decisions(Families& out, const MetricsPage& page) {
   out.begin("decisions_total", "Ends of questions and approvals, by decision.", MetricType::Counter);
   for (std::size_t i = 0; i < engine::deed_count; ++i)
     out.value(page.decisions[i], {{"decision", text(engine::name_of(static_cast<engine::Deed>(i)))}});
+}
+
+void add_choices(Families& out, const MetricsPage& page) {
+  out.begin("choices_total", "Awards for which a policy had a choice to make, by policy.",
+            MetricType::Counter);
+  for (const auto policy : {scheduler::Policy::sticky, scheduler::Policy::learned})
+    out.value(page.choices[static_cast<std::size_t>(policy)], {{"policy", text(scheduler::name_of(policy))}});
+  out.begin("shadow_choices_total", "Awards in queues with a shadow policy, by whether it would do the same.",
+            MetricType::Counter);
+  out.value(page.shadow_agreed, {{"agrees", "yes"}});
+  out.value(page.shadow_differed, {{"agrees", "no"}});
 }
 
 void add_books(Families& out, const BooksProbe& books) {
@@ -361,6 +373,7 @@ std::string render_page(const MetricsPage& page, const ProcessFigures& process) 
   add_workers(out, page);
   add_decisions(out, page);
   add_batches(out, page);
+  add_choices(out, page);
   add_books(out, page.books);
   add_wire(out, page);
   add_schedules(out, page);

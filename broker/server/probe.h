@@ -95,6 +95,8 @@ struct MetricsPage {
   std::uint64_t lease_expirations = 0;
   std::uint64_t limit_delays = 0;  // awards put off because a limit was full
   std::uint64_t stale_results = 0;
+  std::array<std::uint64_t, 4> choices{};  // awards that a policy chose for, by scheduler::Policy
+  std::uint64_t shadow_agreed = 0, shadow_differed = 0;
   std::uint64_t limits = 0, limits_holding = 0, limits_paused = 0;
   std::uint64_t schedules = 0, schedules_paused = 0;
   std::array<std::uint64_t, 4> ticks{};  // of schedules: fired, missed, overlapped, refused

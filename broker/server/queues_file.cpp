@@ -8,6 +8,7 @@
 #include "common/approval.h"
 #include "common/limits.h"
 #include "common/options.h"
+#include "scheduler/queue_policy.h"
 
 namespace hirehall::server {
 namespace {
@@ -29,6 +30,8 @@ constexpr std::array words{
     Word{"approval", "approval", approval_points, "none, award, release or both"},
     Word{"approval_timeout", "approval_timeout_ms", parse_duration, "a duration like 2h or 3d, 0 for none"},
     Word{"approval_on_timeout", "approval_on_timeout", lapse_of, "fail, approve or reject"},
+    Word{"policy", "policy", scheduler::queue_policy_number, scheduler::queue_policy_words},
+    Word{"shadow", "shadow", scheduler::queue_shadow_number, scheduler::queue_shadow_words},
     Word{"aging", "aging_ms", parse_duration, "a duration like 1m, 0 for none"},
 };
 

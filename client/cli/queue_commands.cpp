@@ -61,6 +61,8 @@ client::Result<std::string> queue_set_body(const Context& c) {
     if (!value) return tl::unexpected(bad(option, text, "a number"));
     b.number(option, *value);
   }
+  b.text("policy", c.values().text("policy"));
+  b.text("shadow", c.values().text("shadow"));
   b.text("approval", c.values().text("approval"));
   b.text("approval_on_timeout", c.values().text("approval-on-timeout"));
   for (auto [option, key] : {std::pair{"retention", "retention_ms"},

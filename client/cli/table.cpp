@@ -54,6 +54,8 @@ void declare_queue_set(OptionTable& t) {
   t.text("retention", "", "how long ended tasks are kept", "DURATION");
   t.text("attempt-timeout", "", "of attempts whose task names none", "DURATION");
   t.text("aging", "", "a waiting task gains a priority every so long; 0: never", "DURATION");
+  t.text("policy", "", "who gets its tasks: least_loaded, sticky, learned", "POLICY");
+  t.text("shadow", "", "a policy that only watches, counted in the metrics; none: no more", "POLICY");
   t.text("approval", "", "what somebody has to approve: none, award, release, both", "POINTS");
   t.text("approval-timeout", "", "how long an approval may take; 0: for ever", "DURATION");
   t.text("approval-on-timeout", "", "what happens then: fail, approve, reject", "WHAT");

@@ -181,7 +181,18 @@ int task_explain(Context& c) {
     row.set("what", reason.text("what")).set("message", reason.text("message"));
   }
   Document shown;
-  shown.set("state", answer->text("state")).set("why", why).set("awards", answer->items("awards"));
+  shown.set("state", answer->text("state")).set("why", why);
+  std::vector<Document> awards, terms;  // the terms of the last award that has any
+  for (const auto& award : answer->items("awards")) {
+    auto& row = awards.emplace_back();
+    for (const auto& key : award.keys())
+      if (const auto inner = award.items(key); inner.empty())
+        row.set(key, award.text(key));
+      else
+        terms = inner;
+  }
+  shown.set("awards", awards);
+  if (!terms.empty()) shown.set("terms", terms);
   return c.show(shown);
 }
 

@@ -220,6 +220,7 @@ Result<QueueInfo> Client::queue_set(std::string_view name, const QueueChange& ch
   b.number("weight", change.weight);
   b.number("cap", change.cap);
   if (change.policy) b.text("policy", *change.policy);
+  if (change.shadow) b.text("shadow", *change.shadow);
   b.number("retention_ms", change.retention_ms);
   b.number("retention_bytes", change.retention_bytes);
   b.number("timeout_ms", change.timeout_ms);

@@ -203,6 +203,7 @@ QueueInfo read_queue(Reader& r) {
            field(r, k, "leased", q.leased) || field(r, k, "suspended", q.suspended) ||
            field(r, k, "dead", q.dead) || field(r, k, "oldest_ready_ms", q.oldest_ready_ms) ||
            field(r, k, "retention_ms", q.retention_ms) || field(r, k, "timeout_ms", q.timeout_ms) ||
+           field(r, k, "policy", q.policy) || field(r, k, "shadow", q.shadow) ||
            field(r, k, "approval", q.approval) || field(r, k, "approval_timeout_ms", q.approval_timeout_ms) ||
            field(r, k, "approval_on_timeout", q.approval_on_timeout) || field(r, k, "tenants", q.tenants) ||
            field(r, k, "limits", q.limits);

@@ -94,10 +94,14 @@ Result<PipelineFigures> limit_round(const Settings& settings) {
   return run_pipeline(setup, settings.directory);
 }
 
+bool chooses(const Settings& settings) {
+  return settings.policy != "least_loaded";
+}
+
 // Of each round: the limit, the fleet, and the fleet without the delay of syncs when one was asked for.
 struct Rounds {
   std::vector<Figures> fleet;
-  std::vector<double> limit, ratio, undelayed, ratio_to_undelayed;
+  std::vector<double> limit, ratio, undelayed, ratio_to_undelayed, least_loaded, ratio_to_least_loaded;
 
   Status take(const Settings& settings) {
     auto bare = limit_round(settings);
@@ -107,11 +111,19 @@ struct Rounds {
       if (!quick) return tl::unexpected(quick.error());
       undelayed.push_back(quick->tasks_per_s);
     }
+    if (chooses(settings)) {
+      auto plain = settings;
+      plain.policy = "least_loaded";
+      auto other = fleet_round(plain, settings.sync_delay_ms);
+      if (!other) return tl::unexpected(other.error());
+      least_loaded.push_back(other->tasks_per_s);
+    }
     auto figures = fleet_round(settings, settings.sync_delay_ms);
     if (!figures) return tl::unexpected(figures.error());
     limit.push_back(bare->tasks_per_s);
     ratio.push_back(figures->tasks_per_s / bare->tasks_per_s);
     if (settings.sync_delay_ms > 0) ratio_to_undelayed.push_back(figures->tasks_per_s / undelayed.back());
+    if (chooses(settings)) ratio_to_least_loaded.push_back(figures->tasks_per_s / least_loaded.back());
     fleet.push_back(std::move(*figures));
     return {};
   }
@@ -158,6 +170,12 @@ void print(const Settings& settings, const Rounds& rounds) {
   if (settings.sync_delay_ms > 0)
     report.set("undelayed_tasks_per_s", median(rounds.undelayed))
         .set("ratio_to_undelayed", median(rounds.ratio_to_undelayed));
+  if (chooses(settings))
+    report.set("policy", settings.policy)
+        .set("agents", settings.agents)
+        .set("least_loaded_tasks_per_s", median(rounds.least_loaded))
+        .set("round_ratio_to_least_loaded", rounds.ratio_to_least_loaded)
+        .set("ratio_to_least_loaded", median(rounds.ratio_to_least_loaded));
   std::printf("%s\n", report.json().c_str());
 }
 

@@ -59,9 +59,19 @@ Status Fleet::prepare(Agent agent) {
   definition_ = *text;
   std::error_code error;
   fs::create_directory(place("agents"), error);
-  std::ofstream out(place("agents") / "bench.md");
-  out << definition_;
-  if (!out.flush()) return fail(Code::io, "cannot write the agent's definition", place("agents").string());
+  for (std::uint64_t i = 1; i <= settings_.agents; ++i) {
+    const auto name = i == 1 ? std::string("bench") : "bench-" + std::to_string(i);
+    auto own = definition_;
+    own.replace(own.find("bench"), 5, name);
+    std::ofstream out(place("agents") / (name + ".md"));
+    out << own;
+    if (!out.flush()) return fail(Code::io, "cannot write the agent's definition", place("agents").string());
+  }
+  std::ofstream queues(place("queues.yaml"));
+  queues << "queues:\n  default:\n    policy: "
+         << (settings_.policy.empty() ? "least_loaded" : settings_.policy) << "\n";
+  if (!queues.flush())
+    return fail(Code::io, "cannot write the file of queues", place("queues.yaml").string());
   endpoint_ = settings_.transport == "tcp" ? "tcp://127.0.0.1:*" : "ipc://" + place("broker.ipc").string();
   return {};
 }
@@ -94,6 +104,10 @@ Status Fleet::start_broker() {
   command.arguments = {broker_program_, "--data",      place("data").string(), "--listen",    endpoint_,
                        "--metrics",     "127.0.0.1:0", "--ready-file",         ready.string()};
   if (settings_.transport == "tcp") command.arguments.emplace_back("--insecure");
+  if (!settings_.policy.empty()) {
+    command.arguments.emplace_back("--queues");
+    command.arguments.push_back(place("queues.yaml").string());
+  }
   command.log = place("broker.log");
   auto slow = slowed(sync_delay_ms_, place("syncs"));
   if (!slow) return tl::unexpected(slow.error());

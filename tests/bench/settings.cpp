@@ -44,6 +44,12 @@ OptionTable table_of(const Bench& bench) {
               "agent: plugin in the worker, plugin in a child, program in Python")
       .choice("transport", "ipc", {"ipc", "tcp"}, "between broker, worker and client")
       .text("bin", own_directory().string(), "where hirehall-broker and hirehall-worker lie", "DIR");
+  if (bench.name == "e2e")
+    table
+        .choice("policy", "least_loaded", {"least_loaded", "sticky", "learned"},
+                "of the queue; each round takes least_loaded as well and tells the ratio")
+        .number("agents", 1, {1, 64},
+                "agents of the worker, alike but for their names: what a policy chooses from");
   return table;
 }
 
@@ -80,6 +86,9 @@ Result<Parsed> parse_settings(const Bench& bench, const std::vector<std::string>
   s.kind = values->text("kind");
   s.transport = values->text("transport");
   s.programs = values->text("bin");
+  if (bench.name != "e2e") return parsed;
+  s.policy = values->text("policy");
+  s.agents = count("agents");
   return parsed;
 }
 

@@ -21,6 +21,7 @@ struct Settings {
   std::uint64_t window = 0;
   std::uint64_t clients = 1;
   std::uint64_t slots = 1;
+  std::uint64_t agents = 1;  // of the worker: the definition so many times, under other names
   std::uint64_t rounds = 1;
   std::uint64_t rate = 0;  // tasks per second, of an open loop
   std::uint64_t seed = 1;
@@ -29,6 +30,7 @@ struct Settings {
   std::string durability;           // fsync | buffered, of the bare pipeline
   std::string kind;                 // inline | child | process: how the agent runs
   std::string transport;            // ipc | tcp
+  std::string policy;               // of the queue; empty: least_loaded
   std::filesystem::path directory;  // data goes below it
   std::filesystem::path programs;   // where hirehall-broker and hirehall-worker lie
   bool keep = false;

@@ -142,6 +142,7 @@ class Model {
   void final_batch(const ReadBatch& batch);
   static BatchName batch_of(const TaskOptions& options);
   void sent_explanation(const Asked& asked, std::string_view body);
+  void check_terms(const ReadReasons& award, Number number);
   void check_due(const Life& life) const;
   void check_consent(const Life& l, const ReadAward::Item& item) const;
   void check_extras(Life& life, const ReadAward::Item& item);

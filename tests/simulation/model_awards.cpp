@@ -1,4 +1,7 @@
 // What an award must be, given what was promised before.
+#include <algorithm>
+#include <tuple>
+
 #include "tests/simulation/model.h"
 #include "tests/simulation/violation.h"
 
@@ -100,6 +103,7 @@ const std::string* Model::pause_over(std::string_view queue, std::string_view ty
 void Model::sent_explanation(const Asked& asked, std::string_view body) {
   auto explanation = read_explanation(body);
   const auto* l = life(asked.task);
+  for (const auto& award : explanation.awards) check_terms(award, l == nullptr ? 0 : l->number);
   if (explanation.words.empty())
     violated("I21", "a task was explained without a reason", l == nullptr ? 0 : l->number);
   if (l == nullptr || l->number == 0 || explanation.state == "leased" || explanation.words.contains("ended"))
@@ -110,6 +114,21 @@ void Model::sent_explanation(const Asked& asked, std::string_view body) {
   tally_.saw(Situation::explained_by_a_pause);
   if (!explanation.words.contains("paused"))
     violated("I21", "a paused task was explained without the pause: " + *scope, l->number);
+}
+
+// The winner can be worked out again from the terms alone: greatest score, then the lesser load and numbers.
+void Model::check_terms(const ReadReasons& award, Number number) {
+  if (award.terms.empty()) return;
+  tally_.saw(Situation::explained_by_terms);
+  using Term = ReadReasons::Term;
+  auto rank = [](const Term& t) { return std::tuple(-t.score, t.load, t.number, t.agent); };
+  auto best = std::min_element(award.terms.begin(), award.terms.end(),
+                               [&](const Term& a, const Term& b) { return rank(a) < rank(b); });
+  for (const auto& t : award.terms)
+    if (t.score != t.value + t.preferred - t.cost - t.wait)
+      violated("I21", "the terms of an award do not add up to its score", number);
+  if (best->worker != award.worker)
+    violated("I21", "an award went to " + award.worker + " and by its terms to " + best->worker, number);
 }
 
 // In one line first come is first awarded. Frames of one instant go to several workers at once.

@@ -40,6 +40,8 @@ inline constexpr std::array mutants = {
     Mutant{"bulk_forgotten", "a restart forgets bulk work that runs"},
     Mutant{"where_ignored", "a list by an expression shows everything"},
     Mutant{"logs_of_a_neighbour", "a log line goes to the task submitted before"},
+    Mutant{"ineligible_worker_wins", "a learned award asks workers that cannot do the task as well"},
+    Mutant{"choice_not_acted_on", "an award goes to the least loaded and says that the policy chose"},
     Mutant{"limits_ignored", "a full limit key does not hold tasks back"},
     Mutant{"payload_of_a_neighbour", "an award carries the payload of the task before it"},
     Mutant{"checkpoint_left_behind", "checkpoints are not sent with the next award"},

@@ -70,9 +70,20 @@ struct ReadPage {
   std::vector<ReadTask> tasks;
   std::string cursor;
 };
+// An award with the terms that it rested on.
+struct ReadReasons {
+  struct Term {
+    std::string worker;
+    std::int64_t score = 0, value = 0, preferred = 0, cost = 0, wait = 0, number = 0, agent = 0;
+    double load = 0;
+  };
+  std::string policy, worker;
+  std::vector<Term> terms;
+};
 struct ReadExplanation {
   std::string state;
   std::set<std::string> words;
+  std::vector<ReadReasons> awards;
 };
 struct ReadBulk {
   std::uint64_t number = 0;

@@ -124,6 +124,9 @@ void WorkerHost::award(const worker::Attempt& a) {
   r.id = a.id;
   r.attempt = a.attempt;
   r.number = Model::number_of(a.payload);
+  if (r.number != 0 && r.number <= scene_.model.intents() &&
+      std::find(types_.begin(), types_.end(), scene_.model.intent(r.number).options.type) == types_.end())
+    violated("I21", name_ + " was awarded a task of a type that it cannot do", r.number);
   waiting_.push_back(a.token);
   scene_.note("award arrives", r.number, a.attempt, static_cast<std::int64_t>(a.token));
 }

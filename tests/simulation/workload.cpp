@@ -74,6 +74,11 @@ void Workload::set_up(ClientHost& by) {
     if (scene_.model.short_retention) b.number("retention_ms", 2000);
     b.numbers("limits", {{"one", 1}, {"three", 3}});
     b.numbers("tenants", {{"t1", 2}});
+    static const std::vector<std::string> policies = {"least_loaded", "sticky", "learned"};
+    static const std::vector<std::string> shadows = {"none",         "none",   "none",
+                                                     "least_loaded", "sticky", "learned"};
+    b.text("policy", scene_.chance.of(policies));
+    b.text("shadow", scene_.chance.of(shadows));
     set(by, Kind::queue_set, b.take());
   }
   set_schedules(by);

@@ -109,6 +109,11 @@ std::span<const Tables::Feature> Tables::features() {
          }
          d.plain = false;
        }},
+      {"affinity", 150,
+       [](Workload& w, Draft& d) {
+         d.options.affinity_key = "home" + std::to_string(w.scene_.chance.below(5));
+       }},
+      {"preferred_agent", 80, [](Workload&, Draft& d) { d.options.agent = "agent-worker1"; }},
       {"effort", 100, [](Workload& w, Draft& d) { d.options.effort_ms = w.scene_.chance.between(1, 10000); }},
   };
   return table;
@@ -374,6 +379,17 @@ std::span<const Tables::Action> Tables::actions() {
        }},
       {"queue_list", 2,
        [](Workload&, ClientHost& c) { c.request(Kind::queue_list, Body().take(), nullptr); }},
+      {"policy", 2,
+       [](Workload& w, ClientHost& c) {
+         static const std::vector<std::string> queues = {"default", "second", "third", "capped"};
+         static const std::vector<std::string> policies = {"least_loaded", "sticky", "learned"};
+         Body b;
+         b.text("queue", w.scene_.chance.of(queues));
+         b.text("policy", w.scene_.chance.of(policies));
+         c.request(Kind::queue_set, b.take(), [&w](const Answer& body) {
+           if (body) w.scene_.saw(Situation::policy_changed);
+         });
+       }},
       {"queue_show", 2,
        [](Workload&, ClientHost& c) {
          Body b;

@@ -151,6 +151,7 @@ struct QueueInfo {
   std::string paused_reason = {};
   std::uint64_t ready = 0, scheduled = 0, leased = 0, suspended = 0, dead = 0;
   Millis oldest_ready_ms = 0, retention_ms = 0, timeout_ms = 0, approval_timeout_ms = 0;
+  std::string policy = {}, shadow = {};  // how it is awarded, and the policy that only watches
   std::string approval = {}, approval_on_timeout = {};
   std::map<std::string, std::int64_t> tenants = {}, limits = {};
 };
@@ -158,7 +159,7 @@ struct QueueInfo {
 // What queue_set() changes: only what is given.
 struct QueueChange {
   std::optional<std::int64_t> weight = {}, cap = {};
-  std::optional<std::string> policy = {};
+  std::optional<std::string> policy = {}, shadow = {};  // least_loaded, sticky, learned; shadow: none as well
   std::optional<Millis> retention_ms = {}, timeout_ms = {}, approval_timeout_ms = {};
   std::optional<std::string> approval = {}, approval_on_timeout = {};
   std::optional<std::int64_t> retention_bytes = {};

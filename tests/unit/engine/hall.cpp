@@ -156,7 +156,7 @@ Hall::Hall(Engine::Settings with, Committing committing)
 }
 
 void Hall::begin() {
-  engine->begin_turn({now, now + wall, 0, false, full});
+  engine->begin_turn({now, now + wall, 0, false, full, learned});
 }
 
 std::uint64_t Hall::producer() {
@@ -210,10 +210,11 @@ Exception Hall::refused(const std::string& name, TaskOptions options) {
   return answer && !answer->exceptions.empty() ? answer->exceptions[0] : Exception{};
 }
 
-Hand& Hall::hire(std::vector<std::string> types, std::uint32_t credit) {
+Hand& Hall::hire(std::vector<std::string> types, std::uint32_t credit, const std::string& agent) {
   begin();
   auto& hand = hands.emplace_back();
   hand.types = std::move(types);
+  hand.agent = agent;
   hand.credit = credit;
   hand.token = "hand " + std::to_string(++names_);
   come_back(hand, {});
@@ -227,7 +228,7 @@ std::vector<std::uint64_t> Hall::come_back(Hand& hand, const std::vector<std::ui
   registration.principal = "test";
   registration.spec.slots = std::max(hand.credit, 1u);
   scheduler::AgentSpec agent;
-  agent.name = "agent";
+  agent.name = hand.agent;
   agent.version = "1";
   agent.types = hand.types;
   registration.spec.agents.push_back(agent);
@@ -340,6 +341,8 @@ void Hall::collect() {
     EXPECT_FALSE(endings.contains(ending.sequence)) << "task " << ending.sequence << " ended twice";
     endings[ending.sequence] = {ending, std::string(ending.error_code), std::string(ending.result)};
   }
+  for (auto& choice : out.choices) choices.push_back(std::move(choice));
+  out.choices.clear();
   out.awards.clear();
   out.stops.clear();
   out.lost.clear();

@@ -42,6 +42,7 @@ struct Hand {
   std::uint32_t number = 0;
   std::string token;
   std::vector<std::string> types;
+  std::string agent;  // its only one
   std::uint32_t credit = 0;
   QueueScope queues;  // that it may serve
   std::uint64_t last_award = 0;
@@ -63,7 +64,7 @@ class Hall {
                                     bool atomic = false);
   Sequence submit(const std::string& name, TaskOptions options = {});  // fails the test when it is refused
   Exception refused(const std::string& name, TaskOptions options);     // fails the test when it is not
-  Hand& hire(std::vector<std::string> types, std::uint32_t credit = 1);
+  Hand& hire(std::vector<std::string> types, std::uint32_t credit = 1, const std::string& agent = "agent");
   std::vector<std::uint64_t> come_back(Hand& hand, const std::vector<std::uint64_t>& holding);
   Code finish(Hand& hand, const AwardOut& award, FinishItem item = {});
   Code finish(Hand& hand, const AwardOut& award, Outcome outcome);
@@ -88,8 +89,10 @@ class Hall {
   std::string error_of(Sequence sequence) const { return endings.at(sequence).code; }
 
   Millis now = 1'000'000;
-  Millis wall = 0;    // the wall clock is so far ahead of engine time
-  bool full = false;  // the disk is
+  Millis wall = 0;                                 // the wall clock is so far ahead of engine time
+  bool full = false;                               // the disk is
+  const scheduler::Prediction* learned = nullptr;  // of the agents
+  std::vector<ChoiceOut> choices;                  // of awards, in order
   Engine::Settings settings;
   Kept kept;
   std::unique_ptr<Engine> engine;

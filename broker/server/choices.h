@@ -1,0 +1,35 @@
+// What awards rested on that a policy chose for, for `task explain`: bounded by bytes, the oldest go first.
+// In memory only: policy, worker and runner-up of every award stand in its fact, the terms behind them are
+// here.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "broker/engine/outputs.h"
+#include "scheduler/chooser.h"
+
+namespace hirehall::server {
+
+class Choices {
+ public:
+  static constexpr std::size_t bytes_max = 16u << 20;
+
+  explicit Choices(std::size_t most = bytes_max) : most_(most) {}
+  void add(engine::ChoiceOut&& choice);
+  // Nothing: it is no longer known, or nothing was chosen.
+  std::optional<scheduler::Choice> find(Sequence sequence, std::uint32_t attempt) const;
+  std::size_t bytes() const { return bytes_; }
+
+ private:
+  static std::size_t size_of(const engine::ChoiceOut& choice);
+
+  std::size_t most_;
+  std::size_t bytes_ = 0;
+  std::deque<engine::ChoiceOut> kept_;  // oldest first; looked through, as explanations are rare
+};
+
+}  // namespace hirehall::server

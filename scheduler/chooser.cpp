@@ -1,0 +1,195 @@
+#include "scheduler/chooser.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "common/pack.h"
+#include "scheduler/chance.h"
+
+namespace hirehall::scheduler {
+
+namespace {
+
+constexpr Micros second_costs = micros_per_unit / 100;
+constexpr double p50_max = 1e12;
+
+std::uint64_t load_of(const Listed& listed) {
+  return std::uint64_t{listed.held} * load_one / listed.slots;
+}
+
+// Whole thousandths: the award can be worked out again from what is shown.
+std::int64_t milli(double value) {
+  return std::llround(std::clamp(value, -1e6, 1e6) * 1000);
+}
+
+double from_milli(std::int64_t value) {
+  return static_cast<double>(value) / 1000;
+}
+
+// With free slots it begins at once; otherwise those before it go first, as many at a time as there are
+// slots.
+std::int64_t finish_of(const Listed& listed, std::int64_t p50_ms) {
+  const std::int64_t held = listed.held, slots = listed.slots;
+  return p50_ms + (held < slots ? 0 : p50_ms / slots * (held + 1 - slots));
+}
+
+std::uint32_t shown(std::uint64_t load) {
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(load, ~std::uint32_t{0}));
+}
+
+}  // namespace
+
+PolicySettings settings_of(Policy policy) {
+  PolicySettings settings;
+  settings.policy = policy;
+  settings.wait_price = second_costs;
+  return settings;
+}
+
+const Chooser::Outlook& Chooser::outlook(const Listed& listed, const TaskAtHand& task) {
+  auto& kept =
+      outlooks_[(listed.agent_hash ^ (listed.agent_hash >> 17) ^ (task.cls * 31ull)) % outlooks_.size()];
+  if (kept.turn == turn_ && kept.agent == listed.agent_hash && kept.cls == task.cls) return kept;
+  static const Prediction nothing;
+  const auto forecast = (learned_ != nullptr ? *learned_ : nothing).forecast(*listed.name, task.type);
+  kept = {.agent = listed.agent_hash,
+          .turn = turn_,
+          .cls = task.cls,
+          .log_odds_milli = milli(forecast.success.log_odds),
+          .sd_milli = milli(forecast.success.own_sd),
+          .p50_ms = std::llround(std::clamp(forecast.duration.p50_ms, 1.0, p50_max))};
+  return kept;
+}
+
+// Workers with the same agent differ in load only, and the draw of a chance must not come once for each.
+void Chooser::keep_one_of_each_agent() {
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < listed_.size(); ++i) {
+    const auto one = listed_[i];
+    std::size_t same = 0;
+    while (same < kept && listed_[same].agent_hash != one.agent_hash) ++same;
+    if (same < kept) {
+      auto& other = listed_[same];
+      if (std::pair(load_of(one), one.worker) < std::pair(load_of(other), other.worker)) other = one;
+    } else if (kept < candidates_max) {
+      listed_[kept++] = one;
+    }
+  }
+  listed_.resize(kept);
+}
+
+// The least loaded stays first; of the others no place in the list may be left out always.
+void Chooser::begin_anywhere(WorkerNo first, std::uint64_t seed) {
+  const auto at =
+      std::find_if(listed_.begin(), listed_.end(), [&](const auto& l) { return l.worker == first; });
+  if (at != listed_.end()) std::iter_swap(at, listed_.begin());
+  const auto others = static_cast<std::uint64_t>(listed_.size() - 1);
+  const auto offset = static_cast<std::ptrdiff_t>(Stream(~seed).below(others));
+  std::rotate(listed_.begin() + 1, listed_.begin() + 1 + offset, listed_.end());
+}
+
+bool Chooser::list_candidates(Dispatcher& dispatcher, Policy policy, const TaskAtHand& task,
+                              std::uint64_t seed, Pick& pick) {
+  choice_.affinity = 0;
+  switch (policy) {
+    case Policy::sticky:
+      pick.run = 1;  // the next task may have another key
+      if (task.affinity_key.empty()) return false;
+      choice_.affinity = hash_of(task.affinity_key);
+      dispatcher.nearest(pick, choice_.affinity, listed_);
+      return !listed_.empty();
+    case Policy::learned:
+      dispatcher.short_list(pick, seed, listed_);
+      if (listed_.size() > candidates_max) begin_anywhere(pick.worker, seed);
+      keep_one_of_each_agent();
+      return listed_.size() > 1;
+    default:
+      return false;
+  }
+}
+
+bool Chooser::choose(Dispatcher& dispatcher, Policy policy, const TaskAtHand& task, std::uint64_t seed,
+                     Pick& pick) {
+  if (!list_candidates(dispatcher, policy, task, seed, pick)) return false;
+  choice_.settings = settings_of(policy);
+  choice_.outcomes = learned_ != nullptr ? learned_->outcomes() : 0;
+  choice_.candidates.clear();
+  choice_.agents.clear();
+  for (const auto& listed : listed_) {
+    auto& candidate = choice_.candidates.emplace_back();
+    candidate.worker = listed.worker;
+    candidate.agent = listed.agent;
+    candidate.load = load_of(listed);
+    candidate.name_hash = listed.worker_hash;
+    choice_.agents.push_back(*listed.name);
+    if (policy != Policy::learned) continue;
+    const auto& seen = outlook(listed, task);
+    candidate.preferred = !task.agent.empty() && *listed.name == task.agent ? 1 : 0;
+    candidate.log_odds = from_milli(seen.log_odds_milli);
+    candidate.log_odds_sd = from_milli(seen.sd_milli);
+    candidate.finish_ms = finish_of(listed, seen.p50_ms);
+  }
+  choice_.award = decide(choice_.settings, choice_.candidates, seed, choice_.affinity);
+  const auto& award = choice_.award;
+  const auto& winner = award.terms[award.winner];
+  pick.worker = winner.worker;
+  pick.agent = winner.agent;
+  pick.load = shown(winner.load);
+  pick.run = 1;
+  pick.runner_up = award.runner_up == none ? none : award.terms[award.runner_up].worker;
+  pick.runner_up_load = award.runner_up == none ? 0 : shown(award.terms[award.runner_up].load);
+  return true;
+}
+
+std::string pack(const Choice& choice) {
+  std::string out;
+  out.reserve(32 + 56 * choice.candidates.size());
+  Packer p(out);
+  p.u8(static_cast<std::uint8_t>(choice.award.policy));
+  p.uint(choice.award.seed);
+  p.uint(choice.outcomes);
+  p.uint(choice.affinity);
+  p.uint(choice.candidates.size());
+  for (std::size_t i = 0; i < choice.candidates.size(); ++i) {
+    const auto& c = choice.candidates[i];
+    p.uint(c.worker);
+    p.uint(c.agent);
+    p.uint(c.load);
+    p.uint(c.preferred);
+    p.uint(c.name_hash);
+    p.sint(milli(c.log_odds));
+    p.sint(milli(c.log_odds_sd));
+    p.sint(c.finish_ms);
+    p.bytes(choice.agents[i]);
+  }
+  return out;
+}
+
+std::optional<Choice> unpack_choice(std::string_view packed) {
+  Unpacker in(packed);
+  const auto policy = in.u8();
+  if (policy > static_cast<std::uint8_t>(Policy::auction)) return std::nullopt;
+  Choice out;
+  out.settings = settings_of(static_cast<Policy>(policy));
+  const auto seed = in.uint();
+  out.outcomes = in.uint();
+  out.affinity = in.uint();
+  for (auto left = in.uint(); left > 0 && in.ok(); --left) {
+    auto& c = out.candidates.emplace_back();
+    c.worker = static_cast<WorkerNo>(in.uint());
+    c.agent = static_cast<std::uint16_t>(in.uint());
+    c.load = in.uint();
+    c.preferred = static_cast<std::uint32_t>(in.uint());
+    c.name_hash = in.uint();
+    c.log_odds = from_milli(in.sint());
+    c.log_odds_sd = from_milli(in.sint());
+    c.finish_ms = in.sint();
+    out.agents.emplace_back(in.bytes());
+  }
+  if (!in.finished()) return std::nullopt;
+  out.award = decide(out.settings, out.candidates, seed, out.affinity);
+  return out;
+}
+
+}  // namespace hirehall::scheduler
