@@ -1,0 +1,85 @@
+// Why a task is where it is, as the broker told it: reasons, and of each award the terms.
+#include "common/msgpack.h"
+#include "tests/simulation/reading.h"
+#include "tests/simulation/violation.h"
+
+namespace hirehall::sim {
+namespace {
+
+ReadReasons::Term read_term(msgpack::Reader& r) {
+  ReadReasons::Term out;
+  auto pairs = r.map();
+  for (std::size_t i = 0; i < pairs && r.ok(); ++i) {
+    auto key = r.str();
+    bool read = false;
+    for (auto [name, value] : {std::pair{"score", &out.score},
+                               {"value", &out.value},
+                               {"preferred", &out.preferred},
+                               {"cost", &out.cost},
+                               {"wait", &out.wait},
+                               {"worker_number", &out.number},
+                               {"agent_number", &out.agent}})
+      if (key == name) *value = r.sint(), read = true;
+    if (read) continue;
+    if (key == "worker")
+      out.worker = r.str();
+    else if (key == "load")
+      out.load = r.real();
+    else
+      r.skip();
+  }
+  return out;
+}
+
+ReadReasons read_reasons(msgpack::Reader& r) {
+  ReadReasons out;
+  auto pairs = r.map();
+  for (std::size_t i = 0; i < pairs && r.ok(); ++i) {
+    auto key = r.str();
+    if (key == "policy") {
+      out.policy = r.str();
+    } else if (key == "worker") {
+      out.worker = r.str();
+    } else if (key == "terms" && r.peek() == msgpack::Kind::array) {
+      auto n = r.array();
+      for (std::size_t k = 0; k < n && r.ok(); ++k) out.terms.push_back(read_term(r));
+    } else {
+      r.skip();
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+ReadExplanation read_explanation(std::string_view body) {
+  ReadExplanation out;
+  msgpack::Reader r(body);
+  auto pairs = r.map();
+  for (std::size_t i = 0; i < pairs && r.ok(); ++i) {
+    auto key = r.str();
+    if (key == "state") {
+      out.state = r.str();
+    } else if (key == "why") {
+      auto n = r.array();
+      for (std::size_t k = 0; k < n && r.ok(); ++k) {
+        auto details = r.map();
+        for (std::size_t d = 0; d < details && r.ok(); ++d) {
+          if (r.str() == "what")
+            out.words.emplace(r.str());
+          else
+            r.skip();
+        }
+      }
+    } else if (key == "awards") {
+      auto n = r.array();
+      for (std::size_t k = 0; k < n && r.ok(); ++k) out.awards.push_back(read_reasons(r));
+    } else {
+      r.skip();
+    }
+  }
+  if (!r.finished()) violated("I15", "an explanation is not what the protocol says");
+  return out;
+}
+
+}  // namespace hirehall::sim
