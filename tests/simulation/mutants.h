@@ -55,7 +55,6 @@ inline constexpr std::array mutants = {
     Mutant{"cancelled_stay_in_batches", "a cancelled task counts as open in its batch"},
     Mutant{"closed_batches_not_replayed", "a restart forgets that batches are closed"},
     Mutant{"batch_completes_again", "the completion task of a batch is submitted again and again"},
-    Mutant{"batch_refusals_ignored", "a closed batch takes further tasks"},
     Mutant{"ticks_not_replayed", "a restart forgets that schedules have ticked"},
     Mutant{"overlap_ignored", "a schedule that skips runs beside its last task"},
     Mutant{"rates_not_replayed", "a restart forgets what is used of a rate"},
