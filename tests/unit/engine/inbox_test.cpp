@@ -6,7 +6,7 @@
 namespace hirehall::engine {
 namespace {
 
-FinishItem question(Millis timeout_ms, std::optional<std::string> default_value = {}) {
+FinishItem question(Millis timeout_ms, const std::optional<std::string>& default_value = {}) {
   FinishItem item;
   item.outcome = Outcome::suspended;
   item.on = SuspendedOn::input;

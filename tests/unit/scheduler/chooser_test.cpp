@@ -16,7 +16,7 @@ class Choosing : public Hall {
  protected:
   Choosing() : stream(seed_of_run(20261121)) { open_lanes({1}); }
 
-  void hire(WorkerNo number, std::vector<std::string> agents, std::uint32_t slots = 1) {
+  void hire(WorkerNo number, const std::vector<std::string>& agents, std::uint32_t slots = 1) {
     WorkerSpec spec = worker_doing({"echo"}, slots);
     spec.name_hash = hash_of("worker " + std::to_string(number));
     const auto like = spec.agents[0];
