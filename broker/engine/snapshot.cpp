@@ -7,7 +7,8 @@ namespace {
 
 // 2 has behind the pauses the agents, and what the file of queues says; 3 the commit of each lease's award, 4
 // stragglers, 5 who paused and when, 6 bulk work, 7 schedules, 8 incarnations, 9 what queues want approved,
-// 10 limits, 11 counts of lanes, 12 batches, 13 the audit log. Before the first release only the newest is read.
+// 10 limits, 11 counts of lanes, 12 batches, 13 the audit log. Before the first release only the newest is
+// read.
 constexpr std::uint8_t snapshot_version = 13;
 
 struct SavedLine {

@@ -107,7 +107,8 @@ void ask_gate(const Held& held, const engine::Gate& gate, Whys& out) {
   const bool of_queue = gate.key[0] != engine::limit_gate_tag;
   const auto name = gate.limit + (gate.value.empty() ? "" : " of " + gate.value);
   auto why = [&](std::string_view message) -> Why& {
-    auto& made = out.emplace_back(Why{"limit", "parked under limit " + name + ", which " + std::string(message)});
+    auto& made =
+        out.emplace_back(Why{"limit", "parked under limit " + name + ", which " + std::string(message)});
     made.details.emplace_back(of_queue ? "key" : "limit", gate.limit);
     if (!gate.value.empty()) made.details.emplace_back("of", gate.value);
     return made;
