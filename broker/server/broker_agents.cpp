@@ -1,5 +1,6 @@
 // The registry of agent definitions, as it is asked for.
 #include "broker/server/broker.h"
+#include "broker/server/list_page.h"
 #include "common/log.h"
 #include "common/msgpack.h"
 
@@ -61,13 +62,7 @@ void Broker::agent_list(Peer& peer, const Frame& frame) {
     auto offered = workers.find(at->first);
     w.entry_uint("workers", offered == workers.end() ? 0 : offered->second);
   }
-  auto& out = answer(peer, frame.header.request);
-  msgpack::Writer list(out);
-  list.map(2);
-  list.str("agents");
-  list.array(count);
-  out += body;
-  list.entry_bool("more", at != agents.end());
+  write_page(answer(peer, frame.header.request), "agents", count, body, at != agents.end());
 }
 
 // Without a version: of the versions, the one that was registered last.

@@ -1,5 +1,6 @@
 // Limits, as they are asked for; and what a task is told that waits for one.
 #include "broker/server/broker.h"
+#include "broker/server/list_page.h"
 #include "common/log.h"
 #include "common/msgpack.h"
 #include "common/options.h"
@@ -163,13 +164,7 @@ void Broker::limit_list(Peer& peer, const Frame& frame) {
   auto at = all.upper_bound(asked.after);
   for (; at != all.end() && body.size() < limits::batch_bytes_max; ++at, ++count)
     write_limit(w, at->first, at->second, 0);
-  auto& out = answer(peer, request);
-  msgpack::Writer list(out);
-  list.map(2);
-  list.str("limits");
-  list.array(count);
-  out += body;
-  list.entry_bool("more", at != all.end());
+  write_page(answer(peer, request), "limits", count, body, at != all.end());
 }
 
 // show, delete, pause.

@@ -1,5 +1,6 @@
 // Schedules, as they are asked for; and the file that says what they should be.
 #include "broker/server/broker.h"
+#include "broker/server/list_page.h"
 #include "broker/server/schedules_file.h"
 #include "broker/server/zones.h"
 #include "common/log.h"
@@ -224,13 +225,7 @@ void Broker::schedule_list(Peer& peer, const Frame& frame) {
     write_schedule(w, at->first, at->second, 1);
     ++count;
   }
-  auto& out = answer(peer, request);
-  msgpack::Writer list(out);
-  list.map(2);
-  list.str("schedules");
-  list.array(count);
-  out += body;
-  list.entry_bool("more", at != all.end());
+  write_page(answer(peer, request), "schedules", count, body, at != all.end());
 }
 
 void Broker::schedule_show(Peer& peer, const Frame& frame) {

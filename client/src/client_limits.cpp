@@ -2,6 +2,7 @@
 #include "client/src/body.h"
 #include "client/src/convert.h"
 #include "client/src/inner.h"
+#include "client/src/pages.h"
 
 namespace hirehall::client {
 namespace {
@@ -101,31 +102,7 @@ Result<LimitInfo> Client::limit(std::string_view name) {
 }
 
 Result<std::vector<LimitInfo>> Client::limits() {
-  std::vector<LimitInfo> out;
-  for (bool more = true; more;) {
-    Body b;
-    if (!out.empty()) b.text("after", out.back().name);
-    auto body = inner_->call(wire::Kind::limit_list, b.take());
-    if (!body) return tl::unexpected(body.error());
-    auto before = out.size();
-    more = false;
-    Reader r(*body);
-    auto pairs = r.map();
-    for (std::size_t i = 0; i < pairs && r.ok(); ++i) {
-      auto key = r.str();
-      if (key == "limits") {
-        auto n = r.array();
-        for (std::size_t k = 0; k < n && r.ok(); ++k) out.push_back(read_limit(r));
-      } else if (key == "more") {
-        more = r.boolean();
-      } else {
-        r.skip();
-      }
-    }
-    if (!r.ok()) return malformed("limit_list");
-    more = more && out.size() > before;
-  }
-  return out;
+  return all_pages(*inner_, wire::Kind::limit_list, "limits", read_limit);
 }
 
 Status Client::limit_delete(std::string_view name) {

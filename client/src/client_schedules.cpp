@@ -4,6 +4,7 @@
 #include "client/src/body.h"
 #include "client/src/convert.h"
 #include "client/src/inner.h"
+#include "client/src/pages.h"
 
 namespace hirehall::client {
 namespace {
@@ -98,31 +99,7 @@ Result<ScheduleInfo> Client::schedule(std::string_view name, std::size_t next) {
 }
 
 Result<std::vector<ScheduleInfo>> Client::schedules() {
-  std::vector<ScheduleInfo> out;
-  for (bool more = true; more;) {
-    Body b;
-    if (!out.empty()) b.text("after", out.back().name);
-    auto body = inner_->call(wire::Kind::schedule_list, b.take());
-    if (!body) return tl::unexpected(body.error());
-    auto before = out.size();
-    more = false;
-    Reader r(*body);
-    auto pairs = r.map();
-    for (std::size_t i = 0; i < pairs && r.ok(); ++i) {
-      auto key = r.str();
-      if (key == "schedules") {
-        auto n = r.array();
-        for (std::size_t k = 0; k < n && r.ok(); ++k) out.push_back(read_schedule(r));
-      } else if (key == "more") {
-        more = r.boolean();
-      } else {
-        r.skip();
-      }
-    }
-    if (!r.ok()) return malformed("schedule_list");
-    more = more && out.size() > before;
-  }
-  return out;
+  return all_pages(*inner_, wire::Kind::schedule_list, "schedules", read_schedule);
 }
 
 Status Client::schedule_pause(std::string_view name, std::string_view reason) {

@@ -302,6 +302,12 @@ class FleetTest(unittest.TestCase):
             outcome.result and any(test is self for test, _ in outcome.result.failures + outcome.result.errors))
         self.fleet.close(keep=failed)
 
+    def run_cli(self, *arguments, stdin=None):
+        """(exit code, stdout, stderr) of hirehall with the broker of this test."""
+        done = subprocess.run([BIN / "hirehall", "--broker", self.fleet.broker.endpoint, *map(str, arguments)],
+                              input=stdin, capture_output=True, text=True, timeout=3 * LIMIT)
+        return done.returncode, done.stdout, done.stderr
+
     def refused(self, code, function, *arguments, **options):
         """The WireError of a call that has to be refused with that code."""
         from integration.hirehall_wire import WireError

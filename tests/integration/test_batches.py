@@ -27,11 +27,6 @@ class Batches(FleetTest):
         return subprocess.Popen([BIN / "hirehall", "--broker", self.fleet.broker.endpoint, *map(str, arguments)],
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
-    def run_cli(self, *arguments):
-        child = self.start_cli(*arguments)
-        out, err = child.communicate(timeout=3 * LIMIT)
-        return child.returncode, out, err
-
     def ok(self, *arguments):
         code, out, err = self.run_cli(*arguments, "-o", "json")
         self.assertEqual(code, 0, f"{arguments}: {err}")

@@ -19,12 +19,6 @@ from integration.fleet import BIN, LIMIT, SOURCE, FleetTest, eventually, main
 
 
 class CommandLine(FleetTest):
-    def run_cli(self, *arguments, stdin=None):
-        """(exit code, stdout, stderr) of hirehall with the broker of this test."""
-        done = subprocess.run([BIN / "hirehall", "--broker", self.fleet.broker.endpoint, *map(str, arguments)],
-                              input=stdin, capture_output=True, text=True, timeout=3 * LIMIT)
-        return done.returncode, done.stdout, done.stderr
-
     def ok(self, *arguments, **more):
         code, out, err = self.run_cli(*arguments, **more)
         self.assertEqual(code, 0, f"{arguments}: {err}")

@@ -12,7 +12,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from integration import fleet, hirehall_wire as wire
-from integration.fleet import BIN, LIMIT, SOURCE, FleetTest, eventually
+from integration.fleet import SOURCE, FleetTest, eventually
 
 sys.path.insert(0, str(SOURCE / "client" / "python"))
 import hirehall
@@ -24,11 +24,6 @@ class Schedules(FleetTest):
     def setUp(self):
         super().setUp()
         self.client = self.fleet.client()
-
-    def run_cli(self, *arguments):
-        done = subprocess.run([BIN / "hirehall", "--broker", self.fleet.broker.endpoint, *map(str, arguments)],
-                              capture_output=True, text=True, timeout=3 * LIMIT)
-        return done.returncode, done.stdout, done.stderr
 
     def ok(self, *arguments):
         code, out, err = self.run_cli(*arguments, "-o", "json")
