@@ -1,5 +1,6 @@
 #include "common/options.h"
 
+#include <algorithm>
 #include <boost/program_options.hpp>
 #include <charconv>
 #include <cstdlib>
@@ -335,6 +336,10 @@ Result<OptionValues> OptionTable::parse(const std::vector<std::string>& argument
     out.values_.push_back(std::move(value));
   }
   return out;
+}
+
+bool OptionValues::declared(std::string_view name) const {
+  return std::ranges::any_of(values_, [&](const Value& v) { return v.declaration.name == name; });
 }
 
 const OptionValues::Value& OptionValues::value(std::string_view name) const {

@@ -61,6 +61,7 @@ class OptionValues {
   const std::vector<std::string>& texts(std::string_view name) const;
   std::int64_t number(std::string_view name) const;  // also milliseconds of a duration, bytes of a size
   bool flag(std::string_view name) const;
+  bool declared(std::string_view name) const;
   From from(std::string_view name) const;  // fallback: nobody gave it
   const std::vector<std::string>& operands() const { return operands_; }
   const std::optional<std::string>& answer() const { return answer_; }  // print it and end with 0

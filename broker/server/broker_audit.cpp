@@ -20,6 +20,7 @@ std::string from_of(const Peer& peer) {
 
 void Broker::begin_audit(const Peer& peer, const Frame& frame, wire::Kind kind) {
   auto described = describe_request(frame.body);
+  if (described.reason.empty()) described.reason = peer.reason;
   audit_.begin(peer.routing, frame.header.request,
                {0, peer.principal->name, from_of(peer), act_of(kind), std::move(described.target),
                 std::move(described.reason), ""});

@@ -12,7 +12,7 @@ namespace {
 
 struct Hello {
   std::uint64_t min_version = 1, max_version = 1;
-  std::string role = "client", name, software, session;
+  std::string role = "client", name, software, session, reason;
 };
 
 Result<Hello> read_hello(std::string_view body) {
@@ -32,6 +32,8 @@ Result<Hello> read_hello(std::string_view body) {
       hello.name = clip(r.str(), limits::name_bytes_max);
     else if (key == "software")
       hello.software = clip(r.str(), limits::name_bytes_max);
+    else if (key == "reason")
+      hello.reason = clip(r.str(), limits::audit_text_bytes_max);
     else if (key == "session")
       hello.session = r.skip_nil() ? std::string_view{} : r.bin();
     else
@@ -99,6 +101,7 @@ void Broker::hello(const std::string& routing, const char* user, const Frame& fr
   peer.everything = principal->tenants.all && principal->queues.all && principal->types.all;
   peer.name = hello.name;
   peer.software = hello.software;
+  peer.reason = hello.reason;
   peer.address = surroundings_.address();
   peer.is_worker = is_worker;
   peer.producer = producer;

@@ -45,6 +45,7 @@ struct Peer {
   std::shared_ptr<const Principal> principal;
   bool everything = false;  // the principal may name any tenant, queue and type
   std::string name, software;
+  std::string reason;   // of its acts, unless they name their own
   std::string address;  // where it comes from, when the transport says so
   bool is_worker = false;
   std::uint64_t producer = 0;

@@ -204,6 +204,7 @@ client::Options connection(const OptionValues& values) {
   o.connect_timeout_ms = std::min(o.connect_timeout_ms, o.request_timeout_ms);
   o.key_file = values.text("key-file");
   o.server_key_file = values.text("server-key-file");
+  if (values.declared("reason")) o.reason = values.text("reason");
   return o;
 }
 

@@ -1,4 +1,5 @@
 // Every command with its options and examples.
+#include <algorithm>
 #include <array>
 
 #include "client/cli/bulk.h"
@@ -82,7 +83,7 @@ void declare_dead_retry(OptionTable& t) {
   declare_bulk(t);
   t.text("payload", "", "with --where: with this input instead of theirs", "JSON|@FILE|-");
   declare_elsewhere(t);
-  t.text("reason", "", "with --where: why, kept with the work");
+  t.text("reason", "", "why, for the audit log; with --where kept with the work, too");
   t.flag("yes", "with --all or --where: do it; otherwise only the count is shown");
 }
 void declare_agent(OptionTable& t) {
@@ -93,7 +94,7 @@ void declare_dead_purge(OptionTable& t) {
   t.flag("all", "every dead letter (of --queue, when given)");
   t.text("queue", "", "with --all: only of this queue", "QUEUE");
   declare_bulk(t);
-  t.text("reason", "", "why, for the broker's log");
+  t.text("reason", "", "why, for the audit log");
   t.flag("yes", "with --all or --where: do it; otherwise only the count is shown");
 }
 void declare_queue_purge(OptionTable& t) {
@@ -431,10 +432,25 @@ OptionTable global_table() {
   return t;
 }
 
+namespace {
+
+// What the audit log tells of, and somebody may want to give a reason for.
+bool acts(const Command& c) {
+  static constexpr std::array verbs{"answer", "cancel", "create",  "delete",  "drain",
+                                    "edit",   "forget", "purge",   "resume",  "retry",
+                                    "set",    "stop",   "trigger", "unlearn", "verify"};
+  return !c.local && c.noun != "context" && c.noun != "audit" &&
+         std::ranges::find(verbs, c.verb) != verbs.end();
+}
+
+}  // namespace
+
 OptionTable table_of(const Command& c) {
   OptionTable t("hirehall " + name_of(c), std::string(c.summary));
   declare_global(t, c.run == check);
   if (c.declare != nullptr) c.declare(t);
+  if (acts(c) && std::ranges::none_of(t.declarations(), [](const auto& d) { return d.name == "reason"; }))
+    t.text("reason", "", "why, for the audit log");
   if (c.watch) declare_watch(t);
   if (c.operands_max > 0) t.operands(std::string(c.operands), std::string(c.operand_help), c.operands_max);
   t.epilogue("Examples:\n" + indented(c.examples) + "\n" + exit_line(exits_of(c)));

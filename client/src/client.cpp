@@ -107,6 +107,7 @@ Result<Client> Client::connect(Options options) {
   settings.endpoint = options.broker;
   settings.keys = *keys;
   settings.session.name = options.name;
+  settings.session.reason = options.reason;
   settings.session.batches_in_flight =
       std::clamp<std::size_t>(options.batches_in_flight, 1, limits::batches_in_flight_max);
   settings.session.seed = seed();

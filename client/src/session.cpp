@@ -41,12 +41,16 @@ void Session::say_hello(Millis now) {
   std::string frame;
   wire::write_header(frame, wire::Kind::hello, hello_number_);
   Writer w(frame);
-  w.map(token_.empty() ? 5 : 6);
+  std::size_t pairs = 5;
+  if (!token_.empty()) ++pairs;
+  if (!settings_.reason.empty()) ++pairs;
+  w.map(pairs);
   w.entry_uint("min_version", wire::version);
   w.entry_uint("max_version", wire::version);
   w.entry("role", "client");
   w.entry("name", settings_.name);
   w.entry("software", std::string("hirehall ") + std::string(software_version()));
+  if (!settings_.reason.empty()) w.entry("reason", settings_.reason);
   if (!token_.empty()) w.entry_bin("session", token_);
   port_.send(frame);
   bool eager = outage_since_ < 0 || now - outage_since_ < eager_ms;

@@ -71,6 +71,7 @@ class Session {
  public:
   struct Settings {
     std::string name = "client";
+    std::string reason = {};  // for the audit log
     std::size_t batches_in_flight = limits::batches_in_flight_max;
     std::uint64_t seed = 1;
   };

@@ -222,6 +222,15 @@ class Audit(AuditTest):
         self.assertEqual((verified["outcome"], verified["entries"], verified["head"]), ("sound", 6, self.log()["head"]))
         self.cli("audit", "list", "--since", "soon", code=2)
 
+    def test_every_command_that_acts_takes_a_reason(self):
+        for words in (["queue", "set", "mail", "--weight", "2"], ["queue", "pause", "mail"], ["queue", "resume", "mail"], ["limit", "set", "l", "--concurrency", "1"],
+                      ["limit", "delete", "l"], ["schedule", "create", "s", "--every", "1h", "--type", "echo"], ["schedule", "delete", "s"]):
+            self.cli(*words, "--reason", " ".join(words[:2]))
+            self.assertEqual((self.entries()[-1]["reason"], self.entries()[-1]["result"]), (" ".join(words[:2]), "ok"))
+        self.cli("worker", "drain", "nobody", "--reason", "it smokes", code=3)
+        self.assertEqual(self.entries()[-1]["reason"], "it smokes")
+        self.cli("audit", "list", "--reason", "none", code=2)
+
     def test_the_python_client(self):
         sys.path.insert(0, str(SOURCE / "client" / "python"))
         import hirehall
@@ -229,6 +238,10 @@ class Audit(AuditTest):
         with hirehall.Client(self.fleet.broker.endpoint) as hall:
             self.assertEqual([entry["act"] for entry in hall.audit(refused=True)], ["worker_drain"])
             self.assertEqual(len(list(hall.audit())), 6)
+        with hirehall.Client(self.fleet.broker.endpoint, reason="the nightly script") as hall:
+            hall.set_queue("mail", weight=3)
+            hall.pause(queue="mail", reason="its own")
+            self.assertEqual([entry["reason"] for entry in hall.audit()][6:], ["the nightly script", "its own"])
 
     def test_metrics_count(self):
         self.act()

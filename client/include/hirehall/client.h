@@ -37,6 +37,7 @@ namespace hirehall::client {
 struct Options {
   std::string broker = {};  // ipc://… or tcp://…; empty: default_endpoint()
   std::string name = "client";
+  std::string reason = {};  // of what it does, for the audit log: of requests without one of their own
   Millis connect_timeout_ms = 5'000;   // connect() waits this long for the first welcome
   Millis request_timeout_ms = 30'000;  // get, list, cancel …
   Millis close_timeout_ms = 2'000;     // how long close() waits for acknowledgements

@@ -58,6 +58,7 @@ class Refused(HirehallError):
 class Client(Steering, Schedules, Limits, Batches):
     """
     broker            endpoint; default: $HIREHALL_BROKER, then the broker of this user or machine
+    reason            of what it does, for the audit log, where a call has none of its own
     key_file          this program's secret CURVE key, server_key_file the broker's public one; for tcp:// with keys
     connect_timeout   seconds to wait for the broker at first; 0: go on without waiting
     request_timeout   seconds a call may wait for its answer
@@ -65,12 +66,13 @@ class Client(Steering, Schedules, Limits, Batches):
     """
 
     def __init__(
-        self, broker: str | None = None, *, name: str = "python", key_file: keys.Path | None = None,
+        self, broker: str | None = None, *, name: str = "python", reason: str = "", key_file: keys.Path | None = None,
         server_key_file: keys.Path | None = None, connect_timeout: float = 5.0, request_timeout: float = 30.0,
         batch_items: int = 1024, batch_bytes: int = 512 << 10, buffer_bytes: int = 16 << 20,
     ):  # fmt: skip
         self._request_timeout = request_timeout
-        self._session = Session(broker or default_endpoint(), name, keys.load(key_file, server_key_file), batch_items, batch_bytes, buffer_bytes)
+        self._session = Session(broker or default_endpoint(), name, keys.load(key_file, server_key_file), batch_items, batch_bytes, buffer_bytes,
+                                reason)  # fmt: skip
         self._session.start(connect_timeout)
 
     # Submitting

@@ -20,8 +20,10 @@ _WAIT_MS_MAX = 3_600_000
 
 
 class Session(Peer):
-    def __init__(self, endpoint: str, name: str, keys: Keys | None, batch_items: int, batch_bytes: int, buffer_bytes: int):
+    def __init__(self, endpoint: str, name: str, keys: Keys | None, batch_items: int, batch_bytes: int, buffer_bytes: int,
+                 reason: str = ""):  # fmt: skip
         super().__init__(endpoint, name, keys)
+        self._reason = reason
         self._token = b""
         self.principal = self.tenant = ""
         self.producer = Producer(self._send_submit, self._link.ring, batch_items, batch_bytes, buffer_bytes)
@@ -81,7 +83,7 @@ class Session(Peer):
     # The connection's thread
 
     def _hello(self) -> dict[str, Any]:
-        return {"session": self._token} if self._token else {}
+        return ({"session": self._token} if self._token else {}) | ({"reason": self._reason} if self._reason else {})
 
     def _hello_failed(self, error: HirehallError) -> bool:
         if not isinstance(error, errors.SessionExpired) or not self._token:
