@@ -16,17 +16,15 @@ pkg_check_modules(rocksdb REQUIRED IMPORTED_TARGET rocksdb)
 pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
 pkg_check_modules(systemd REQUIRED IMPORTED_TARGET libsystemd)
 pkg_check_modules(prometheus REQUIRED IMPORTED_TARGET prometheus-cpp-core)
-pkg_check_modules(curl IMPORTED_TARGET libcurl)
+pkg_check_modules(curl REQUIRED IMPORTED_TARGET libcurl)
 
-# One spelling for all, and a missing optional library is a target that does not exist.
+# One spelling for all.
 add_library(hirehall::zmq ALIAS PkgConfig::zmq) # cppzmq is the header beside it
 add_library(hirehall::rocksdb ALIAS PkgConfig::rocksdb)
 add_library(hirehall::sodium ALIAS PkgConfig::sodium)
 add_library(hirehall::systemd ALIAS PkgConfig::systemd)
 add_library(hirehall::prometheus ALIAS PkgConfig::prometheus)
-if(TARGET PkgConfig::curl)
-  add_library(hirehall::curl ALIAS PkgConfig::curl)
-endif()
+add_library(hirehall::curl ALIAS PkgConfig::curl)
 add_library(hirehall::expected ALIAS tl::expected)
 add_library(hirehall::yaml ALIAS yaml-cpp)
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/approval.h"
+#include "common/trace.h"
 
 namespace hirehall {
 namespace {
@@ -382,6 +383,9 @@ Status validate(const TaskOptions& o) {
     if (auto s = check_size("limit_keys", key, limits::key_bytes_max); !s) return s;
   if (!o.policies.empty())
     if (auto approval = read_approval(o.policies); !approval) return tl::unexpected<Error>(approval.error());
+  if (!o.trace.empty() && !is_traceparent(o.trace))
+    return fail(Code::invalid,
+                "trace is not a W3C traceparent, 00-TRACE-SPAN-FLAGS in lower case: " + o.trace, "trace");
   if (!o.context.empty()) {
     Reader r(o.context);
     if (r.peek() != msgpack::Kind::map) return fail(Code::invalid, "context is not a map", "context");

@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 
 #include "common/ids.h"
+#include "common/msgpack.h"
 #include "worker/drive.h"
 #include "worker/executor.h"
 #include "worker/program.h"
@@ -11,6 +12,22 @@ namespace hirehall::worker {
 namespace {
 
 constexpr int exit_retry_later = 75;  // EX_TEMPFAIL: hand it back
+
+// docs/tracing.md
+void add_traces(std::vector<std::string>& environment, std::string_view extras) {
+  if (extras.empty()) return;
+  msgpack::Reader r(extras);
+  const auto pairs = r.map();
+  for (std::size_t i = 0; i < pairs && r.ok(); ++i) {
+    const auto key = r.str();
+    if (key == "trace")
+      environment.push_back("TRACEPARENT=" + std::string(r.str()));
+    else if (key == "trace_origin")
+      environment.push_back("HIREHALL_TRACE_ORIGIN=" + std::string(r.str()));
+    else
+      r.skip();
+  }
+}
 
 class PerTaskExecutor : public SingleExecutor {
  public:
@@ -52,6 +69,7 @@ class PerTaskExecutor : public SingleExecutor {
     spec.environment.push_back("HIREHALL_TENANT=" + shape.tenant);
     spec.environment.push_back("HIREHALL_ATTEMPT=" + std::to_string(a.attempt));
     spec.environment.push_back("HIREHALL_CONTENT_TYPE=" + shape.content_type);
+    add_traces(spec.environment, a.extras);
     return spec;
   }
 

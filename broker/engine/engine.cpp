@@ -10,6 +10,8 @@ namespace hirehall::engine {
 namespace {
 
 constexpr Millis stall_ms = 1000;
+// An idle loop turns well within that: a wait that ends a little late is no stall.
+constexpr Millis idle_turn_ms = stall_ms / 2;
 constexpr std::uint64_t key_commits_kept = 16;  // a look at the store may be that old
 constexpr std::size_t moves_kept = 65536;       // a look at the store that is older than these is made again
 
@@ -310,7 +312,7 @@ void Engine::end_turn() {
 
 Millis Engine::next_deadline() const {
   if (!ledger_.batches_at_rest.empty()) return now_;
-  Millis next = now_ + 1000;
+  Millis next = now_ + (HH_MUTANT("idle_turns_are_stalls") ? stall_ms : idle_turn_ms);
   if (!timers_.empty()) {
     if (auto t = read_timer_key(timers_.begin()->first)) next = std::min(next, t->due);
   }

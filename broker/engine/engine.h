@@ -54,6 +54,7 @@ class Engine {
     std::size_t producers_max = limits::producers_max;
     Millis producer_idle_ms = limits::producer_idle_ms;
     std::uint16_t incarnation = 1;  // of the store
+    enum class Tell : std::uint8_t { none, traced, all } tell_attempts = Tell::none;
   };
   explicit Engine(Settings settings);
   ~Engine();
@@ -288,6 +289,7 @@ class Engine {
   void close_chunk();
 
   void decide_end(Lease& lease, const FinishItem& item, EndedItem& out);
+  void tell_attempt(const Lease& lease, const EndedItem& ended);
   bool needs_consent(const Lease& lease, std::uint8_t point) const;  // (engine_inbox.cpp)
   void ask(const Lease& lease, const FinishItem& item, std::vector<Asked>& asked) const;
   void settle(Sequence sequence, const Decision& decision, const LoadedTask& loaded);

@@ -282,6 +282,16 @@ void Engine::decide_end(Lease& lease, const FinishItem& item, EndedItem& out) {
   if (!stop_reasons_.empty()) stop_reasons_.erase(lease.sequence);
   if (!parked_by_task_.empty()) unpark(lease.sequence);
   if (!timeouts_.empty()) timeouts_.erase({lease.started + timeout_of(lease), lease.token});
+  tell_attempt(lease, out);
+}
+
+void Engine::tell_attempt(const Lease& lease, const EndedItem& ended) {
+  if (settings_.tell_attempts == Settings::Tell::none) return;
+  if (settings_.tell_attempts == Settings::Tell::traced && lease.options->options.trace.empty()) return;
+  outputs_.attempts.push_back({lease.sequence, lease.tries.attempts, lease.worker, lease.agent, lease.lane,
+                               lease.class_, lease.started, now_, ended.outcome, ended.next,
+                               std::string(ended.error_code), std::string(ended.error),
+                               std::string(ended.usage), lease.options});
 }
 
 Millis Engine::timeout_of(const Lease& lease) const {

@@ -40,6 +40,21 @@ struct ChoiceOut {
   std::string packed;
 };
 
+// An attempt that ended, for those who tell of attempts (Engine::Settings::tell_attempts).
+struct AttemptOut {
+  Sequence sequence = 0;
+  std::uint32_t attempt = 1;
+  std::uint32_t worker = 0;
+  std::uint16_t agent = 0;
+  std::uint32_t lane = 0;
+  std::uint32_t class_ = 0;
+  Millis started = 0, ended = 0;
+  Outcome outcome = Outcome::succeeded;
+  State next = State::succeeded;
+  std::string error_code, error, usage;
+  TemplateRef options;
+};
+
 struct StopOut {
   std::uint32_t worker = 0;
   std::uint64_t token = 0;
@@ -82,6 +97,7 @@ struct LookupWanted {
 struct Outputs {
   std::vector<AwardOut> awards;
   std::vector<ChoiceOut> choices;
+  std::vector<AttemptOut> attempts;
   std::vector<StopOut> stops;
   std::vector<LostOut> lost;
   std::vector<EndingOut> endings;

@@ -30,6 +30,7 @@
 #include "broker/server/principals.h"
 #include "broker/server/probe.h"
 #include "broker/server/reader.h"
+#include "broker/server/spans.h"
 #include "broker/server/surroundings.h"
 #include "broker/server/task_reading.h"
 #include "broker/server/task_walk.h"
@@ -38,6 +39,8 @@
 #include "common/wire.h"
 
 namespace hirehall::server {
+
+class SpanExporter;
 
 // A message that may leave once its batch is durable.
 struct Outgoing {
@@ -58,6 +61,8 @@ struct BrokerParts {
   bool queues_force = false;  // also against what was set by hand
   std::string schedules_path = {};
   bool schedules_force = false;
+  SpanExporter* spans = nullptr;  // may be absent
+  unsigned traces_share = 100;    // percent of tasks without a trace of their own
 };
 
 // Somebody ends the question of a task: a person, or another task.
@@ -276,6 +281,13 @@ class Broker {
   void answer_log_waits(Sequence sequence);
   void look_at_log_waits();
   void write_progress(msgpack::Writer& w, const AttemptDetails::Progress& progress) const;
+
+  // --- traces (broker_traces.cpp) ---
+  bool chosen_for_trace(Sequence sequence, const TaskOptions& options) const;
+  std::string trace_of_attempt(Sequence sequence, std::uint32_t attempt, const TaskOptions& options) const;
+  Span attempt_told(const engine::AttemptOut& ended) const;
+  void tell_task(const engine::AttemptOut& ended);
+  void tell_attempts();
 
   // --- bulk work (broker_bulk.cpp) ---
   void bulk_start(Peer& peer, const Frame& frame);

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "broker/server/broker.h"
+#include "broker/server/span_exporter.h"
 #include "common/approval.h"
 #include "common/log.h"
 #include "common/msgpack.h"
@@ -427,6 +428,10 @@ void Broker::fill_metrics() {
   page_.bulks_running = bulk_runs_.size();
   const auto& audit = engine_.ledger().audit;
   page_.audit.left_out = audit_.left_out();
+  if (parts_.spans != nullptr) {
+    const auto counts = parts_.spans->counts();
+    page_.traces = {true, counts.sent, counts.dropped, counts.rejected, counts.waiting};
+  }
   page_.audit.kept = audit.next - audit.first;
   page_.audit.kept_bytes = audit.bytes - audit.gone_bytes;
   page_.clock_steps = clock_.steps();

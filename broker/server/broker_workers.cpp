@@ -343,12 +343,13 @@ struct AwardFrame {
   const void* options = nullptr;
 };
 
-void write_extras(msgpack::Writer& w, const engine::AwardOut& a) {
+void write_extras(msgpack::Writer& w, const engine::AwardOut& a, const std::string& trace) {
   const auto& o = a.options->options;
   bool checkpoint = a.extras && !a.extras->checkpoint.empty();
   bool answered = a.extras && !a.extras->answer.empty();
   std::size_t n = !o.context.empty() + !o.labels.empty() + checkpoint + answered + !o.description.empty() +
-                  (o.deadline != 0) + !o.trace.empty() + (o.effort_ms != 0) + !o.idempotency_key.empty();
+                  (o.deadline != 0) + !trace.empty() + !o.trace.empty() + (o.effort_ms != 0) +
+                  !o.idempotency_key.empty();
   w.map(n);
   if (!o.context.empty()) w.str("context"), w.raw(o.context);
   if (!o.labels.empty()) {
@@ -360,7 +361,8 @@ void write_extras(msgpack::Writer& w, const engine::AwardOut& a) {
   if (answered) w.entry_bin("answer", a.extras->answer);
   if (!o.description.empty()) w.entry("description", o.description);
   if (o.deadline != 0) w.entry_sint("deadline", o.deadline);
-  if (!o.trace.empty()) w.entry("trace", o.trace);
+  if (!trace.empty()) w.entry("trace", trace);
+  if (!o.trace.empty()) w.entry("trace_origin", o.trace);
   if (o.effort_ms != 0) w.entry_sint("effort_ms", o.effort_ms);
   if (!o.idempotency_key.empty()) w.entry("idempotency_key", o.idempotency_key);
 }
@@ -389,6 +391,7 @@ std::string finish_award(AwardFrame& f) {
 
 void Broker::encode_outputs() {
   push_endings();
+  tell_attempts();
   auto& out = engine_.outputs();
   std::vector<AwardFrame> frames;
   const auto& ledger = engine_.ledger();
@@ -422,14 +425,15 @@ void Broker::encode_outputs() {
     }
     ++frame->item_count;
     msgpack::Writer w(frame->items);
-    bool extras = has_extras(a);
+    const auto trace = trace_of_attempt(a.sequence, a.attempt, a.options->options);
+    bool extras = !trace.empty() || has_extras(a);
     w.array(extras ? 6 : 5);
     w.uint(a.token);
     w.bin(ids_.make(a.sequence).raw());
     w.uint(a.attempt);
     w.uint(frame->shape_count - 1);
     w.bin(a.chunk->body_at(a.offset).payload);
-    if (extras) write_extras(w, a);
+    if (extras) write_extras(w, a, trace);
   }
   out.awards.clear();
   for (auto& choice : out.choices) choices_.add(std::move(choice));

@@ -12,6 +12,7 @@
 #include "broker/server/queues_file.h"
 #include "broker/server/recovery.h"
 #include "broker/server/schedules_file.h"
+#include "broker/server/span_exporter.h"
 #include "broker/server/zap.h"
 #include "broker/store/rocksdb_store.h"
 #include "common/log.h"
@@ -60,6 +61,10 @@ OptionTable declare_options() {
       .duration("backup-every", 0, {0, INT64_C(86'400'000) * 365},
                 "make a backup by itself so often; 0: never")
       .bytes("backup-rate", 0, {0, INT64_MAX}, "most bytes a second that a backup copies; 0: no limit")
+      .text("traces", "", "collector that takes spans of attempts as OTLP/HTTP (docs/tracing.md)", "URL")
+      .text("traces-headers", "", "lines 'Name: value' sent to the collector, such as its token", "FILE")
+      .number("traces-share", 100, {0, 100},
+              "percent of the tasks without a trace of their own that are traced")
       .flag("accept-loss", "open a store that has fewer commits than it acknowledged (after a disk failure)")
       .epilogue(
           "Subcommands: hirehall-broker inspect --data DIR, hirehall-broker verify --data DIR, "
@@ -109,6 +114,18 @@ Status write_ready_file(const std::string& path, const std::vector<std::string>&
   if (std::rename(temporary.c_str(), path.c_str()) != 0)
     return fail(Code::io, "the ready file cannot be put in place", path);
   return {};
+}
+
+Result<SpanExporterSettings> read_traces(const OptionValues& options) {
+  SpanExporterSettings settings;
+  auto url = collector_url(options.text("traces"));
+  if (!url) return tl::unexpected(url.error());
+  settings.url = std::move(*url);
+  if (options.text("traces-headers").empty()) return settings;
+  auto headers = load_headers(options.text("traces-headers"));
+  if (!headers) return tl::unexpected(headers.error());
+  settings.headers = std::move(*headers);
+  return settings;
 }
 
 class Context {
@@ -179,6 +196,13 @@ int serve(const OptionValues& options) {
     endpoints.push_back(std::move(*endpoint));
   }
 
+  std::optional<SpanExporterSettings> traces;
+  if (!options.text("traces").empty()) {
+    auto read = read_traces(options);
+    if (!read) return complain(exit_usage, read.error());
+    traces = std::move(*read);
+  }
+
   Notifier notifier;
   notifier.status("opening the store");
   store::RocksdbOptions store_options;
@@ -194,6 +218,9 @@ int serve(const OptionValues& options) {
   settings.window_bytes = static_cast<std::uint64_t>(options.number("window-bytes"));
   settings.snapshot_bytes = static_cast<std::uint64_t>(options.number("snapshot-bytes"));
   settings.incarnation = (*store)->identity().incarnation;
+  if (traces)
+    settings.tell_attempts = options.number("traces-share") == 0 ? engine::Engine::Settings::Tell::traced
+                                                                 : engine::Engine::Settings::Tell::all;
   settings.seed = (*store)->last_commit() * 0x9e3779b97f4a7c15ull + 1;
   auto recovered = recover(**store, settings, [&](const std::string& what) {
     notifier.extend_timeout(30'000'000, what);
@@ -226,6 +253,9 @@ int serve(const OptionValues& options) {
     metrics = std::move(*started);
   }
 
+  std::unique_ptr<SpanExporter> spans;
+  if (traces) spans = std::make_unique<SpanExporter>(*traces);
+
   Context context;
   int status = exit_ok;
   {
@@ -253,6 +283,8 @@ int serve(const OptionValues& options) {
     parts.queues_force = options.flag("queues-force");
     parts.schedules_path = options.text("schedules");
     parts.schedules_force = options.flag("schedules-force");
+    parts.spans = spans.get();
+    parts.traces_share = static_cast<unsigned>(options.number("traces-share"));
     parts.zap_counts = [&] {
       auto counts = context.zap_->counts();
       return std::pair{counts.accepted, counts.refused};

@@ -316,6 +316,16 @@ void add_backups(Families& out, const BackupProbe& backups) {
             static_cast<double>(backups.last_took_ms) / 1000);
 }
 
+void add_traces(Families& out, const TraceProbe& traces) {
+  if (!traces.possible) return;
+  out.begin("trace_spans_total", "Spans for the collector of traces, by what became of them.",
+            MetricType::Counter);
+  out.value(traces.sent, {{"outcome", "sent"}});
+  out.value(traces.dropped, {{"outcome", "dropped"}});
+  out.value(traces.rejected, {{"outcome", "rejected"}});
+  out.gauge("trace_spans_waiting", "Spans that wait to be sent.", traces.waiting);
+}
+
 void add_audit(Families& out, const AuditProbe& audit) {
   out.begin("audit_entries_total", "Acts written to the audit log, by what they came to.",
             MetricType::Counter);
@@ -380,6 +390,7 @@ std::string render_page(const MetricsPage& page, const ProcessFigures& process) 
   add_store(out, page);
   add_backups(out, page.backups);
   add_audit(out, page.audit);
+  add_traces(out, page.traces);
   add_clock(out, page);
   add_process(out, process);
   std::ostringstream stream;

@@ -55,6 +55,11 @@ struct BackupProbe {
   std::int64_t last_took_ms = 0;
 };
 
+struct TraceProbe {
+  bool possible = false;  // there is a collector
+  std::uint64_t sent = 0, dropped = 0, rejected = 0, waiting = 0;
+};
+
 struct AuditProbe {
   std::uint64_t done = 0, refused = 0, unanswered = 0;  // acts
   std::uint64_t left_out = 0;
@@ -84,6 +89,7 @@ struct MetricsPage {
   WorkerProbe workers;
   BackupProbe backups;
   AuditProbe audit;
+  TraceProbe traces;
   BooksProbe books;
 
   std::array<std::uint64_t, batch_states> batches{};

@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "client/cli/command.h"
+#include "client/cli/progress.h"
 #include "client/cli/submit_options.h"
 
 namespace hirehall::cli {
@@ -18,25 +19,22 @@ constexpr std::int64_t progress_every_ms = 200;
 constexpr client::Millis ack_patience_ms = 60'000;
 constexpr std::size_t drain_every = 256;
 
-// A line on stderr for people who watch; nothing for anyone else.
+// How far many tasks are, drawn a few times a second.
 class Progress {
  public:
-  Progress(Context& c, std::size_t total) : c_(c), total_(total), shown_(total > 1 && c.err_is_terminal()) {}
-  ~Progress() {
-    if (shown_ && printed_at_ > 0) c_.err() << "\r\x1b[K" << std::flush;
-  }
-  void at(const char* what, std::size_t done) {
-    auto now = wall_now_ms();
-    if (!shown_ || now - printed_at_ < progress_every_ms) return;
-    printed_at_ = now;
-    c_.err() << "\r" << what << " " << done << " of " << total_ << std::flush;
+  Progress(Context& c, const char* what, std::size_t total)
+      : bar_(c.err(), what, c.coloured()), total_(total) {}
+  void at(std::size_t done) {
+    const auto now = wall_now_ms();
+    if (total_ < 2 || now - drawn_at_ < progress_every_ms) return;
+    drawn_at_ = now;
+    bar_.show(done, total_, std::to_string(done) + " of " + std::to_string(total_));
   }
 
  private:
-  Context& c_;
+  ProgressBar bar_;
   std::size_t total_;
-  bool shown_;
-  std::int64_t printed_at_ = 0;
+  std::int64_t drawn_at_ = 0;
 };
 
 class Submitting {
@@ -47,7 +45,7 @@ class Submitting {
         options_(std::move(options)),
         payload_(std::move(payload)),
         total_(static_cast<std::size_t>(c.values().number("count"))),
-        progress_(c, total_) {}
+        progress_(c, "submitted", total_) {}
 
   // Returns the exit code of the submits alone.
   int submit(const std::function<void(const TaskId&)>& accepted) {
@@ -84,7 +82,7 @@ class Submitting {
     }
     for (const auto& id : s.ids())
       if (id != TaskId{}) accepted(id), ++done_;
-    progress_.at("submitted", done_);
+    progress_.at(done_);
     if (refused_ > 1 && s.refusals().size() > 0)
       c_.err() << "hirehall: " << refused_ << " of " << total_ << " tasks were refused\n";
   }
@@ -180,7 +178,7 @@ int run_many(Context& c, client::Client& client, Submitting& submitting, std::si
   if (!subscription) return c.complain(subscription.error());
   std::unordered_set<TaskId> awaited, early;  // acknowledged and not ended; ended and not acknowledged
   Sink sink(c, true);
-  Progress progress(c, total);
+  Progress progress(c, "ended", total);
   int worst = ok;
   std::size_t count = 0, acknowledged = 0;
   bool gap = false;
@@ -207,7 +205,7 @@ int run_many(Context& c, client::Client& client, Submitting& submitting, std::si
       return c.complain(std::to_string(awaited.size()) + " tasks have not ended in time; they go on",
                         timed_out);
     client.next_results(*subscription, std::min<std::int64_t>(left, progress_every_ms), take);
-    progress.at("ended", count);
+    progress.at(count);
     if (gap) break;
   }
   // What the stream has lost is still in the records.

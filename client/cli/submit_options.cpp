@@ -1,9 +1,12 @@
 // From flags to the options and payload of a task.
 #include "client/cli/submit_options.h"
 
+#include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <iterator>
+
+#include "common/trace.h"
 
 namespace hirehall::cli {
 namespace {
@@ -17,6 +20,12 @@ client::Result<std::string> read_all(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   if (!in) return tl::unexpected(bad("cannot read the payload file", path));
   return std::string(std::istreambuf_iterator<char>(in), {});
+}
+
+// What the surroundings say is a hint: one that is no traceparent is left out, a given one is refused.
+std::string trace_of(const std::string& given) {
+  const char* around = std::getenv("TRACEPARENT");
+  return given.empty() && around != nullptr && is_traceparent(around) ? around : given;
 }
 
 }  // namespace
@@ -44,6 +53,8 @@ void declare_submit(OptionTable& t) {
   t.texts("limit-key", "concurrency limit of the queue it falls under", "KEY");
   t.text("idempotency-key", "", "the same key within 24 hours gives the first task's id", "KEY");
   t.text("unique-key", "", "while a task with this key has not ended: its id", "KEY");
+  t.text("trace", "", "W3C traceparent that the attempts are linked to; $TRACEPARENT unless given",
+         "TRACEPARENT");
   t.text("affinity-key", "", "tasks with one key like the same worker", "KEY");
   t.text("agent", "", "preferred agent", "NAME");
   t.text("description", "", "for people");
@@ -108,6 +119,7 @@ client::Result<client::TaskOptions> options_of(const OptionValues& v, std::int64
   o.idempotency_key = v.text("idempotency-key");
   o.unique_key = v.text("unique-key");
   o.affinity_key = v.text("affinity-key");
+  o.trace = trace_of(v.text("trace"));
   o.agent = v.text("agent");
   o.description = v.text("description");
   o.retention_ms = v.number("retention");

@@ -25,6 +25,9 @@ from hirehall import ids, link
 from hirehall.wire import Outcome
 
 
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
 class ClientTest(FleetTest):
     def setUp(self):
         super().setUp()
@@ -56,12 +59,12 @@ class Submitting(ClientTest):
         self.assertEqual(self.client.run("echo", b"\x00raw", content_type="application/octet-stream", timeout=LIMIT), b"\x00raw")
 
     def test_options_reach_the_broker_in_its_units(self):
-        id = self.client.submit("t", delay_ms=timedelta(hours=1), timeout_ms=1500, idempotency_key="i", unique_key="u", trace="x")
+        id = self.client.submit("t", delay_ms=timedelta(hours=1), timeout_ms=1500, idempotency_key="i", unique_key="u", trace=TRACE)
         task = self.client.get(id)
         self.assertEqual(task.state, "scheduled")
         self.assertAlmostEqual((task.not_before - task.submitted_at).total_seconds(), 3600, delta=5)
         self.assertEqual({name: task.options.get(name) for name in ("timeout_ms", "idempotency_key", "unique_key", "trace")},
-                         {"timeout_ms": 1500, "idempotency_key": "i", "unique_key": "u", "trace": "x"})
+                         {"timeout_ms": 1500, "idempotency_key": "i", "unique_key": "u", "trace": TRACE})
         with self.assertRaisesRegex(TypeError, "prioritty.*options are"):
             self.client.submit("t", prioritty=1)
 

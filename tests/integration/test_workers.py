@@ -16,6 +16,9 @@ from integration.fleet import BIN, FleetTest, LIMIT, eventually
 TEST_WORKER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "scripted_worker.py")
 
 
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
 class Working(FleetTest):
     def setUp(self):
         super().setUp()
@@ -24,11 +27,11 @@ class Working(FleetTest):
     def test_an_award_carries_the_task_and_its_result_comes_back(self):
         worker = self.fleet.worker("echo")
         id_ = self.client.submit_one("echo", b"hi", labels={"a": "b"}, context={"k": [1]}, content_type="text/plain",
-                                     timeout_ms=70000, description="d", trace="t", effort_ms=5, idempotency_key="i")
+                                     timeout_ms=70000, description="d", trace=TRACE, effort_ms=5, idempotency_key="i")
         award = worker.award()
         self.assertEqual((award.id, award.attempt, award.payload, award.type, award.agent), (id_, 1, b"hi", "echo", "scripted"))
         self.assertEqual((award.content_type, award.queue, award.timeout_ms), ("text/plain", "default", 70000))
-        self.assertEqual(award.extras, dict(award.extras, labels={"a": "b"}, context={"k": [1]}, description="d", trace="t",
+        self.assertEqual(award.extras, dict(award.extras, labels={"a": "b"}, context={"k": [1]}, description="d", trace_origin=TRACE,
                                             effort_ms=5, idempotency_key="i"))
         task = self.client.get(id_)
         self.assertEqual((task["state"], task["attempt"], task["agent"]), ("leased", 1, "scripted"))
@@ -345,6 +348,13 @@ class ShortLease(FleetTest):
         self.fleet.wait_worker(self.fleet.worker_program("program", agents=("sleep",)))
         task = client.wait(client.submit_one("sleep", b"3500"))
         self.assertEqual([entry["outcome"] for entry in task["history"]], ["succeeded"])
+
+    def test_a_silent_worker_loses_its_lease_also_where_nothing_else_happens(self):
+        client, worker = self.fleet.client(), self.fleet.worker("echo", beats=False)
+        id_ = client.submit_one("echo", b"1", max_losses=1)
+        worker.award()
+        task = client.wait(id_)  # one request, and then nobody says anything
+        self.assertEqual((task["state"], task["error"]["code"]), ("failed", "lost"))
 
 
 if __name__ == "__main__":

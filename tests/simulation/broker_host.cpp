@@ -143,7 +143,9 @@ void BrokerHost::turn() {
   }
   set_going();
   if (++turns_ % 8 == 0) check_limits(), check_ticks();
-  wake(scene_.time.now() + (more ? 50 : broker_->idle_ms() * 1000));
+  // A wait ends a little late.
+  const auto late = static_cast<Micros>(scene_.chance.below(2000));
+  wake(scene_.time.now() + (more ? 50 : broker_->idle_ms() * 1000 + late));
 }
 
 // The committer and the reader, which are threads in the process.

@@ -145,6 +145,7 @@ class Model {
   void check_terms(const ReadReasons& award, Number number);
   void check_due(const Life& life) const;
   void check_consent(const Life& l, const ReadAward::Item& item) const;
+  void check_trace(const Life& l, const ReadAward::Item& item);
   void check_extras(Life& life, const ReadAward::Item& item);
   void sent_finish_ok(const Asked& asked, std::string_view body);
   void recorded(Life& life, std::uint32_t attempt, const ReadFinish::Item& item);
@@ -166,6 +167,7 @@ class Model {
   std::array<std::string, 8> awarded_;
   std::size_t awards_ = 0;
   std::map<std::uint64_t, std::pair<Life*, std::uint32_t>> tokens_;
+  std::map<std::string, std::pair<Number, std::uint32_t>> traces_;  // of attempts
   std::map<std::pair<std::string, std::uint64_t>, Asked> asked_;
   struct Front {
     std::string before, latest;  // ids: awarded until the last instant, and until now

@@ -143,7 +143,20 @@ void Model::check_order(const Life& l, const ReadAward::Item& item) {
   front.latest = std::max(front.latest, order);
 }
 
+// Each attempt is a trace of its own, and says where its task came from.
+void Model::check_trace(const Life& l, const ReadAward::Item& item) {
+  if (item.origin != intent(l.number).options.trace)
+    violated("I2", "a task came with another origin", l.number);
+  if (item.origin.empty() != item.trace.empty()) violated("I2", "an attempt has no trace", l.number);
+  if (item.trace.empty()) return;
+  tally_.saw(Situation::award_with_trace);
+  const std::pair attempt{l.number, item.attempt};
+  if (traces_.try_emplace(item.trace, attempt).first->second != attempt)
+    violated("I4", "two attempts have one trace", l.number);
+}
+
 void Model::check_extras(Life& l, const ReadAward::Item& item) {
+  check_trace(l, item);
   if (!item.checkpoint.empty()) {
     tally_.saw(Situation::award_with_checkpoint);
     if (!l.checkpoints.contains(item.checkpoint)) violated("I2", "a checkpoint that nobody saved", l.number);

@@ -174,6 +174,10 @@ ReadAward read_award(std::string_view body) {
           item.checkpoint = r.bin();
         else if (key == "answer")
           item.answer = r.bin();
+        else if (key == "trace")
+          item.trace = r.str();
+        else if (key == "trace_origin")
+          item.origin = r.str();
         else
           r.skip();
       }

@@ -46,6 +46,12 @@ std::span<const Tables::Feature> Tables::features() {
        [](Workload&, Draft& d) {
          d.options.labels = {{"colour", "blue"}}, d.plain = false;
        }},
+      {"trace", 150,
+       [](Workload& w, Draft& d) {
+         d.options.trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-0";
+         d.options.trace += w.scene_.chance.permille(500) ? '1' : '0';
+         d.plain = false;
+       }},
       {"bulk", 60,
        [](Workload&, Draft& d) { d.options.labels.insert_or_assign("bulk", "yes"), d.plain = false; }},
       {"batch", 250,

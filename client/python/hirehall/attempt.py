@@ -80,7 +80,8 @@ class Attempt:
         self.description: str = extras.get("description", "")
         self.checkpoint: bytes | None = extras.get("checkpoint")
         self.answer: bytes | None = extras.get("answer")
-        self.trace: str = extras.get("trace", "")
+        self.trace: str = extras.get("trace", "")  # the attempt's own; the parent of what the agent does
+        self.trace_origin: str = extras.get("trace_origin", "")
         self.idempotency_key: str = extras.get("idempotency_key", "")
         self.deadline_ms: int = extras.get("deadline", 0)
         self.stop_reason = ""

@@ -1,0 +1,159 @@
+// Spans of attempts and of tasks, and the trace that an attempt is given (docs/tracing.md).
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <set>
+
+#include "broker/server/broker.h"
+#include "broker/server/span_exporter.h"
+#include "common/hash.h"
+#include "common/msgpack.h"
+#include "common/mutant.h"
+#include "common/trace.h"
+
+namespace hirehall::server {
+namespace {
+
+constexpr std::size_t usage_units_max = 32;
+constexpr std::size_t links_max = 128;  // to attempts, from the last one back
+
+void add_usage(Span& span, std::string_view encoded) {
+  msgpack::Reader r(encoded);
+  const auto units = std::min(r.map(), usage_units_max);
+  std::set<std::string_view> seen;  // attributes have each key once
+  for (std::size_t i = 0; i < units && r.ok(); ++i) {
+    const auto unit = r.str();
+    const double value = r.real();
+    if (r.ok() && std::isfinite(value) && seen.insert(unit).second)
+      span.attributes.emplace_back("hirehall.usage." + std::string(unit), value);
+  }
+}
+
+// Cancelled, snoozed, suspended and handed back are no errors.
+bool is_error(Outcome outcome) {
+  return outcome == Outcome::failed || outcome == Outcome::failed_final || outcome == Outcome::timed_out ||
+         outcome == Outcome::lost;
+}
+
+void add_text(Span& span, const char* key, std::string_view value) {
+  if (!value.empty()) span.attributes.emplace_back(key, std::string(value));
+}
+
+}  // namespace
+
+// Of a task that carries a trace its submitter has chosen; of the others a share is, each by its number.
+bool Broker::chosen_for_trace(Sequence sequence, const TaskOptions& options) const {
+  if (!options.trace.empty()) return is_traceparent(options.trace) && span_of(options.trace).sampled;
+  return parts_.spans != nullptr && mix(sequence) % 100 < parts_.traces_share;
+}
+
+// What the attempt is told; empty when it has none.
+std::string Broker::trace_of_attempt(Sequence sequence, std::uint32_t attempt,
+                                     const TaskOptions& options) const {
+  if (options.trace.empty() && !chosen_for_trace(sequence, options)) return {};
+  auto name = attempt_span(ids_.make(sequence).raw(), HH_MUTANT("attempts_share_a_trace") ? 1 : attempt);
+  name.sampled = chosen_for_trace(sequence, options);
+  return traceparent_of(name);
+}
+
+Span Broker::attempt_told(const engine::AttemptOut& ended) const {
+  const auto& ledger = engine_.ledger();
+  const auto& options = ended.options->options;
+  const auto& lane = ledger.lanes[ended.lane];
+  const auto& queue = ledger.queues[lane.queue].name;
+  const auto id = ids_.make(ended.sequence);
+  Span span;
+  const auto name = attempt_span(id.raw(), ended.attempt);
+  span.trace = name.trace;
+  span.id = name.span;
+  span.name = "process " + queue;
+  span.kind = SpanKind::consumer;
+  span.begin = engine_.to_wall(ended.started);
+  span.end = engine_.to_wall(ended.ended);
+  if (!options.trace.empty()) {
+    const auto origin = span_of(options.trace);
+    span.links.emplace_back(origin.trace, origin.span);
+  }
+  add_text(span, "messaging.system", "hirehall");
+  add_text(span, "messaging.operation.name", "process");
+  add_text(span, "messaging.operation.type", "process");
+  add_text(span, "messaging.destination.name", queue);
+  add_text(span, "messaging.message.id", id.text());
+  add_text(span, "hirehall.task.type", ledger.classes[ended.class_].type);
+  add_text(span, "hirehall.tenant", lane.tenant);
+  if (auto worker = ledger.workers.find(ended.worker); worker != ledger.workers.end())
+    add_text(span, "hirehall.worker", worker->second.name);
+  if (auto session = engine_.sessions().find(ended.worker);
+      session != engine_.sessions().end() && ended.agent < session->second.spec.agents.size())
+    add_text(span, "hirehall.agent", session->second.spec.agents[ended.agent].name);
+  span.attributes.emplace_back("hirehall.attempt", std::int64_t{ended.attempt});
+  add_text(span, "hirehall.outcome", name_of(ended.outcome));
+  add_text(span, "hirehall.next_state", name_of(ended.next));
+  add_usage(span, ended.usage);
+  if (is_error(ended.outcome)) {
+    span.failed = true;
+    span.error = ended.error;
+    add_text(span, "error.type", ended.error_code.empty() ? name_of(ended.outcome) : ended.error_code);
+  }
+  return span;
+}
+
+// The task in the trace that it came from; when it was submitted is in the store.
+void Broker::tell_task(const engine::AttemptOut& ended) {
+  const auto origin = span_of(ended.options->options.trace);
+  const auto id = ids_.make(ended.sequence);
+  const auto& lane = engine_.ledger().lanes[ended.lane];
+  auto span = std::make_shared<Span>();
+  span->trace = origin.trace;
+  span->parent = origin.span;
+  span->id = task_span(id.raw());
+  span->name = "task " + engine_.ledger().queues[lane.queue].name;
+  span->end = engine_.to_wall(ended.ended);
+  for (auto attempt = ended.attempt; attempt > 0 && span->links.size() < links_max; --attempt) {
+    auto name = attempt_span(id.raw(), attempt);
+    span->links.emplace_back(std::move(name.trace), std::move(name.span));
+  }
+  add_text(*span, "messaging.system", "hirehall");
+  add_text(*span, "messaging.destination.name", engine_.ledger().queues[lane.queue].name);
+  add_text(*span, "messaging.message.id", id.text());
+  add_text(*span, "hirehall.task.type", engine_.ledger().classes[ended.class_].type);
+  add_text(*span, "hirehall.tenant", lane.tenant);
+  add_text(*span, "hirehall.state", name_of(ended.next));
+  span->attributes.emplace_back("hirehall.attempts", std::int64_t{ended.attempt});
+  if (ended.next == State::failed) {
+    span->failed = true;
+    span->error = ended.error;
+    add_text(*span, "error.type", ended.error_code.empty() ? name_of(ended.outcome) : ended.error_code);
+  }
+  read_later([this, span, sequence = ended.sequence, at = ended.ended](const store::View& view, std::uint64_t) -> Reader::Then {
+    BodyFinder finder(view, read_templates_);
+    auto body = finder.find(sequence);
+    const bool found = body && *body;
+    const Millis submitted = found ? (**body).submitted : 0;
+    return [this, span, found, took = at - submitted] {
+      if (!found) return parts_.spans->count_dropped(1);
+      span->begin = span->end - took;
+      parts_.spans->offer(std::move(*span));
+    };
+  });
+}
+
+// Behind the commit of the ends that they tell.
+void Broker::tell_attempts() {
+  auto& ended = engine_.outputs().attempts;
+  if (ended.empty()) return;
+  auto spans = std::make_shared<std::vector<Span>>();
+  for (const auto& attempt : ended) {
+    const auto& options = attempt.options->options;
+    if (!chosen_for_trace(attempt.sequence, options)) continue;
+    spans->push_back(attempt_told(attempt));
+    if (!options.trace.empty() && terminal(attempt.next)) tell_task(attempt);
+  }
+  ended.clear();
+  if (spans->empty()) return;
+  after_commit([this, spans] {
+    for (auto& span : *spans) parts_.spans->offer(std::move(span));
+  });
+}
+
+}  // namespace hirehall::server
