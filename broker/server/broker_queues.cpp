@@ -314,7 +314,8 @@ void Broker::stats(Peer& peer, const Frame& frame) {
   for (const auto& [routing, other] : peers_)
     for (const auto& [no, subscription] : other->subscriptions)
       ++subscriptions, lagging += subscription.lagging;
-  w.map(23);
+  const bool backups = parts_.backups != nullptr;
+  w.map(backups ? 24 : 23);
   w.str("tasks");
   w.map(8);
   for (std::size_t i = 1; i < state_count; ++i) {
@@ -343,6 +344,9 @@ void Broker::stats(Peer& peer, const Frame& frame) {
   w.entry_uint("store_bytes", space.used_bytes);
   w.entry_uint("free_bytes", space.free_bytes);
   w.entry_bool("admits_submits", store_.admits_submits());
+  if (!backups) return;
+  const auto last = parts_.backups->counts().last_at;
+  w.entry_sint("backup_age_ms", last == 0 ? -1 : std::max<std::int64_t>(0, surroundings_.wall_ms() - last));
 }
 
 void Broker::fill_metrics() {

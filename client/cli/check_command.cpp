@@ -11,7 +11,8 @@ namespace {
 
 HealthLimits limits_of(const OptionValues& v) {
   return {v.number("oldest-warning"), v.number("oldest-critical"), v.number("dead-warning"),
-          v.number("dead-critical"), v.number("workers")};
+          v.number("dead-critical"),  v.number("workers"),         v.number("backup-warning"),
+          v.number("backup-critical")};
 }
 
 client::Result<std::vector<Finding>> examine(Context& c) {
@@ -54,6 +55,9 @@ void declare_check(OptionTable& t) {
              "critical when it has waited longer; 0: never");
   t.number("dead-warning", 1'000, {0, INT64_MAX}, "warn over so many dead letters; 0: never");
   t.number("dead-critical", 0, {0, INT64_MAX}, "critical over so many dead letters; 0: never");
+  t.duration("backup-warning", INT64_C(86'400'000) * 2, {0, INT64_C(86'400'000) * 366},
+             "warn when the newest backup of a broker that keeps some is older; 0: never");
+  t.duration("backup-critical", 0, {0, INT64_C(86'400'000) * 366}, "critical when it is older; 0: never");
   t.number("workers", 1, {0, 1'000'000},
            "workers that must be there and not drain; fewer: a warning, none: critical");
 }

@@ -65,6 +65,13 @@ Finding worker_finding(const std::vector<Document>& workers, const HealthLimits&
   return f;
 }
 
+// Of a broker that keeps backups.
+Finding backup_finding(std::int64_t age_ms, const HealthLimits& limits) {
+  if (age_ms < 0) return {"backup", Verdict::warning, "no backup was made yet", 0, "ms"};
+  return {"backup", beyond(age_ms, limits.backup_warning_ms, limits.backup_critical_ms),
+          "the newest backup is " + age(age_ms) + " old", age_ms, "ms"};
+}
+
 std::string upper(std::string_view text) {
   std::string out;
   for (char c : text) out += static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
@@ -101,12 +108,14 @@ Finding found_unreachable(const std::string& why) {
 std::vector<Finding> findings(const Document& stats, const std::vector<Document>& queues,
                               const std::vector<Document>& workers, std::int64_t answered_ms,
                               const HealthLimits& limits) {
-  return {
+  std::vector<Finding> all{
       {"broker", Verdict::fine, "answers within " + std::to_string(answered_ms) + "ms", answered_ms, "ms"},
       store_finding(stats),
       oldest_finding(queues, limits),
       worker_finding(workers, limits),
       dead_finding(queues, limits)};
+  if (stats.has("backup_age_ms")) all.push_back(backup_finding(stats.number("backup_age_ms"), limits));
+  return all;
 }
 
 Verdict worst_of(const std::vector<Finding>& all) {

@@ -19,10 +19,11 @@ struct HealthLimits {
   std::int64_t oldest_warning_ms = 0, oldest_critical_ms = 0;
   std::int64_t dead_warning = 0, dead_critical = 0;
   std::int64_t workers_min = 0;
+  std::int64_t backup_warning_ms = 0, backup_critical_ms = 0;
 };
 
 struct Finding {
-  std::string check;  // broker, store, oldest_ready, workers, dead
+  std::string check;  // broker, store, oldest_ready, workers, dead, backup
   Verdict verdict = Verdict::fine;
   std::string message;
   std::int64_t value = 0;

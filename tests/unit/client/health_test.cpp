@@ -15,7 +15,7 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr HealthLimits limits{60'000, 600'000, 10, 100, 2};
+constexpr HealthLimits limits{60'000, 600'000, 10, 100, 2, 1000, 2000};
 
 Document queue(std::string_view name, std::int64_t ready, std::int64_t oldest_ms, std::int64_t dead,
                bool paused = false) {
@@ -47,6 +47,15 @@ TEST(Health, AgeOfTheOldestReadyTaskIsJudged) {
             Verdict::critical);
   EXPECT_EQ(verdict("oldest_ready", stats(true), {queue("a", 1, 600'001, 0, true)}, {}), Verdict::fine)
       << "paused on purpose";
+}
+
+TEST(Health, TheNewestBackupIsJudgedWhereThereAreSome) {
+  auto aged = [](std::int64_t ms) { return stats(true).set("backup_age_ms", ms); };
+  EXPECT_EQ(verdict("backup", aged(1000), {}, {}), Verdict::fine);
+  EXPECT_EQ(verdict("backup", aged(1001), {}, {}), Verdict::warning);
+  EXPECT_EQ(verdict("backup", aged(2001), {}, {}), Verdict::critical);
+  EXPECT_EQ(verdict("backup", aged(-1), {}, {}), Verdict::warning) << "none yet";
+  for (const auto& f : findings(stats(true), {}, {}, 3, limits)) EXPECT_NE(f.check, "backup");
 }
 
 TEST(Health, DeadLettersWorkersAndTheStoreAreJudged) {
