@@ -14,7 +14,7 @@
 namespace hirehall::server {
 namespace {
 
-constexpr std::size_t usage_units_max = 32;
+constexpr std::size_t usage_units_max = 32, unit_bytes_max = 64;
 constexpr std::size_t links_max = 128;  // to attempts, from the last one back
 
 void add_usage(Span& span, std::string_view encoded) {
@@ -24,7 +24,7 @@ void add_usage(Span& span, std::string_view encoded) {
   for (std::size_t i = 0; i < units && r.ok(); ++i) {
     const auto unit = r.str();
     const double value = r.real();
-    if (r.ok() && std::isfinite(value) && seen.insert(unit).second)
+    if (r.ok() && std::isfinite(value) && unit.size() <= unit_bytes_max && seen.insert(unit).second)
       span.attributes.emplace_back("hirehall.usage." + std::string(unit), value);
   }
 }
@@ -125,7 +125,8 @@ void Broker::tell_task(const engine::AttemptOut& ended) {
     span->error = ended.error;
     add_text(*span, "error.type", ended.error_code.empty() ? name_of(ended.outcome) : ended.error_code);
   }
-  read_later([this, span, sequence = ended.sequence, at = ended.ended](const store::View& view, std::uint64_t) -> Reader::Then {
+  read_later([this, span, sequence = ended.sequence, at = ended.ended](const store::View& view,
+                                                                       std::uint64_t) -> Reader::Then {
     BodyFinder finder(view, read_templates_);
     auto body = finder.find(sequence);
     const bool found = body && *body;
@@ -138,18 +139,28 @@ void Broker::tell_task(const engine::AttemptOut& ended) {
   });
 }
 
-// Behind the commit of the ends that they tell.
+// Behind the commit of the ends that they tell. What the exporter has no room for is not made at all.
 void Broker::tell_attempts() {
   auto& ended = engine_.outputs().attempts;
   if (ended.empty()) return;
   auto spans = std::make_shared<std::vector<Span>>();
+  auto room = parts_.spans->room();
+  std::uint64_t dropped = 0;
   for (const auto& attempt : ended) {
     const auto& options = attempt.options->options;
     if (!chosen_for_trace(attempt.sequence, options)) continue;
+    const bool with_task = !options.trace.empty() && terminal(attempt.next);
+    const std::size_t needed = with_task ? 2 : 1;
+    if (room < needed) {
+      dropped += needed;
+      continue;
+    }
+    room -= needed;
     spans->push_back(attempt_told(attempt));
-    if (!options.trace.empty() && terminal(attempt.next)) tell_task(attempt);
+    if (with_task) tell_task(attempt);
   }
   ended.clear();
+  if (dropped != 0) parts_.spans->count_dropped(dropped);
   if (spans->empty()) return;
   after_commit([this, spans] {
     for (auto& span : *spans) parts_.spans->offer(std::move(span));

@@ -103,6 +103,11 @@ void SpanExporter::offer(Span span) {
   changed_.notify_all();
 }
 
+std::size_t SpanExporter::room() const {
+  std::lock_guard lock(mutex_);
+  return settings_.waiting_max - waiting_.size();
+}
+
 void SpanExporter::count_dropped(std::uint64_t spans) {
   std::lock_guard lock(mutex_);
   counts_.dropped += spans;

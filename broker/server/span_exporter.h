@@ -47,6 +47,7 @@ class SpanExporter {
   SpanExporter(const SpanExporter&) = delete;
 
   void offer(Span span);
+  std::size_t room() const;  // for so many
   void count_dropped(std::uint64_t spans);
   SpanCounts counts() const;
 
