@@ -179,6 +179,7 @@ bool left_out_by_mutant(FactKind kind) {
   return ((kind == FactKind::paused || kind == FactKind::pause_set) && HH_MUTANT("pauses_not_replayed")) ||
          (kind == FactKind::audited && HH_MUTANT("audit_not_replayed")) ||
          (kind == FactKind::bulk_opened && HH_MUTANT("bulk_forgotten")) ||
+         (kind == FactKind::agent_defined && HH_MUTANT("definitions_not_replayed")) ||
          (kind == FactKind::decided && HH_MUTANT("answers_not_replayed")) ||
          (kind == FactKind::batch_closed && HH_MUTANT("closed_batches_not_replayed")) ||
          (kind == FactKind::schedule_ticked && HH_MUTANT("ticks_not_replayed"));

@@ -44,7 +44,7 @@ Code Engine::check_batch(Resolved& out) const {
     return refuse(Code::busy, "the open tasks of all batches are " +
                                   std::to_string(limits::batch_members_max) + " already");
   if (const auto* known = batch(ledger_.lanes[out.lane].tenant, out.batch); known != nullptr)
-    return known->closed
+    return known->closed && !HH_MUTANT("closed_batches_take_tasks")
                ? refuse(Code::conflict,
                         "batch " + out.batch + " is closed and takes no further tasks: give another name")
                : Code::ok;

@@ -102,12 +102,13 @@ void Engine::connect(std::uint32_t worker, Session& session) {
   }
   session.spec.name_hash = scheduler::hash_of(ledger_.workers.at(worker).name);
   dispatcher_.connect(worker, session.spec, session.credit);
-  dispatcher_.set_draining(worker, session.draining || session.aside);
+  dispatcher_.set_draining(worker, session.draining || (session.aside && !HH_MUTANT("drains_forgotten")));
 }
 
 void Engine::set_aside(std::uint32_t worker, bool aside) {
   auto at = sessions_.find(worker);
   if (at == sessions_.end()) return;
+  if (HH_MUTANT("drains_ignored")) return;
   at->second.aside = aside;
   dispatcher_.set_draining(worker, at->second.draining || aside);
 }

@@ -54,7 +54,7 @@ void Broker::dead_again(Peer& peer, const Frame& frame, bool purge) {
   if (job->all.size() > limits::batch_items_max)
     return refuse(peer, request, {Code::too_large, "at most 4096 ids", "ids", 0});
   read_later([this, job](const store::View& view, std::uint64_t) -> Reader::Then {
-    BodyFinder finder(view);
+    BodyFinder finder(view, read_templates_);
     for (auto& one : job->all) {
       if (one.sequence == 0) continue;
       auto task = read_task(view, finder, one.sequence, false, 0);

@@ -154,7 +154,8 @@ void Broker::answer_logs(const LogWait& wait) {
   bool missed = false;
   const auto* task = details_->of(wait.sequence);
   if (task != nullptr) {
-    auto from = std::upper_bound(task->lines.begin(), task->lines.end(), wait.after,
+    auto after = wait.after - (wait.after != 0 && HH_MUTANT("log_lines_again") ? 1 : 0);
+    auto from = std::upper_bound(task->lines.begin(), task->lines.end(), after,
                                  [](std::uint64_t after, const auto& line) { return after < line.position; });
     if (wait.tail && static_cast<std::size_t>(task->lines.end() - from) > wait.limit)
       from = task->lines.end() - static_cast<std::ptrdiff_t>(wait.limit);

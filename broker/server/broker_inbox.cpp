@@ -289,7 +289,7 @@ void Broker::walk_inbox(const std::shared_ptr<InboxJob>& job) {
                     (job->queue.empty() || job->queue == ledger.queues[l.queue].name));
   }
   read_later([this, job, lanes = std::move(lanes)](const store::View& view, std::uint64_t) -> Reader::Then {
-    BodyFinder finder(view);
+    BodyFinder finder(view, read_templates_);
     auto from = job->cursor.empty() ? std::string("q") : job->cursor;
     auto done =
         view.scan(store::Family::records, from, "r", [&](std::string_view key, std::string_view value) {

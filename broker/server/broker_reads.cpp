@@ -83,7 +83,7 @@ void Broker::look_up(Sequence sequence, std::function<void(const engine::LoadedT
     auto loaded = std::make_shared<engine::LoadedTask>();
     auto error = std::make_shared<std::optional<Error>>();
     {
-      BodyFinder finder(view);
+      BodyFinder finder(view, read_templates_);
       auto task = read_task(view, finder, sequence, false, 0);
       if (!task)
         *error = task.error();

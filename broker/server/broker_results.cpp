@@ -346,7 +346,7 @@ void Broker::unsubscribe(Peer& peer, const Frame& frame) {
   if (!r.finished())
     return refuse(peer, frame.header.request, {Code::bad_message, "unsubscribe takes a map", {}, 0});
   auto at = peer.subscriptions.find(number);
-  if (at != peer.subscriptions.end()) {
+  if (at != peer.subscriptions.end() && !HH_MUTANT("streams_never_end")) {
     std::erase_if(building_, [&](const auto& b) { return b.second == &at->second; });
     std::erase_if(queue_subscribers_, [&](const auto& q) {
       return q.second.routing == peer.routing && q.second.serial == peer.serial && q.second.number == number;

@@ -110,7 +110,7 @@ void Broker::copy_stragglers(std::size_t segments, const std::vector<Sequence>& 
       [this, segments, gone, copies, ended_in](const store::View& view, std::uint64_t) -> Reader::Then {
         auto error = std::make_shared<std::optional<Error>>();
         {
-          BodyFinder finder(view);
+          BodyFinder finder(view, read_templates_);
           for (std::size_t i = 0; i < copies->size() && !*error; ++i)
             if (auto copied = copy_straggler(view, finder, (*copies)[i], ended_in[i]); !copied)
               *error = copied.error();

@@ -93,7 +93,7 @@ void Broker::load_task(Sequence sequence, TaskThen then, bool with_award, bool e
                        std::uint64_t ended_in) {
   read_later([this, sequence, with_award, ended, ended_in, then = std::move(then)](
                  const store::View& view, std::uint64_t commit) -> Reader::Then {
-    BodyFinder finder(view);
+    BodyFinder finder(view, read_templates_);
     auto task = std::make_shared<Result<std::optional<StoredTask>>>(
         read_task(view, finder, sequence, ended, ended_in, with_award));
     return [this, sequence, with_award, ended, commit, task, then] {

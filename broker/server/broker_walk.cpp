@@ -43,7 +43,7 @@ void Broker::walk_all(const std::shared_ptr<TaskWalk>& walk) {
   };
   read_later([this, walk, start, first, behind, room, next_of = std::move(next_of)](
                  const store::View& view, std::uint64_t) -> Reader::Then {
-    BodyFinder finder(view);
+    BodyFinder finder(view, read_templates_);
     auto at = start;
     for (; walk->scanned < room && at >= first && at < behind; at = next_of(at)) {
       ++walk->scanned;
@@ -73,7 +73,7 @@ void Broker::walk_dead(const std::shared_ptr<TaskWalk>& walk) {
     std::string to = walk->queue ? engine::dead_key(*walk->queue + 1, 0) : std::string("e");
     if (!walk->cursor.empty())
       (walk->newest_first ? to : from) = walk->cursor + (walk->newest_first ? std::string(1, '\0') : "");
-    BodyFinder finder(view);
+    BodyFinder finder(view, read_templates_);
     auto visit = [&](std::string_view key, std::string_view value) {
       if (walk->rows.size() == walk->rows_max || walk->scanned == walk->looked_at_max) {
         walk->more = true;
@@ -142,9 +142,9 @@ void Broker::sift_rows(const std::shared_ptr<TaskWalk>& walk) {
 }
 
 void Broker::read_rows(const std::shared_ptr<TaskWalk>& walk) {
-  read_later([walk](const store::View& view, std::uint64_t commit) -> Reader::Then {
+  read_later([this, walk](const store::View& view, std::uint64_t commit) -> Reader::Then {
     walk->view_commit = commit;
-    BodyFinder finder(view);
+    BodyFinder finder(view, read_templates_);
     std::vector<TaskWalk::Row> fitting;
     for (auto& row : walk->rows) {
       auto task = read_task(view, finder, row.sequence, row.ended, row.ended_in);
@@ -153,7 +153,7 @@ void Broker::read_rows(const std::shared_ptr<TaskWalk>& walk) {
         break;
       }
       if (!*task || (row.ended && !(*task)->end)) continue;
-      row.task = std::move(**task);
+      row.task = std::make_unique<StoredTask>(std::move(**task));
       if (!walk->payloads) std::string().swap(row.task->payload);
       if (row.task->end) std::string().swap(row.task->end->result);
       row.state = row.ended    ? row.task->end->state

@@ -48,7 +48,7 @@ struct TaskWalk {
     std::string queue, tenant, type, worker;  // names
     std::string fingerprint;
     State state = State::ready;
-    std::optional<StoredTask> task;
+    std::unique_ptr<StoredTask> task;  // most rows never have it
   };
   std::vector<Row> rows;  // those that fit, in order
   std::string next;       // cursor of the next part …

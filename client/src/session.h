@@ -95,7 +95,7 @@ class Session {
   void submit(Batch batch);
   void fail_submits(const hirehall::Error& error);  // gives up everything unanswered
 
-  // // Any other request; sent again after a reconnect (the protocol makes that safe for all of them).
+  // Any other request; sent again after a reconnect (the protocol makes that safe for all of them).
   // deadline: then it is answered `timeout`, or `unreachable`; 0 = none.
   std::uint64_t request(wire::Kind kind, std::string body, Millis deadline);
   void forget(std::uint64_t ticket) { requests_.erase(ticket); }
@@ -154,6 +154,7 @@ class Session {
   void transmit(Submitted& record);
   void send_request(Request& request);
   void send_subscribe(std::uint64_t id, Subscription& subscription);
+  void send_unsubscribe(std::uint64_t server);
   void answer(std::uint64_t ticket, const hirehall::Result<std::string_view>& body);
   void on_subscribed(std::uint64_t id, const hirehall::Result<std::string_view>& body);
   void expire_requests(Millis now);

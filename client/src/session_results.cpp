@@ -74,7 +74,16 @@ void Session::send_subscribe(std::uint64_t id, Subscription& subscription) {
 
 void Session::on_subscribed(std::uint64_t id, const hirehall::Result<std::string_view>& body) {
   auto at = subscriptions_.find(id);
-  if (at == subscriptions_.end()) return;
+  if (at == subscriptions_.end()) {  // given up before it stood: the broker need not keep it
+    Reader r(body ? *body : std::string_view());
+    auto pairs = body ? r.map() : 0;
+    for (std::size_t i = 0; i < pairs && r.ok(); ++i)
+      if (r.str() == "subscription")
+        send_unsubscribe(r.uint());
+      else
+        r.skip();
+    return;
+  }
   auto& subscription = at->second;
   subscription.ticket = 0;
   if (!body) {
@@ -153,14 +162,16 @@ void Session::seen(std::uint64_t id, Position position, std::size_t bytes) {
 void Session::unsubscribe(std::uint64_t id) {
   auto at = subscriptions_.find(id);
   if (at == subscriptions_.end()) return;
-  if (at->second.server != 0 && phase_ == Phase::ready) {
-    std::string body;
-    Writer w(body);
-    w.map(1);
-    w.entry_uint("subscription", at->second.server);
-    forget(request(wire::Kind::unsubscribe, std::move(body), 0));
-  }
+  if (at->second.server != 0 && phase_ == Phase::ready) send_unsubscribe(at->second.server);
   subscriptions_.erase(at);
+}
+
+void Session::send_unsubscribe(std::uint64_t server) {
+  std::string body;
+  Writer w(body);
+  w.map(1);
+  w.entry_uint("subscription", server);
+  forget(request(wire::Kind::unsubscribe, std::move(body), 0));
 }
 
 }  // namespace hirehall::client_core

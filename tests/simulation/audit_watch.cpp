@@ -20,6 +20,7 @@ const std::map<Kind, const char*>& act_names() {
       {Kind::resume, "resume"},
       {Kind::dead_retry, "dead_retry"},
       {Kind::dead_purge, "dead_purge"},
+      {Kind::batch_close, "batch_close"},
       {Kind::bulk_start, "bulk_start"},
       {Kind::bulk_stop, "bulk_stop"},
       {Kind::schedule_set, "schedule_set"},

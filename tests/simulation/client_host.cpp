@@ -214,6 +214,17 @@ void ClientHost::follow(const std::string& queue, bool from_start) {
   if (!asleep()) pump();
 }
 
+void ClientHost::unfollow() {
+  if (!alive() || streams_.empty()) return;
+  auto [ticket, stream] = *streams_.begin();
+  scene_.saw(stream.standing ? Situation::stream_given_up : Situation::stream_given_up_before_it_stood);
+  streams_.erase(streams_.begin());
+  own_.clear();  // a later stream begins then
+  followed_.clear();
+  session_->unsubscribe(ticket);
+  if (!asleep()) pump();
+}
+
 void ClientHost::results(std::uint64_t subscription, std::span<const client_core::PushedResult> items,
                          client_core::Position after, bool gap, std::size_t bytes) {
   auto at = streams_.find(subscription);

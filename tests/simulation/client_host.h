@@ -31,6 +31,7 @@ class ClientHost final : public Peer, public client_core::Port, public client_co
   // Nobody waits longer than `patience`.
   void request(wire::Kind kind, std::string body, Answered then, Micros patience = 60 * second);
   void follow(const std::string& queue, bool from_start);  // results; empty: of its own tasks
+  void unfollow();
   bool follows() const { return !streams_.empty(); }
   bool idle() const { return unsettled_ == 0 && asked_.empty(); }
   // A task whose end it should have been told by a stream and was not (yet); 0: there is none.

@@ -58,7 +58,8 @@ void BrokerHost::check_ticks() {
   for (const auto& lease : ledger.leases) {
     if (lease.token == 0 || !lease.options) continue;
     const auto& options = lease.options->options;
-    const bool of_tick = options.trigger.starts_with("schedule/") && options.replay_of.empty();
+    const bool of_tick = options.trigger.starts_with("schedule/") &&
+                         !options.trigger.ends_with("/triggered") && options.replay_of.empty();
     alone += of_tick && options.trigger.starts_with("schedule/alone/");
     if (lease.awarded_in > store_->last_commit()) continue;
     if (of_tick) {

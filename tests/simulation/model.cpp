@@ -75,10 +75,12 @@ void Model::heard(Number number, std::string_view id) {
 void Model::read(const std::string& routing, std::string_view bytes) {
   auto frame = wire::read_frame(bytes);
   if (!frame || frame->header.request == 0) return;
-  auto& asked = asked_[{routing, frame->header.request}];
+  auto [place, fresh] = asked_.try_emplace({routing, frame->header.request});
+  auto& asked = place->second;
+  auto first = fresh ? time_.now() : asked.at;  // a frame that came twice: the first may be the one answered
   asked = {};
   asked.kind = static_cast<Kind>(frame->header.kind);
-  asked.at = time_.now();
+  asked.at = first;
   switch (asked.kind) {
     case Kind::submit:
       return read_submit_frame(asked, frame->body);
@@ -92,8 +94,11 @@ void Model::read(const std::string& routing, std::string_view bytes) {
       return;
     case Kind::get:
     case Kind::explain:
+      asked.task = read_id(frame->body);
+      return;
     case Kind::logs:
       asked.task = read_id(frame->body);
+      asked.number = read_number_or(frame->body, "after", 0);
       return;
     case Kind::answer:
       asked.task = read_id(frame->body);
@@ -102,12 +107,13 @@ void Model::read(const std::string& routing, std::string_view bytes) {
       return;
     case Kind::batch_close:
     case Kind::batch_wait:
+    case Kind::batch_show:
       return read_batch_frame(asked, frame->body);
     case Kind::pause:
     case Kind::resume:
       return read_scope(routing, frame->header.request, asked, frame->body);
     default:
-      return;
+      return read_operators_frame(routing, frame->header.request, asked, frame->body);
   }
 }
 
@@ -164,6 +170,8 @@ void Model::read_scope(const std::string& routing, std::uint64_t request, Asked&
 
 void Model::broker_started() {
   last_change_.clear();  // what was not answered is not known
+  workers_.clear();
+  aside_.clear();
   restarted = true;
 }
 
@@ -178,6 +186,8 @@ void Model::sent(const std::string& routing, std::string_view bytes) {
     case Kind::award:
       return sent_award(routing, frame->body);
     case Kind::results:
+      if (given_up_.contains({routing, read_subscription(frame->body)}))
+        violated("I9", "a stream goes on that was given up");
       for (const auto& item : read_results(frame->body)) {
         auto* l = life(item.id);
         if (l == nullptr) l = &known(item.id, 0);
@@ -186,10 +196,8 @@ void Model::sent(const std::string& routing, std::string_view bytes) {
       }
       return;
     case Kind::error:
-      if (auto at = asked_.find({routing, frame->header.request});
-          at != asked_.end() && at->second.kind == Kind::get &&
-          wire::read_error(frame->body).code == Code::expired)
-        if (auto* l = life(at->second.task)) gone(*l);
+      if (auto at = asked_.find({routing, frame->header.request}); at != asked_.end())
+        sent_refusal(at->second, wire::read_error(frame->body).code);
       return;
     case Kind::ok:
       return sent_ok(routing, frame->header.request, frame->body);
@@ -221,6 +229,7 @@ void Model::sent_ok(const std::string& routing, std::uint64_t request, std::stri
       return sent_logs(asked, body);
     case Kind::batch_close:
     case Kind::batch_wait:
+    case Kind::batch_show:
       return sent_batch(asked, body);
     case Kind::bulk_start:
       bulks_.insert(read_number(body, "bulk"));
@@ -240,7 +249,7 @@ void Model::sent_ok(const std::string& routing, std::uint64_t request, std::stri
       return;
     }
     default:
-      return;
+      return sent_operators_ok(routing, request, asked, body);
   }
 }
 
@@ -280,6 +289,7 @@ void Model::sent_submitted(const std::string& routing, std::string_view body) {
       }
       auto& l = known(item.id, number);
       trace_.note(time_.now(), "task is promised", number);
+      check_batch_open(number);
       if (!l.promised) promised_.push_back(l.id);
       l.promised = true;
       const auto& o = intents_.at(number - 1).options;

@@ -53,6 +53,8 @@ struct Life {
   bool may_lapse = false;                      // a question of its attempts does not wait for ever
   std::string edited;                          // the payload or result that it has from then on
   bool stop_possible = false;                  // a cancel was read, or it has a deadline
+  bool purge_possible = false;                 // somebody wants it out of the dead letters …
+  std::optional<Micros> purged_at;             // … and was told that it is
 };
 
 // What a client wants done; one payload.
@@ -102,7 +104,8 @@ class Model {
 
   // After healing; behind all the ends.
   void final_batches(std::string_view body);  // as batch_list tells
-  void final_task(const ReadTask& task);      // as get tells
+  void final_dead(const std::set<std::string>& letters) const;
+  void final_task(const ReadTask& task);  // as get tells
   void final_unlisted(const Life& life) const;
   void final_refusal(std::string_view id, Code code);
   void final_books(std::uint64_t accepted, std::uint64_t removed, std::uint64_t kept, std::uint64_t listed);
@@ -121,6 +124,10 @@ class Model {
     std::string task;   // of a get, or of an answer
     std::string decision, value;
     BatchName batch;
+    std::vector<std::string> ids;   // of letters to be purged or retried
+    std::vector<ReadAgent> agents;  // of a registration
+    std::uint64_t number = 0;       // of a subscription or bulk work, or the position that logs go on behind
+    bool undo = false;              // of a drain
     bool atomic = false;
     Micros at = 0;
   };
@@ -140,6 +147,18 @@ class Model {
   void read_batch_frame(Asked& asked, std::string_view body);
   void sent_batch(const Asked& asked, std::string_view body);
   void final_batch(const ReadBatch& batch);
+  void check_batch_open(Number number) const;
+  // What operators do (model_operators.cpp).
+  void read_operators_frame(const std::string& routing, std::uint64_t request, Asked& asked,
+                            std::string_view body);
+  void sent_operators_ok(const std::string& routing, std::uint64_t request, const Asked& asked,
+                         std::string_view body);
+  void sent_refusal(const Asked& asked, Code code);
+  void sent_registered(const std::string& routing, const Asked& asked, std::string_view body);
+  void sent_agents(const Asked& asked, std::string_view body);
+  void sent_purged(const Asked& asked, std::string_view body);
+  void sent_retried(const Asked& asked, std::string_view body);
+  void check_drained(const std::string& routing) const;
   static BatchName batch_of(const TaskOptions& options);
   void sent_explanation(const Asked& asked, std::string_view body);
   void check_terms(const ReadReasons& award, Number number);
@@ -179,9 +198,22 @@ class Model {
   struct Closing {
     std::set<Number> completions;  // that may follow; 0: none
     bool promised = false;
+    Micros promised_at = 0;
   };
   std::map<BatchName, Closing> closings_;  // that the broker read
   std::set<std::string> paused_;           // scopes, "queue|type|tenant", of which we know it
+  struct Definition {
+    std::set<std::string> digests;      // that somebody brought
+    std::optional<std::string> digest;  // that counts, as far as we know it
+    Micros known_at = 0, forgotten_at = -1;
+  };
+  std::map<std::pair<std::string, std::string>, Definition> definitions_;  // by agent and version
+  std::map<std::string, std::uint64_t> workers_;                           // their numbers, by connection
+  std::map<std::uint64_t, std::string> worker_names_;
+  std::set<std::uint64_t> aside_;  // workers that an operator drains, of which we know it
+  std::set<std::pair<std::string, std::uint64_t>> given_up_;  // streams, by connection
+  std::set<std::uint64_t> may_stop_bulks_;
+  std::map<std::string, std::string> triggers_;  // ids of what was triggered by hand, by key
   std::map<std::string, std::pair<std::string, std::uint64_t>>
       last_change_;  // request that changed a scope last
 };

@@ -26,13 +26,26 @@ void Model::sent_batch(const Asked& asked, std::string_view body) {
   if (BatchName{batch.tenant, batch.batch} != asked.batch)
     violated("I15", "an answer about another batch: " + batch.batch + " of " + batch.tenant);
   if (asked.kind == wire::Kind::batch_close) {
-    closings_[asked.batch].promised = true;
+    auto& closing = closings_[asked.batch];
+    if (!closing.promised) closing.promised_at = time_.now();
+    closing.promised = true;
     if (batch.state != "closed" && batch.state != "completed")
       violated("I6", "a batch that was closed is " + batch.state);
     return;
   }
+  if (asked.kind == wire::Kind::batch_show) return;
   if (batch.open != 0 || batch.state == "closed")
     violated("I9", "a wait ended before its batch " + batch.batch);
+}
+
+// Of a task that an answer promises: it came before its batch was closed, or it was there already.
+void Model::check_batch_open(Number number) const {
+  const auto& meant = intents_.at(number - 1);
+  if (meant.options.batch.empty()) return;
+  auto closing = closings_.find(batch_of(meant.options));
+  if (closing != closings_.end() && closing->second.promised &&
+      meant.first_read > closing->second.promised_at)
+    violated("I6", "a closed batch took a task: " + meant.options.batch, number);
 }
 
 void Model::final_batches(std::string_view body) {

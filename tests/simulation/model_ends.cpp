@@ -174,6 +174,7 @@ void Model::gone(const Life& l) const {
   if (!short_retention && intent(l.number).options.retention_ms == 0)
     violated("I1", "a promised task is gone", l.number);
   if (intent(l.number).replays != 0) return;
+  if (l.purge_possible) return;
   if (l.ended == State::failed) violated("I1", "a dead letter is gone", l.number);
   bool open = !l.ended && intent(l.number).approval.timeout_ms == 0;  // it may have lapsed
   for (const auto& [attempt, t] : l.tries) open = open && t.reported.empty();
@@ -211,9 +212,10 @@ void Model::final_books(std::uint64_t accepted, std::uint64_t removed, std::uint
 // Lines are those of the task, and their positions rise.
 void Model::sent_logs(const Asked& asked, std::string_view body) {
   const auto* l = life(asked.task);
-  std::uint64_t before = 0;
+  std::uint64_t before = asked.number;
   for (const auto& line : read_log_lines(body)) {
     tally_.saw(Situation::log_line_shown);
+    tally_.saw_if(asked.number != 0, Situation::log_followed);
     auto number = l == nullptr ? 0 : l->number;
     if (number != 0 && line.text != "task " + std::to_string(number))
       violated("I2", "a log line of another task: " + line.text, number);
@@ -229,6 +231,7 @@ bool Model::bulks_done(std::string_view body) const {
   for (auto number : bulks_) {
     auto at = states.find(number);
     if (at == states.end()) violated("I1", "bulk work that was promised is gone");
+    if (at->second == "stopped" && may_stop_bulks_.contains(number)) continue;
     if (at->second == "failed" || at->second == "stopped")
       violated("I9", "bulk work came to an end that nobody asked for: " + at->second);
     if (at->second != "done") return false;

@@ -132,6 +132,7 @@ void Network::deliver(bool up, const std::string& routing, const std::string& fr
   if (at == connections_.end() || at->second.broken) return tally_.lost(kind);
   if (time_.now() - sent > late) tally_.late(kind);
   trace_.bytes(frame);
+  tally_.arrived(kind);
   if (up) {
     if (at->second.left) tally_.stale(kind);
     if (!broker_->listening()) return tally_.lost(kind);

@@ -98,6 +98,10 @@ struct ReadLogLine {
   std::uint64_t position = 0;
   std::string text;
 };
+struct ReadAgent {
+  std::string name, version, digest;
+  std::uint64_t workers = 0;  // that offer it, as agent_list tells
+};
 struct ReadReport {
   struct Item {
     std::uint64_t token = 0;
@@ -117,6 +121,12 @@ ReadTask read_task(std::string_view body);
 ReadPage read_page(std::string_view body);
 ReadExplanation read_explanation(std::string_view body);
 std::vector<ReadLogLine> read_log_lines(std::string_view body);
+std::vector<ReadAgent> read_agents(std::string_view body);  // of agent_list and register_worker
+std::vector<std::string> read_ids(std::string_view body);
+std::vector<std::uint64_t> read_numbers(std::string_view body);  // an array; what is no number is 0
+std::vector<std::uint64_t> read_drained(std::string_view body);
+std::uint64_t read_subscription(std::string_view results);
+std::uint64_t read_number_or(std::string_view body, std::string_view key, std::uint64_t otherwise);
 std::vector<ReadBulk> read_bulks(std::string_view body);
 std::vector<ReadBatch> read_batches(std::string_view body);
 ReadBatch read_batch(std::string_view body);

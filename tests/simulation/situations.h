@@ -42,6 +42,11 @@ namespace hirehall::sim {
   X(batch_closed) X(batch_completed) X(batch_counted_exactly) X(batch_refused_closed) X(batch_wait_answered) X(batch_wait_timed_out) \
   X(dead_letter_replayed) X(queue_paused) X(queue_resumed) X(type_paused) \
   X(tenant_paused) X(limit_was_full) X(rate_was_used_up) X(schedule_ticked) X(retention_reclaimed) X(worker_listed) X(stats_read) \
+  X(worker_drained_by_an_operator) X(worker_drain_undone) X(drained_worker_came_back) \
+  X(dead_letter_purged) X(purge_refused) X(purged_letter_not_retried) \
+  X(agent_redefined) X(agent_change_refused) X(agent_forgotten) X(agent_forget_refused) X(agents_listed) \
+  X(stream_given_up) X(stream_given_up_before_it_stood) X(log_followed) X(bulk_stopped) \
+  X(schedule_triggered_by_hand) X(trigger_said_again) X(limit_held_by_hand) \
   X(act_audited) X(refused_act_audited) X(audit_listed)
 // clang-format on
 

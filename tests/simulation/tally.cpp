@@ -29,12 +29,19 @@ const std::map<Kind, const char*>& kind_names() {
       {Kind::results, "results"},
       {Kind::queue_list, "queue_list"},
       {Kind::queue_show, "queue_show"},
+      {Kind::queue_set, "queue_set"},
       {Kind::seen, "seen"},
+      {Kind::unsubscribe, "unsubscribe"},
       {Kind::pause, "pause"},
       {Kind::resume, "resume"},
       {Kind::dead_list, "dead_list"},
       {Kind::dead_retry, "dead_retry"},
+      {Kind::dead_purge, "dead_purge"},
       {Kind::worker_list, "worker_list"},
+      {Kind::worker_drain, "worker_drain"},
+      {Kind::agent_list, "agent_list"},
+      {Kind::agent_show, "agent_show"},
+      {Kind::agent_forget, "agent_forget"},
       {Kind::stats, "stats"},
       {Kind::explain, "explain"},
       {Kind::register_worker, "register_worker"},
@@ -53,10 +60,23 @@ const std::map<Kind, const char*>& kind_names() {
       {Kind::logs, "logs"},
       {Kind::audit_list, "audit_list"},
       {Kind::batch_list, "batch_list"},
+      {Kind::batch_show, "batch_show"},
       {Kind::batch_close, "batch_close"},
       {Kind::batch_wait, "batch_wait"},
       {Kind::agent_stats, "agent_stats"},
       {Kind::agent_unlearn, "agent_unlearn"},
+      {Kind::tenant_list, "tenant_list"},
+      {Kind::schedule_set, "schedule_set"},
+      {Kind::schedule_list, "schedule_list"},
+      {Kind::schedule_show, "schedule_show"},
+      {Kind::schedule_delete, "schedule_delete"},
+      {Kind::schedule_pause, "schedule_pause"},
+      {Kind::schedule_resume, "schedule_resume"},
+      {Kind::schedule_trigger, "schedule_trigger"},
+      {Kind::limit_set, "limit_set"},
+      {Kind::limit_list, "limit_list"},
+      {Kind::limit_show, "limit_show"},
+      {Kind::limit_pause, "limit_pause"},
   };
   return names;
 }
@@ -79,6 +99,9 @@ std::vector<std::string> Tally::never() const {
     if (cells_[static_cast<std::size_t>(t.from)][static_cast<std::size_t>(t.event)] == 0)
       out.push_back("cell " + std::string(name_of(t.from)) + " × " +
                     std::string(engine::event_names[static_cast<std::size_t>(t.event)]));
+  for (const auto& [kind, name] : kind_names())
+    if (frames_[static_cast<std::size_t>(kind)][fate_arrived] == 0)
+      out.push_back("message " + std::string(name));
   return out;
 }
 
@@ -93,14 +116,15 @@ std::string Tally::text() const {
            "  " + std::string(name_of(t.from)) + " × " +
            std::string(engine::event_names[static_cast<std::size_t>(t.event)]) + " → " +
            std::string(name_of(t.to)) + "\n";
-  out += "frames: lost, twice, late, stale\n";
+  out += "frames: arrived, lost, twice, late, stale\n";
   for (std::size_t kind = 0; kind < kinds; ++kind) {
     const auto& f = frames_[kind];
     auto known = kind_names().find(static_cast<Kind>(kind));
     if (known == kind_names().end() && f == std::array<std::uint64_t, fates>{}) continue;
     auto name = known == kind_names().end() ? "kind " + std::to_string(kind) : std::string(known->second);
-    out += "  " + std::to_string(f[fate_lost]) + " " + std::to_string(f[fate_twice]) + " " +
-           std::to_string(f[fate_late]) + " " + std::to_string(f[fate_stale]) + "  " + name + "\n";
+    out += "  " + std::to_string(f[fate_arrived]) + " " + std::to_string(f[fate_lost]) + " " +
+           std::to_string(f[fate_twice]) + " " + std::to_string(f[fate_late]) + " " +
+           std::to_string(f[fate_stale]) + "  " + name + "\n";
   }
   return out;
 }

@@ -1,5 +1,5 @@
-// How often what happened: situations, cells of the transition table, and frames by kind that were lost, came
-// twice, late, or on a connection that was over. Adds up over worlds.
+// How often what happened: situations, cells of the transition table, and frames by kind that arrived, were
+// lost, came twice, late, or on a connection that was over. Adds up over worlds.
 #pragma once
 
 #include <array>
@@ -15,7 +15,7 @@ namespace hirehall::sim {
 class Tally {
  public:
   static constexpr std::size_t kinds = 160;  // of docs/protocol.md; what is beyond counts as 0
-  enum Fate : std::size_t { fate_lost, fate_twice, fate_late, fate_stale, fates };
+  enum Fate : std::size_t { fate_arrived, fate_lost, fate_twice, fate_late, fate_stale, fates };
 
   void saw(Situation situation) { ++situations_[static_cast<std::size_t>(situation)]; }
   void saw_if(bool happened, Situation situation) {
@@ -25,6 +25,7 @@ class Tally {
   void moved(State from, engine::Event event) {
     ++cells_[static_cast<std::size_t>(from)][static_cast<std::size_t>(event)];
   }
+  void arrived(std::uint16_t kind) { frame(kind, fate_arrived); }
   void lost(std::uint16_t kind) { frame(kind, fate_lost); }
   void twice(std::uint16_t kind) { frame(kind, fate_twice); }
   void late(std::uint16_t kind) { frame(kind, fate_late); }
@@ -32,7 +33,7 @@ class Tally {
 
   void add(const Tally& other);
   std::string text() const;                    // all of it, for people
-  std::vector<std::string> never() const;      // situations and legal cells that did not happen
+  std::vector<std::string> never() const;      // situations, legal cells and kinds that did not happen
   std::vector<std::uint64_t> numbers() const;  // to be sent from one process to another
   static Tally of(const std::vector<std::uint64_t>&);
 

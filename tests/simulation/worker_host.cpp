@@ -16,7 +16,9 @@ void WorkerHost::start() {
   config.slots = slots_;
   worker::AgentOffer agent;
   agent.name = "agent-" + name_;
-  agent.version = "1";
+  redefine();
+  agent.version = std::to_string(version_);
+  agent.digest = "d" + std::to_string(digest_);
   agent.types = types_;
   config.agents.push_back(agent);
   config.credit_max = slots_ * 4;
@@ -30,6 +32,27 @@ void WorkerHost::start() {
   sessions_seen_ = 0;
   next_tick_ = -1;
   with_session([&](Micros now, auto& out) { session_->start(now, out); });
+}
+
+// Somebody edits the definition, and now and then forgets to give it another version.
+void WorkerHost::redefine() {
+  if (lives_++ == 0 || scene_.healing || !scene_.chance.permille(250)) return;
+  ++digest_;
+  if (scene_.chance.permille(500)) ++version_;
+}
+
+void WorkerHost::turned_away(const Error& error) {
+  if (error.code != Code::conflict) violated("I9", "a worker was turned away: " + describe(error));
+  scene_.note("worker is turned away", 0, version_, digest_);
+  // Either the definition gets a new version, or somebody will forget the old one.
+  if (scene_.healing || scene_.chance.permille(300)) ++version_;
+  scene_.network.close(link_);
+  link_ = 0;
+  end_life();
+  session_.reset();
+  scene_.time.in(second, [this] {
+    if (!alive()) start();
+  });
 }
 
 void WorkerHost::crash() {
@@ -109,7 +132,7 @@ void WorkerHost::carry_out(worker::SessionOutput& out) {
       running_.erase(at);
     }
   }
-  if (session_->failure()) violated("I9", "a worker was turned away: " + describe(*session_->failure()));
+  if (session_->failure()) return turned_away(Error(*session_->failure()));
   if (session_->counters().sessions != sessions_seen_) {
     sessions_seen_ = session_->counters().sessions;
     scene_.tally.saw_if(sessions_seen_ > 1 && session_->held() > 0, Situation::worker_resumed_with_tasks);
@@ -170,7 +193,7 @@ void WorkerHost::save_checkpoint(worker::Token token) {
   msgpack::Writer(line).str("task " + std::to_string(at->second.number));
   with_session([&](Micros, auto&) {
     session_->report({token, worker::Report::What::checkpoint, value});
-    session_->report({token, worker::Report::What::log, line});
+    for (int i = 0; i < 2; ++i) session_->report({token, worker::Report::What::log, line});
   });
 }
 

@@ -50,6 +50,8 @@ class WorkerHost final : public Peer {
   void tick();
   void schedule_tick();
   void end_if_drained();
+  void turned_away(const Error& error);
+  void redefine();
   Outcome choose_outcome();
   std::string some_question();
 
@@ -64,6 +66,8 @@ class WorkerHost final : public Peer {
   std::uint32_t busy_ = 0;
   Micros next_tick_ = -1;
   bool draining_ = false;
+  std::uint32_t lives_ = 0;
+  std::uint32_t version_ = 1, digest_ = 1;  // of its agent's definition, which is edited between two lives
   std::uint64_t sessions_seen_ = 0;
 };
 

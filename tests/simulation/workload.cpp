@@ -216,6 +216,10 @@ void Workload::end(ClientHost& by) {
     b.text("name", name);
     by.request(Kind::schedule_delete, b.take(), nullptr);
   }
+  Body held;
+  held.text("name", "paced");
+  held.number("until", 0);
+  by.request(Kind::limit_pause, held.take(), nullptr);
 }
 
 }  // namespace hirehall::sim

@@ -31,6 +31,7 @@ class Workload {
   void end(ClientHost& by);  // nothing stays paused, nobody waits for an answer; again and again
   std::vector<std::string> types() const;       // that workers can do during the storm
   static std::vector<std::string> all_types();  // and later
+  Scene& scene() { return scene_; }
 
  private:
   friend struct Tables;

@@ -402,6 +402,19 @@ std::span<const Tables::Action> Tables::actions() {
          b.text("queue", "capped");
          c.request(Kind::queue_show, b.take(), nullptr);
        }},
+      {"logs_follow", 3,
+       [](Workload& w, ClientHost& c) {
+         if (const auto* id = w.scene_.model.awarded_lately(w.scene_.chance))
+           follow_logs(w.scene_, c, *id, 0, 8);
+       }},
+      {"unfollow", 3, [](Workload&, ClientHost& c) { c.unfollow(); }},
+      {"drain_worker", 8, drain_worker},
+      {"dead_purge", 4, purge_dead},
+      {"agent_forget", 6, forget_agent},
+      {"look_around", 6, look_around},
+      {"schedule", 3, steer_schedule},
+      {"limit_hold", 2, hold_limit},
+      {"bulk_stop", 1, stop_bulk},
   };
   return table;
 }

@@ -21,4 +21,14 @@ struct Tables {
   static std::span<const Action> actions();
 };
 
+// What operators do (workload_operators.cpp).
+void drain_worker(Workload& w, ClientHost& client);
+void purge_dead(Workload& w, ClientHost& client);
+void forget_agent(Workload& w, ClientHost& client);
+void look_around(Workload& w, ClientHost& client);
+void steer_schedule(Workload& w, ClientHost& client);
+void hold_limit(Workload& w, ClientHost& client);
+void stop_bulk(Workload& w, ClientHost& client);
+void follow_logs(Scene& scene, ClientHost& client, const std::string& id, std::uint64_t after, int rounds);
+
 }  // namespace hirehall::sim

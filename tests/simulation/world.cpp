@@ -228,6 +228,21 @@ void World::list_all(const std::string& cursor) {
   });
 }
 
+void World::list_dead(const std::string& cursor) {
+  Body b;
+  b.number("limit", 1000);
+  if (!cursor.empty()) b.bin("cursor", cursor);
+  auditor_.request(Kind::dead_list, b.take(), [this](const Result<std::string_view>& body) {
+    if (!body) violated("I9", "dead letters cannot be listed: " + describe(body.error()));
+    auto page = read_page(*body);
+    for (auto& task : page.tasks) dead_.insert(task.id);
+    if (page.cursor.empty())
+      dead_done_ = true;
+    else
+      list_dead(page.cursor);
+  });
+}
+
 // Every task that was listed or promised.
 void World::get_all() {
   std::set<std::string> ids(listed_.begin(), listed_.end());
@@ -282,6 +297,11 @@ void World::reckon() {
   get_all();
   run_until(until, [&] { return got_ == asked_; });
   if (got_ != asked_) violated("I9", "not every get was answered");
+  list_dead({});
+  auditor_.request(Kind::agent_list, Body().take(), nullptr);
+  run_until(until, [&] { return dead_done_; });
+  if (!dead_done_) violated("I9", "dead letters cannot be listed");
+  scene_.model.final_dead(dead_);
   auditor_.request(Kind::batch_list, Body().take(), [this](const Result<std::string_view>& body) {
     if (!body) violated("I9", "batches cannot be listed: " + describe(body.error()));
     scene_.model.final_batches(*body);

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,7 @@ class World {
   bool clients_idle() const;
   void ask_stats();
   void list_all(const std::string& cursor);
+  void list_dead(const std::string& cursor);
   void get_all();
   void run_until(Micros until, const std::function<bool()>& done);
   WorkerHost& some_worker() { return *workers_[scene_.chance.below(workers_.size())]; }
@@ -56,7 +58,8 @@ class World {
   Workload workload_;
   std::uint64_t open_ = 1;  // tasks that have not ended, as stats said last
   std::vector<std::string> listed_;
-  bool list_done_ = false;
+  std::set<std::string> dead_;
+  bool list_done_ = false, dead_done_ = false;
   bool bulks_done_ = false;
   std::size_t got_ = 0, asked_ = 0;
   bool books_done_ = false;

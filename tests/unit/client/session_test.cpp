@@ -360,6 +360,23 @@ TEST(Results, AfterAReconnectTheStreamGoesOnFromTheLastPosition) {
   EXPECT_EQ(s.heard.size(), 4u);
 }
 
+TEST(Results, AStreamGivenUpBeforeItStoodIsTakenBackAtTheBroker) {
+  Script s;
+  s.open();
+  auto id = s.session.subscribe({});
+  auto asked = s.next().header.request;
+  s.session.unsubscribe(id);
+  EXPECT_TRUE(s.silent());  // it has no number yet
+  s.say(wire::Kind::ok, asked, subscribed_body(7));
+  auto frame = s.next();
+  EXPECT_EQ(frame.header.kind, static_cast<std::uint16_t>(wire::Kind::unsubscribe));
+  msgpack::Reader r(frame.body);
+  r.map();
+  EXPECT_EQ(r.str(), "subscription");
+  EXPECT_EQ(r.uint(), 7u);
+  EXPECT_TRUE(s.answers.empty());
+}
+
 TEST(Results, WindowIsFreedBeforeHalfOfItIsUsed) {
   Script s;
   s.open();
