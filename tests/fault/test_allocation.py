@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-# ctest: timeout=200
+# ctest: timeout=900
 """No memory (F11, I1, I10, I15): a broker that gets no more ends or refuses, and has all that it acknowledged when it starts again.
 
 HIREHALL_EVERYTHING=1   twenty limits instead of three
