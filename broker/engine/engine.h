@@ -41,7 +41,8 @@ struct EngineCounts {
   std::array<std::uint64_t, 4> ticks{};               // of schedules: fired, missed, overlapped, refused
   std::array<std::uint64_t, 4> choices{};             // awards that a policy chose for, by scheduler::Policy
   std::uint64_t shadow_agreed = 0, shadow_differed = 0;
-  std::uint64_t duplicates = 0;  // answered from a producer record or an idempotency key
+  std::uint64_t auction_paid = 0;  // by all auctions together, in millionths
+  std::uint64_t duplicates = 0;    // answered from a producer record or an idempotency key
 };
 
 class Engine {
@@ -251,6 +252,20 @@ class Engine {
     bool aside = false;  // by an operator
   };
   const std::map<std::uint32_t, Session>& sessions() const { return sessions_; }
+  // A shelf whose front nobody bids for: all that are free ask more than the reserve of its queue.
+  struct Unsold {
+    std::uint32_t lane = 0, class_ = 0;
+    std::uint64_t bids = 0;
+    scheduler::Micros lowest = 0, reserve = 0;
+    std::string agent;  // that asks the lowest
+  };
+  const std::map<scheduler::ShelfNo, Unsold>& unsold() const { return unsold_; }
+  // What awards of a class cost lately, in millionths: an average in which the latest have the most weight.
+  struct PriceLevel {
+    std::uint64_t awards = 0;
+    scheduler::Micros level = 0;
+  };
+  const std::vector<PriceLevel>& prices() const { return prices_; }  // by class
 
  private:
   Status replay_submitted(std::string_view fact, const BodySource& next_body);
@@ -374,10 +389,13 @@ class Engine {
   void award_all();
   // What the policy of its queue makes of a pick; what the award rests on goes to chosen_
   // (engine_policy.cpp).
-  void choose(scheduler::Pick& pick);
-  void watch(scheduler::Policy shadow, const scheduler::TaskAtHand& task, std::uint64_t seed,
+  bool choose(scheduler::Pick& pick);  // false: nobody bids for it, and its shelf waits
+  void watch(const scheduler::PolicySettings& shadow, const scheduler::TaskAtHand& task, std::uint64_t seed,
              scheduler::Pick before, const scheduler::Pick& pick);
   void tell_policy(std::uint32_t queue);
+  void leave_unsold(const scheduler::Pick& pick);
+  void offer_unsold();
+  void note_price(scheduler::ClassNo cls);
   std::uint32_t award_run(const scheduler::Pick& pick, std::vector<AwardRun>& runs, std::uint32_t left);
   void spill();
   bool spill_line(Line& line, std::size_t keep);
@@ -395,9 +413,12 @@ class Engine {
   struct Chosen {
     scheduler::Policy policy = scheduler::Policy::least_loaded;
     bool choice = false;
-    std::string packed;
+    std::shared_ptr<const std::string> packed;
   };
   Chosen chosen_;  // for the pick at hand
+  std::map<scheduler::ShelfNo, Unsold> unsold_;
+  Millis unsold_again_ = 0;         // when they are offered again, all at once
+  std::vector<PriceLevel> prices_;  // by class; empty until an auction was held
   std::vector<Times> times_;
   void note_times(std::uint32_t lane, Millis waited, bool run);
   struct AwardMessage {

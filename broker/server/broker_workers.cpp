@@ -5,6 +5,7 @@
 #include "broker/server/question.h"
 #include "common/log.h"
 #include "common/msgpack.h"
+#include "scheduler/prices.h"
 
 namespace hirehall::server {
 namespace {
@@ -23,7 +24,45 @@ void read_map(msgpack::Reader& r, StringMap& out) {
   }
 }
 
-void read_agent(msgpack::Reader& r, scheduler::AgentSpec& agent) {
+// Whose price it is comes from outside: in the message it stands before the price or not at all.
+tl::unexpected<Error> named(Error error, std::string_view whose) {
+  error.message =
+      "price of " + (whose.empty() ? std::string("an agent") : std::string(whose)) + ": " + error.message;
+  return tl::unexpected(std::move(error));
+}
+
+Result<std::shared_ptr<const scheduler::PriceFunction>> read_price(msgpack::Reader& r) {
+  if (r.skip_nil()) return nullptr;
+  scheduler::PriceTerms terms;
+  auto pairs = r.map();
+  for (std::size_t i = 0; i < pairs && r.ok(); ++i) {
+    auto key = r.str();
+    if (key == "base")
+      terms.base = r.real();
+    else if (key == "load_slope")
+      terms.load_slope = r.real();
+    else if (key == "cap")
+      terms.cap = r.real();
+    else if (key == "types") {
+      auto types = r.map();
+      if (types > scheduler::price_types_max)
+        return fail(Code::invalid,
+                    "a price function names at most " + std::to_string(scheduler::price_types_max) + " types",
+                    "types");
+      for (std::size_t k = 0; k < types && r.ok(); ++k) {
+        std::string type(r.str());
+        terms.types.insert_or_assign(std::move(type), r.real());
+      }
+    } else
+      r.skip();
+  }
+  if (!r.ok()) return nullptr;  // the whole message is malformed, which is told in the end
+  auto made = scheduler::PriceFunction::from(terms);
+  if (!made) return tl::unexpected(made.error());
+  return std::make_shared<const scheduler::PriceFunction>(std::move(*made));
+}
+
+Status read_agent(msgpack::Reader& r, scheduler::AgentSpec& agent) {
   auto pairs = r.map();
   for (std::size_t i = 0; i < pairs && r.ok(); ++i) {
     auto key = r.str();
@@ -43,15 +82,21 @@ void read_agent(msgpack::Reader& r, scheduler::AgentSpec& agent) {
       read_map(r, agent.labels);
     else if (key == "tier")
       agent.tier = r.sint();
-    else
+    else if (key == "price") {
+      auto price = read_price(r);
+      if (!price) return named(price.error(), agent.name);
+      agent.price = *price;
+    } else
       r.skip();
   }
+  return {};
 }
 
 Result<engine::Registration> read_registration(std::string_view body) {
   engine::Registration out;
   out.spec.slots = 0;
   std::optional<std::uint64_t> credit;
+  std::shared_ptr<const scheduler::PriceFunction> price;  // of agents that name none
   msgpack::Reader r(body);
   auto pairs = r.map();
   std::string_view key;
@@ -65,7 +110,13 @@ Result<engine::Registration> read_registration(std::string_view body) {
       credit = r.uint();
     else if (key == "agents") {
       auto n = r.array();
-      for (std::size_t k = 0; k < n && r.ok(); ++k) read_agent(r, out.spec.agents.emplace_back());
+      for (std::size_t k = 0; k < n && r.ok(); ++k)
+        if (auto read = read_agent(r, out.spec.agents.emplace_back()); !read)
+          return tl::unexpected(read.error());
+    } else if (key == "price") {
+      auto read = read_price(r);
+      if (!read) return named(read.error(), "the worker");
+      price = *read;
     } else if (key == "labels")
       read_map(r, out.spec.labels);
     else if (key == "resources")
@@ -83,6 +134,8 @@ Result<engine::Registration> read_registration(std::string_view body) {
   if (!r.finished()) return fail(Code::bad_message, "a registration cannot be decoded", std::string(key));
   if (out.spec.slots == 0) return fail(Code::invalid, "a worker has at least one slot", "slots");
   if (out.spec.agents.empty()) return fail(Code::invalid, "a worker has at least one agent", "agents");
+  for (auto& agent : out.spec.agents)
+    if (!agent.price) agent.price = price;
   out.credit = static_cast<std::uint32_t>(
       std::min<std::uint64_t>(credit.value_or(out.spec.slots), limits::credit_max));
   return out;
