@@ -22,6 +22,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "broker/engine/auctions.h"
 #include "broker/engine/inputs.h"
 #include "broker/engine/ledger.h"
 #include "broker/engine/outputs.h"
@@ -252,19 +253,7 @@ class Engine {
     bool aside = false;  // by an operator
   };
   const std::map<std::uint32_t, Session>& sessions() const { return sessions_; }
-  // A shelf whose front nobody bids for: all that are free ask more than the reserve of its queue.
-  struct Unsold {
-    std::uint32_t lane = 0, class_ = 0;
-    std::uint64_t bids = 0;
-    scheduler::Micros lowest = 0, reserve = 0;
-    std::string agent;  // that asks the lowest
-  };
   const std::map<scheduler::ShelfNo, Unsold>& unsold() const { return unsold_; }
-  // What awards of a class cost lately, in millionths: an average in which the latest have the most weight.
-  struct PriceLevel {
-    std::uint64_t awards = 0;
-    scheduler::Micros level = 0;
-  };
   const std::vector<PriceLevel>& prices() const { return prices_; }  // by class
 
  private:

@@ -2,10 +2,10 @@
 #include <algorithm>
 
 #include "broker/server/broker.h"
+#include "broker/server/price_reading.h"
 #include "broker/server/question.h"
 #include "common/log.h"
 #include "common/msgpack.h"
-#include "scheduler/prices.h"
 
 namespace hirehall::server {
 namespace {
@@ -22,44 +22,6 @@ void read_map(msgpack::Reader& r, StringMap& out) {
     out.insert_or_assign(std::string(key),
                          r.peek() == msgpack::Kind::str ? std::string(r.str()) : std::to_string(r.sint()));
   }
-}
-
-// Whose price it is comes from outside: in the message it stands before the price or not at all.
-tl::unexpected<Error> named(Error error, std::string_view whose) {
-  error.message =
-      "price of " + (whose.empty() ? std::string("an agent") : std::string(whose)) + ": " + error.message;
-  return tl::unexpected(std::move(error));
-}
-
-Result<std::shared_ptr<const scheduler::PriceFunction>> read_price(msgpack::Reader& r) {
-  if (r.skip_nil()) return nullptr;
-  scheduler::PriceTerms terms;
-  auto pairs = r.map();
-  for (std::size_t i = 0; i < pairs && r.ok(); ++i) {
-    auto key = r.str();
-    if (key == "base")
-      terms.base = r.real();
-    else if (key == "load_slope")
-      terms.load_slope = r.real();
-    else if (key == "cap")
-      terms.cap = r.real();
-    else if (key == "types") {
-      auto types = r.map();
-      if (types > scheduler::price_types_max)
-        return fail(Code::invalid,
-                    "a price function names at most " + std::to_string(scheduler::price_types_max) + " types",
-                    "types");
-      for (std::size_t k = 0; k < types && r.ok(); ++k) {
-        std::string type(r.str());
-        terms.types.insert_or_assign(std::move(type), r.real());
-      }
-    } else
-      r.skip();
-  }
-  if (!r.ok()) return nullptr;  // the whole message is malformed, which is told in the end
-  auto made = scheduler::PriceFunction::from(terms);
-  if (!made) return tl::unexpected(made.error());
-  return std::make_shared<const scheduler::PriceFunction>(std::move(*made));
 }
 
 Status read_agent(msgpack::Reader& r, scheduler::AgentSpec& agent) {
@@ -83,8 +45,8 @@ Status read_agent(msgpack::Reader& r, scheduler::AgentSpec& agent) {
     else if (key == "tier")
       agent.tier = r.sint();
     else if (key == "price") {
-      auto price = read_price(r);
-      if (!price) return named(price.error(), agent.name);
+      auto price = read_price(r, agent.name);
+      if (!price) return tl::unexpected(price.error());
       agent.price = *price;
     } else
       r.skip();
@@ -114,8 +76,8 @@ Result<engine::Registration> read_registration(std::string_view body) {
         if (auto read = read_agent(r, out.spec.agents.emplace_back()); !read)
           return tl::unexpected(read.error());
     } else if (key == "price") {
-      auto read = read_price(r);
-      if (!read) return named(read.error(), "the worker");
+      auto read = read_price(r, "the worker");
+      if (!read) return tl::unexpected(read.error());
       price = *read;
     } else if (key == "labels")
       read_map(r, out.spec.labels);
