@@ -133,7 +133,10 @@ std::string roff_escaped(std::string_view text);
 // Whole texts with a unit, as accepted by duration() and bytes(). nullopt: not one.
 std::optional<std::int64_t> parse_duration(std::string_view text);
 std::optional<std::int64_t> parse_bytes(std::string_view text);
-std::string render_duration(std::int64_t ms);  // the shortest exact form
+// An amount of cost units, at most six digits behind the point, as millionths: 0.25 is 250000.
+std::optional<std::int64_t> parse_cost(std::string_view text);
+std::string render_cost(std::int64_t millionths);  // the shortest exact form
+std::string render_duration(std::int64_t ms);      // the shortest exact form
 std::string render_bytes(std::int64_t bytes);
 
 }  // namespace hirehall

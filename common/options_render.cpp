@@ -81,6 +81,32 @@ std::optional<std::int64_t> parse_duration(std::string_view text) {
 std::optional<std::int64_t> parse_bytes(std::string_view text) {
   return parse_units(text, byte_units);
 }
+
+std::optional<std::int64_t> parse_cost(std::string_view text) {
+  constexpr std::size_t places = 6;
+  const auto point = text.find('.');
+  std::string digits(text.substr(0, point));
+  const auto fraction = point == std::string_view::npos ? std::string_view{} : text.substr(point + 1);
+  const bool bare = digits.empty() || (point != std::string_view::npos && fraction.empty());
+  if (bare || digits.size() > 12 || fraction.size() > places) return std::nullopt;
+  digits += fraction;
+  if (!std::all_of(digits.begin(), digits.end(), [](char c) { return c >= '0' && c <= '9'; }))
+    return std::nullopt;
+  digits.append(places - fraction.size(), '0');
+  std::int64_t value = 0;
+  for (const char c : digits) value = value * 10 + (c - '0');
+  return value;
+}
+
+std::string render_cost(std::int64_t millionths) {
+  constexpr std::int64_t unit = 1'000'000;
+  const auto size = static_cast<std::uint64_t>(millionths < 0 ? -millionths : millionths);
+  auto out = (millionths < 0 ? "-" : "") + std::to_string(size / unit);
+  if (size % unit == 0) return out;
+  auto fraction = std::to_string(unit + static_cast<std::int64_t>(size % unit)).substr(1);
+  return out + "." + fraction.substr(0, fraction.find_last_not_of('0') + 1);
+}
+
 std::string render_duration(std::int64_t ms) {
   return render_units(ms, time_units);
 }

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <tuple>
 #include <utility>
 
+#include "common/mutant.h"
 #include "common/pack.h"
 #include "scheduler/chance.h"
 
@@ -11,7 +14,6 @@ namespace hirehall::scheduler {
 
 namespace {
 
-constexpr Micros second_costs = micros_per_unit / 100;
 constexpr double p50_max = 1e12;
 
 std::uint64_t load_of(const Listed& listed) {
@@ -39,13 +41,6 @@ std::uint32_t shown(std::uint64_t load) {
 }
 
 }  // namespace
-
-PolicySettings settings_of(Policy policy) {
-  PolicySettings settings;
-  settings.policy = policy;
-  settings.wait_price = second_costs;
-  return settings;
-}
 
 const Chooser::Outlook& Chooser::outlook(const Listed& listed, const TaskAtHand& task) {
   auto& kept =
@@ -89,10 +84,10 @@ void Chooser::begin_anywhere(WorkerNo first, std::uint64_t seed) {
   std::rotate(listed_.begin() + 1, listed_.begin() + 1 + offset, listed_.end());
 }
 
-bool Chooser::list_candidates(Dispatcher& dispatcher, Policy policy, const TaskAtHand& task,
+bool Chooser::list_candidates(Dispatcher& dispatcher, const PolicySettings& settings, const TaskAtHand& task,
                               std::uint64_t seed, Pick& pick) {
   choice_.affinity = 0;
-  switch (policy) {
+  switch (settings.policy) {
     case Policy::sticky:
       pick.run = 1;  // the next task may have another key
       if (task.affinity_key.empty()) return false;
@@ -104,42 +99,116 @@ bool Chooser::list_candidates(Dispatcher& dispatcher, Policy policy, const TaskA
       if (listed_.size() > candidates_max) begin_anywhere(pick.worker, seed);
       keep_one_of_each_agent();
       return listed_.size() > 1;
-    default:
-      return false;
+    case Policy::auction:
+      dispatcher.short_list(pick, seed, listed_);
+      if (listed_.size() > candidates_max) begin_anywhere(pick.worker, seed);
+      return true;
+    case Policy::least_loaded:
+      break;
   }
+  return false;
 }
 
-bool Chooser::choose(Dispatcher& dispatcher, Policy policy, const TaskAtHand& task, std::uint64_t seed,
-                     Pick& pick) {
-  if (!list_candidates(dispatcher, policy, task, seed, pick)) return false;
-  choice_.settings = settings_of(policy);
-  choice_.outcomes = learned_ != nullptr ? learned_->outcomes() : 0;
+void Chooser::weigh(const PolicySettings& settings, const TaskAtHand& task) {
+  const bool believes = settings.policy == Policy::learned || settings.policy == Policy::auction;
   choice_.candidates.clear();
-  choice_.agents.clear();
   for (const auto& listed : listed_) {
     auto& candidate = choice_.candidates.emplace_back();
     candidate.worker = listed.worker;
     candidate.agent = listed.agent;
     candidate.load = load_of(listed);
     candidate.name_hash = listed.worker_hash;
-    choice_.agents.push_back(*listed.name);
-    if (policy != Policy::learned) continue;
+    if (!believes) continue;
     const auto& seen = outlook(listed, task);
     candidate.preferred = !task.agent.empty() && *listed.name == task.agent ? 1 : 0;
     candidate.log_odds = from_milli(seen.log_odds_milli);
     candidate.log_odds_sd = from_milli(seen.sd_milli);
     candidate.finish_ms = finish_of(listed, seen.p50_ms);
   }
+}
+
+// What each asks for the task. Who asks more than the reserve takes no part; false: that leaves nobody.
+bool Chooser::take_bids(const PolicySettings& settings, const TaskAtHand& task) {
+  std::size_t kept = 0;
+  choice_.over_reserve = 0;
+  choice_.quotes.clear();
+  lowest_ = std::numeric_limits<Micros>::max();
+  for (std::size_t i = 0; i < listed_.size(); ++i) {
+    auto& candidate = choice_.candidates[i];
+    const auto* price = listed_[i].price;
+    const auto quote = price == nullptr ? Quote{} : price->quote(task.type, candidate.load);
+    candidate.ask = HH_MUTANT("dearest_bid_wins") ? std::max<Micros>(0, quote.cap - quote.ask) : quote.ask;
+    if (settings.reserve > 0 && quote.ask > settings.reserve && !HH_MUTANT("reserve_ignored")) {
+      ++choice_.over_reserve;
+      if (quote.ask < lowest_) lowest_ = quote.ask, lowest_agent_ = *listed_[i].name;
+      continue;
+    }
+    listed_[kept] = listed_[i];
+    choice_.candidates[kept++] = candidate;
+    choice_.quotes.push_back(quote);
+  }
+  listed_.resize(kept);
+  choice_.candidates.resize(kept);
+  return kept > 0;
+}
+
+// Of workers with the same agent the one whose bid and wait cost least: one draw of a chance for each agent.
+void Chooser::keep_best_offer_of_each_agent() {
+  auto& candidates = choice_.candidates;
+  const auto rank = [&](std::size_t i) {
+    return std::tuple(burden(choice_.settings, candidates[i]), candidates[i].load, candidates[i].worker);
+  };
+  const auto put = [&](std::size_t to, std::size_t from) {
+    listed_[to] = listed_[from];
+    candidates[to] = candidates[from];
+    choice_.quotes[to] = choice_.quotes[from];
+  };
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < listed_.size(); ++i) {
+    std::size_t same = 0;
+    while (same < kept && listed_[same].agent_hash != listed_[i].agent_hash) ++same;
+    if (same < kept) {
+      if (rank(i) < rank(same)) put(same, i);
+    } else if (kept < candidates_max) {
+      put(kept++, i);
+    }
+  }
+  listed_.resize(kept);
+  candidates.resize(kept);
+  choice_.quotes.resize(kept);
+}
+
+// No more than begin at once, while it has free slots: others may have some too.
+std::uint32_t Chooser::run_of(const Listed& winner, const TaskAtHand& task) {
+  const auto fit = run_ms / outlook(winner, task).p50_ms;
+  const auto room =
+      winner.held < winner.slots ? std::min(winner.slots - winner.held, winner.room) : winner.room;
+  return static_cast<std::uint32_t>(
+      std::clamp<std::int64_t>(fit, 1, std::clamp<std::uint32_t>(room, 1, run_max)));
+}
+
+Chose Chooser::choose(Dispatcher& dispatcher, const PolicySettings& settings, const TaskAtHand& task,
+                      std::uint64_t seed, Pick& pick) {
+  if (!list_candidates(dispatcher, settings, task, seed, pick)) return Chose::nothing;
+  choice_.settings = settings;
+  choice_.outcomes = learned_ != nullptr ? learned_->outcomes() : 0;
+  weigh(settings, task);
+  if (settings.policy == Policy::auction) {
+    if (!take_bids(settings, task)) return Chose::unsold;
+    keep_best_offer_of_each_agent();
+  }
+  choice_.agents.clear();
+  for (const auto& listed : listed_) choice_.agents.push_back(*listed.name);
   choice_.award = decide(choice_.settings, choice_.candidates, seed, choice_.affinity);
   const auto& award = choice_.award;
   const auto& winner = award.terms[award.winner];
   pick.worker = winner.worker;
   pick.agent = winner.agent;
   pick.load = shown(winner.load);
-  pick.run = 1;
+  pick.run = settings.policy == Policy::sticky ? 1 : run_of(listed_[award.winner], task);
   pick.runner_up = award.runner_up == none ? none : award.terms[award.runner_up].worker;
   pick.runner_up_load = award.runner_up == none ? 0 : shown(award.terms[award.runner_up].load);
-  return true;
+  return Chose::winner;
 }
 
 std::string pack(const Choice& choice) {
@@ -150,6 +219,12 @@ std::string pack(const Choice& choice) {
   p.uint(choice.award.seed);
   p.uint(choice.outcomes);
   p.uint(choice.affinity);
+  const auto& settings = choice.settings;
+  for (const auto amount : {settings.value, settings.wait_price, settings.preference, settings.reserve})
+    p.sint(amount);
+  p.uint(settings.explore_percent);
+  p.u8(static_cast<std::uint8_t>(settings.settlement));
+  p.uint(choice.over_reserve);
   p.uint(choice.candidates.size());
   for (std::size_t i = 0; i < choice.candidates.size(); ++i) {
     const auto& c = choice.candidates[i];
@@ -162,6 +237,10 @@ std::string pack(const Choice& choice) {
     p.sint(milli(c.log_odds_sd));
     p.sint(c.finish_ms);
     p.bytes(choice.agents[i]);
+    if (settings.policy != Policy::auction) continue;
+    const auto& quote = choice.quotes[i];
+    for (const auto amount : {quote.ask, quote.base, quote.load_slope, quote.cap, quote.multiplier})
+      p.sint(amount);
   }
   return out;
 }
@@ -171,10 +250,16 @@ std::optional<Choice> unpack_choice(std::string_view packed) {
   const auto policy = in.u8();
   if (policy > static_cast<std::uint8_t>(Policy::auction)) return std::nullopt;
   Choice out;
-  out.settings = settings_of(static_cast<Policy>(policy));
+  out.settings.policy = static_cast<Policy>(policy);
   const auto seed = in.uint();
   out.outcomes = in.uint();
   out.affinity = in.uint();
+  for (auto* amount :
+       {&out.settings.value, &out.settings.wait_price, &out.settings.preference, &out.settings.reserve})
+    *amount = in.sint();
+  out.settings.explore_percent = static_cast<std::uint32_t>(in.uint());
+  out.settings.settlement = in.u8() == 0 ? Settlement::second_price : Settlement::first_price;
+  out.over_reserve = in.uint();
   for (auto left = in.uint(); left > 0 && in.ok(); --left) {
     auto& c = out.candidates.emplace_back();
     c.worker = static_cast<WorkerNo>(in.uint());
@@ -186,6 +271,11 @@ std::optional<Choice> unpack_choice(std::string_view packed) {
     c.log_odds_sd = from_milli(in.sint());
     c.finish_ms = in.sint();
     out.agents.emplace_back(in.bytes());
+    if (out.settings.policy != Policy::auction) continue;
+    auto& quote = out.quotes.emplace_back();
+    for (auto* amount : {&quote.ask, &quote.base, &quote.load_slope, &quote.cap, &quote.multiplier})
+      *amount = in.sint();
+    c.ask = quote.ask;
   }
   if (!in.finished()) return std::nullopt;
   out.award = decide(out.settings, out.candidates, seed, out.affinity);

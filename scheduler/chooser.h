@@ -1,8 +1,9 @@
 // Makes of the dispatcher's pick what the policy of the queue wants: another worker, or another agent of it.
 // Pure: what was learned and the seed come in.
 //
-// The work for one award is bounded: of at most 16 free workers the least loaded of each agent, and of those
-// at most 8. What is believed of an agent is looked up once a turn.
+// The work for one award is bounded: of at most 16 free workers the least loaded of each agent (in an auction
+// the one that offers best), and of those at most 8. What is believed of an agent is looked up once a turn.
+// Short tasks of one shelf go in runs: one choice for as many as the winner does in a second.
 #pragma once
 
 #include <array>
@@ -34,28 +35,38 @@ struct Choice {
   std::uint64_t affinity = 0;
   std::vector<Candidate> candidates;  // as award.terms
   std::vector<std::string> agents;    // their names
+  std::vector<Quote> quotes;          // auctions: what their bids are made of
+  std::uint64_t over_reserve = 0;     // auctions: bids that the reserve kept out
 };
 // For this process only: no stored form.
 std::string pack(const Choice& choice);
 std::optional<Choice> unpack_choice(std::string_view packed);
 
-// The settings that awards by a policy have: a success is worth 1 unit, a second until the expected finish
-// costs 0.01.
-PolicySettings settings_of(Policy policy);
+// What a choice came to.
+enum class Chose : std::uint8_t {
+  nothing,  // there was nothing to choose, and the pick stands
+  winner,   // the pick is what the policy chose, and choice() says why
+  unsold,   // an auction in which nobody bids below the reserve: the task waits
+};
 
 class Chooser {
  public:
   static constexpr std::size_t candidates_max = 8;
+  static constexpr std::uint32_t run_max = 16;  // tasks that one choice may be for
+  static constexpr std::int64_t run_ms = 1000;  // … as long as they take no longer than this together
 
   // `learned` stays until the next turn; nothing: nothing was learned.
   void begin_turn(const Prediction* learned) {
     learned_ = learned;
     ++turn_;
   }
-  // For the pick that `dispatcher.next()` has just given. False when there was nothing to choose, and the
-  // pick stands. True: the pick is what the policy chose, for one task, and choice() says why.
-  bool choose(Dispatcher& dispatcher, Policy policy, const TaskAtHand& task, std::uint64_t seed, Pick& pick);
+  // For the pick that `dispatcher.next()` has just given.
+  Chose choose(Dispatcher& dispatcher, const PolicySettings& settings, const TaskAtHand& task,
+               std::uint64_t seed, Pick& pick);
   const Choice& choice() const { return choice_; }
+  // After `unsold`: the lowest bid, and of whose agent.
+  Micros lowest() const { return lowest_; }
+  const std::string& lowest_agent() const { return lowest_agent_; }
 
  private:
   struct Outlook {
@@ -65,15 +76,21 @@ class Chooser {
   };
   const Outlook& outlook(const Listed& listed, const TaskAtHand& task);
   void keep_one_of_each_agent();
+  void keep_best_offer_of_each_agent();
   void begin_anywhere(WorkerNo first, std::uint64_t seed);
-  bool list_candidates(Dispatcher& dispatcher, Policy policy, const TaskAtHand& task, std::uint64_t seed,
-                       Pick& pick);
+  bool list_candidates(Dispatcher& dispatcher, const PolicySettings& settings, const TaskAtHand& task,
+                       std::uint64_t seed, Pick& pick);
+  void weigh(const PolicySettings& settings, const TaskAtHand& task);
+  bool take_bids(const PolicySettings& settings, const TaskAtHand& task);
+  std::uint32_t run_of(const Listed& winner, const TaskAtHand& task);
 
   const Prediction* learned_ = nullptr;
   std::uint64_t turn_ = 0;
   std::array<Outlook, 256> outlooks_{};  // by agent and class; a newcomer takes the place of another
   std::vector<Listed> listed_;
   Choice choice_;
+  Micros lowest_ = 0;
+  std::string lowest_agent_;
 };
 
 }  // namespace hirehall::scheduler

@@ -29,11 +29,14 @@ inline constexpr std::uint32_t run_max = 64;  // awards from one shelf to one wo
 inline constexpr std::uint32_t load_one =
     1u << 16;  // the load of a worker that holds as many tasks as it has slots
 
+class PriceFunction;  // prices.h
+
 struct AgentSpec {
   std::string name, version, digest;
   std::vector<std::string> types, capabilities, tools;
   StringMap labels;
   std::int64_t tier = 0;
+  std::shared_ptr<const PriceFunction> price = nullptr;  // for auctions; nothing: it asks for nothing
 };
 
 struct WorkerSpec {
@@ -65,8 +68,10 @@ struct Listed {
   WorkerNo worker = none;
   std::uint16_t agent = 0;
   std::uint32_t held = 0, slots = 1;
+  std::uint32_t room = 1;                         // credit that is free
   std::uint64_t worker_hash = 0, agent_hash = 0;  // of their names
   const std::string* name = nullptr;              // of the agent, until the worker connects again
+  const PriceFunction* price = nullptr;           // of the agent, as long; or nothing
 };
 inline constexpr std::uint32_t workers_looked_at_max = 16;
 

@@ -29,9 +29,11 @@ void Fleet::list(WorkerNo worker, const Need& need, std::uint16_t first, std::ve
                    .agent = static_cast<std::uint16_t>(agent),
                    .held = row.held,
                    .slots = row.slots,
+                   .room = row.credit - row.held,
                    .worker_hash = specs_[worker]->name_hash,
                    .agent_hash = hashes[agent],
-                   .name = &specs_[worker]->agents[agent].name});
+                   .name = &specs_[worker]->agents[agent].name,
+                   .price = specs_[worker]->agents[agent].price.get()});
     ++listed;
   }
 }

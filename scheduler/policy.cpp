@@ -117,6 +117,10 @@ std::string_view name_of(Policy policy) {
   return names[static_cast<std::size_t>(policy)];
 }
 
+std::string_view name_of(Settlement settlement) {
+  return settlement == Settlement::first_price ? "first_price" : "second_price";
+}
+
 Result<Policy> policy_from(std::string_view name) {
   for (std::size_t i = 0; i < names.size(); ++i)
     if (names[i] == name) return static_cast<Policy>(i);
@@ -127,6 +131,7 @@ Status check(const PolicySettings& settings) {
   if (auto good = within(settings.value, "value"); !good) return good;
   if (auto good = within(settings.wait_price, "wait_price"); !good) return good;
   if (auto good = within(settings.preference, "preference"); !good) return good;
+  if (auto good = within(settings.reserve, "reserve"); !good) return good;
   if (settings.explore_percent <= 200) return {};
   return fail(Code::invalid, "explore_percent is 0 to 200", "explore_percent");
 }
@@ -148,8 +153,15 @@ Award decide(const PolicySettings& settings, const std::vector<Candidate>& candi
   // Without a rival it could have asked for all that it is worth.
   const auto rival =
       out.runner_up == none ? std::int64_t{0} : std::max<std::int64_t>(0, out.terms[out.runner_up].score());
-  out.second_price = std::max(won.cost, won.score() + won.cost - rival);
+  auto most = won.score() + won.cost - rival;
+  if (settings.reserve > 0) most = std::min(most, settings.reserve);
+  out.second_price = std::max(won.cost, most);
+  out.paid = settings.settlement == Settlement::first_price ? out.first_price : out.second_price;
   return out;
+}
+
+Micros burden(const PolicySettings& settings, const Candidate& candidate) {
+  return charge(settings, candidate) + waits(settings, candidate);
 }
 
 std::uint32_t winner_of(const std::vector<Terms>& terms) {

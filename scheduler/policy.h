@@ -23,12 +23,18 @@ enum class Policy : std::uint8_t {
 std::string_view name_of(Policy policy);
 Result<Policy> policy_from(std::string_view name);
 
+// Which of an auction's prices counts as paid.
+enum class Settlement : std::uint8_t { second_price = 0, first_price = 1 };
+std::string_view name_of(Settlement settlement);
+
 struct PolicySettings {
   Policy policy = Policy::least_loaded;
   Micros value = micros_per_unit;            // what a success is worth
   Micros wait_price = 0;                     // λ: for each second until the expected finish
   Micros preference = micros_per_unit / 20;  // for each preferred label that is met
   std::uint32_t explore_percent = 70;        // how much of a belief's width chances are drawn from; 0: none
+  Micros reserve = 0;                        // auction: who asks more takes no part; 0: all do
+  Settlement settlement = Settlement::second_price;
 };
 // Refused by name: anything negative or so large that sums would not fit.
 Status check(const PolicySettings& settings);
@@ -64,7 +70,11 @@ struct Award {
   std::uint32_t winner = none, runner_up = none;  // indices into terms
   // Auctions: what the winner asked, and the most it could have asked and still won.
   Micros first_price = 0, second_price = 0;
+  Micros paid = 0;  // the one of them that the settings say
 };
+
+// What it would cost to give the task to the candidate: its cost or bid, and the wait.
+Micros burden(const PolicySettings& settings, const Candidate& candidate);
 
 // Nobody wins among nobody. Same arguments, same award. `affinity` is a hash of the task's affinity key.
 Award decide(const PolicySettings& settings, const std::vector<Candidate>& candidates, std::uint64_t seed,

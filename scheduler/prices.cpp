@@ -49,16 +49,16 @@ Result<PriceFunction> PriceFunction::from(const PriceTerms& terms) {
 }
 
 // Within int64: 10^12 micros · (1 + 64 loads) · 10^6 thousandths would not be, so the cap cuts in between.
-Micros PriceFunction::ask(std::string_view type, std::uint64_t load) const {
+Quote PriceFunction::quote(std::string_view type, std::uint64_t load) const {
   const auto full = static_cast<std::int64_t>(std::min(load, load_max));
+  Quote out{0, base_, slope_, cap_, 1000};
+  if (!types_.empty())
+    if (const auto found = types_.find(type); found != types_.end()) out.multiplier = found->second;
   // slope · load / load_one, without overflow: 10^12 · 2^22 is below 2^62.
-  const Micros loaded = base_ + slope_ * full / static_cast<std::int64_t>(load_one);
-  const auto found = types_.find(type);
-  if (found == types_.end()) return std::min(loaded, cap_);
   constexpr Micros safe = std::numeric_limits<Micros>::max() / 1'000'000;
-  return std::min(
-      std::min(loaded, safe) / 1000 * found->second + std::min(loaded, safe) % 1000 * found->second / 1000,
-      cap_);
+  const Micros loaded = std::min(base_ + slope_ * full / static_cast<std::int64_t>(load_one), safe);
+  out.ask = std::min(loaded / 1000 * out.multiplier + loaded % 1000 * out.multiplier / 1000, cap_);
+  return out;
 }
 
 }  // namespace hirehall::scheduler

@@ -25,13 +25,22 @@ struct PriceTerms {
   std::map<std::string, double, std::less<>> types = {};  // multiplier by task type; others: 1
 };
 
+// What a price function asks for one task, with all that it is made of: whoever works it out again finds the
+// same. ask = min(cap, (base + load_slope · load / load_one) · multiplier / 1000).
+struct Quote {
+  Micros ask = 0;
+  Micros base = 0, load_slope = 0, cap = 0;
+  std::int64_t multiplier = 1000;  // thousandths
+};
+
 class PriceFunction {
  public:
   PriceFunction() = default;  // works for nothing
   // Refused by name: negative, not a number, infinite, above price_units_max, too many types.
   static Result<PriceFunction> from(const PriceTerms& terms);
   // `load` as in Pick: load_one when all slots are taken.
-  Micros ask(std::string_view type, std::uint64_t load) const;
+  Micros ask(std::string_view type, std::uint64_t load) const { return quote(type, load).ask; }
+  Quote quote(std::string_view type, std::uint64_t load) const;
 
  private:
   Micros base_ = 0, slope_ = 0, cap_ = 0;

@@ -200,6 +200,32 @@ void read_limits(const YAML::Node& node, ProcessLimits& out, const std::string& 
   }
 }
 
+void read_price_field(const YAML::Node& key, const YAML::Node& value, PriceOffer& out) {
+  if (key.Scalar() != "types") {
+    if (auto set = set_price(out, key.Scalar(), scalar(value, "a number")); !set)
+      throw Complaint{set.error().message, value.Mark()};
+    return;
+  }
+  if (!value.IsMap()) throw Complaint{"types is a map of task types and multipliers", value.Mark()};
+  for (const auto& type : value)
+    if (auto set = set_multiplier(out, scalar(type.first), scalar(type.second, "a number")); !set)
+      throw Complaint{set.error().message, type.second.Mark()};
+}
+
+// A number, which is the base, or a map.
+PriceOffer read_price(const YAML::Node& node) {
+  PriceOffer out;
+  if (node.IsScalar()) {
+    if (auto set = set_price(out, "base", node.Scalar()); !set)
+      throw Complaint{set.error().message, node.Mark()};
+    return out;
+  }
+  if (!node.IsMap())
+    throw Complaint{"give a number, or a map with base, load_slope, cap, types", node.Mark()};
+  for (const auto& pair : node) read_price_field(pair.first, pair.second, out);
+  return out;
+}
+
 void read_kind(const YAML::Node& node, Definition& d) {
   auto kind = scalar(node, "plugin or process");
   if (kind == "plugin")
@@ -235,6 +261,7 @@ void read_keys(const YAML::Node& root, Definition& d, const std::string& path, W
       {"capabilities", [&](const auto& n) { d.capabilities = list(n, true); }},
       {"tools", [&](const auto& n) { d.tools = list(n, true); }},
       {"tier", [&](const auto& n) { d.tier = number(n, 0, 1000); }},
+      {"price", [&](const auto& n) { d.price = read_price(n); }},
   };
   for (const auto& pair : root) {
     if (!pair.first.IsScalar()) throw Complaint{"a key is a text", pair.first.Mark()};

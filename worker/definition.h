@@ -3,12 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "common/error.h"
 #include "common/task.h"
+#include "worker/price.h"
 
 namespace hirehall::worker {
 
@@ -41,6 +43,7 @@ struct Definition {
   std::vector<std::string> capabilities;
   std::vector<std::string> tools;
   std::int64_t tier = 0;
+  std::optional<PriceOffer> price = {};  // where its work is auctioned
   std::string prompt;
   std::string digest;  // of the whole file, hexadecimal
 };

@@ -48,10 +48,11 @@ SessionConfig session_config(const Settings& settings, const std::vector<Definit
   config.slots = settings.slots;
   config.labels = settings.labels;
   config.resources = settings.resources;
+  config.price = settings.price;
   config.seed = random_seed();
   for (const auto& d : definitions)
     config.agents.push_back(
-        {d.name, d.version, d.digest, d.types, d.capabilities, d.tools, d.labels, d.tier});
+        {d.name, d.version, d.digest, d.types, d.capabilities, d.tools, d.labels, d.tier, d.price});
   return config;
 }
 

@@ -36,7 +36,7 @@ void write_map(Writer& w, std::string_view key, const StringMap& values) {
 }
 
 void write_offer(Writer& w, const AgentOffer& agent) {
-  w.map(8);
+  w.map(agent.price ? 9 : 8);
   w.entry("name", agent.name);
   w.entry("version", agent.version);
   w.entry("digest", agent.digest);
@@ -45,6 +45,7 @@ void write_offer(Writer& w, const AgentOffer& agent) {
   write_strings(w, "tools", agent.tools);
   write_map(w, "labels", agent.labels);
   w.entry_sint("tier", agent.tier);
+  if (agent.price) w.str("price"), write_price(w, *agent.price);
 }
 
 bool try_again(const Error& error) {
@@ -149,7 +150,7 @@ void Session::register_worker(Micros now, SessionOutput& out) {
   std::string frame;
   wire::write_header(frame, wire::Kind::register_worker, register_request_);
   Writer w(frame);
-  w.map(worker_token_.empty() ? 8u : 9u);
+  w.map((worker_token_.empty() ? 8u : 9u) + (config_.price ? 1u : 0u));
   w.entry("name", config_.name);
   w.entry_uint("slots", config_.slots);
   w.entry_uint("credit", credit());
@@ -158,6 +159,7 @@ void Session::register_worker(Micros now, SessionOutput& out) {
   for (const auto& agent : config_.agents) write_offer(w, agent);
   write_map(w, "labels", config_.labels);
   write_map(w, "resources", config_.resources);
+  if (config_.price) w.str("price"), write_price(w, *config_.price);
   if (!worker_token_.empty()) w.entry_bin("resume", worker_token_);
   w.entry_uint("last_award", last_award_);
   auto tokens = unfinished();

@@ -18,6 +18,7 @@
 #include "common/limits.h"
 #include "common/wire.h"
 #include "worker/attempt.h"
+#include "worker/price.h"
 
 namespace hirehall::worker {
 
@@ -31,6 +32,7 @@ struct AgentOffer {
   std::vector<std::string> tools;
   StringMap labels;
   std::int64_t tier = 0;
+  std::optional<PriceOffer> price = {};
 };
 
 struct SessionConfig {
@@ -39,6 +41,7 @@ struct SessionConfig {
   std::vector<AgentOffer> agents;
   StringMap labels;
   StringMap resources;
+  std::optional<PriceOffer> price = {};  // of agents that name none
   std::uint32_t credit_max = limits::credit_max;
   std::uint64_t seed = 1;  // of the reconnect jitter
 };

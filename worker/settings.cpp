@@ -61,6 +61,10 @@ OptionTable worker_options() {
       .number("slots,s", 0, {0, 4096}, "attempts that run at the same time; 0: one per processor")
       .texts("label", "label of the worker that tasks may require", "KEY=VALUE")
       .texts("resource", "resource of the worker that tasks may require, as memory=8GiB", "KEY=VALUE")
+      .text("price", "",
+            "what agents ask for a task in queues with the policy auction, in cost units, when their "
+            "definition does not say: 0.5 or base=0.5,load_slope=0.2,cap=3",
+            "PRICE")
       .text("ready-file", "", "file written, as JSON, once the broker has registered the worker", "FILE")
       .duration("stop-timeout", 30'000, {0, 7 * 86'400'000},
                 "how long SIGTERM lets held tasks finish before they are handed back; a second SIGTERM ends "
@@ -103,6 +107,11 @@ Result<Settings> read_settings(const OptionValues& values) {
   auto resources = pairs(values, "resource");
   if (!resources) return tl::unexpected(resources.error());
   s.resources = std::move(*resources);
+  if (const auto& price = values.text("price"); !price.empty()) {
+    auto parsed = parse_price(price);
+    if (!parsed) return fail(Code::invalid, parsed.error().message, "--price");
+    s.price = std::move(*parsed);
+  }
   s.ready_file = values.text("ready-file");
   s.stop_timeout_ms = values.number("stop-timeout");
   s.server_key_file = values.text("server-key-file");

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "common/options.h"
 #include "common/task.h"
+#include "worker/price.h"
 
 namespace hirehall::worker {
 
@@ -19,6 +21,7 @@ struct Settings {
   std::uint32_t slots = 1;
   StringMap labels;
   StringMap resources;
+  std::optional<PriceOffer> price;  // of agents whose definition names none
   std::string ready_file;
   Millis stop_timeout_ms = 0;
   std::string server_key_file;

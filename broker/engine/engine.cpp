@@ -318,6 +318,7 @@ Millis Engine::next_deadline() const {
     if (auto t = read_timer_key(timers_.begin()->first)) next = std::min(next, t->due);
   }
   if (!timeouts_.empty()) next = std::min(next, timeouts_.begin()->first);
+  if (!unsold_.empty()) next = std::min(next, unsold_again_);
   return std::max(std::min({next, next_tick(), next_gate()}), now_);
 }
 

@@ -22,6 +22,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "broker/engine/auctions.h"
 #include "broker/engine/inputs.h"
 #include "broker/engine/ledger.h"
 #include "broker/engine/outputs.h"
@@ -41,7 +42,8 @@ struct EngineCounts {
   std::array<std::uint64_t, 4> ticks{};               // of schedules: fired, missed, overlapped, refused
   std::array<std::uint64_t, 4> choices{};             // awards that a policy chose for, by scheduler::Policy
   std::uint64_t shadow_agreed = 0, shadow_differed = 0;
-  std::uint64_t duplicates = 0;  // answered from a producer record or an idempotency key
+  std::uint64_t auction_paid = 0;  // by all auctions together, in millionths
+  std::uint64_t duplicates = 0;    // answered from a producer record or an idempotency key
 };
 
 class Engine {
@@ -252,6 +254,8 @@ class Engine {
     bool aside = false;  // by an operator
   };
   const std::map<std::uint32_t, Session>& sessions() const { return sessions_; }
+  const std::map<scheduler::ShelfNo, Unsold>& unsold() const { return unsold_; }
+  const std::vector<PriceLevel>& prices() const { return prices_; }  // by class
 
  private:
   Status replay_submitted(std::string_view fact, const BodySource& next_body);
@@ -376,10 +380,13 @@ class Engine {
   void award_all();
   // What the policy of its queue makes of a pick; what the award rests on goes to chosen_
   // (engine_policy.cpp).
-  void choose(scheduler::Pick& pick);
-  void watch(scheduler::Policy shadow, const scheduler::TaskAtHand& task, std::uint64_t seed,
+  bool choose(scheduler::Pick& pick);  // false: nobody bids for it, and its shelf waits
+  void watch(const scheduler::PolicySettings& shadow, const scheduler::TaskAtHand& task, std::uint64_t seed,
              scheduler::Pick before, const scheduler::Pick& pick);
   void tell_policy(std::uint32_t queue);
+  void leave_unsold(const scheduler::Pick& pick);
+  void offer_unsold();
+  void note_price(scheduler::ClassNo cls);
   std::uint32_t award_run(const scheduler::Pick& pick, std::vector<AwardRun>& runs, std::uint32_t left);
   void spill();
   bool spill_line(Line& line, std::size_t keep);
@@ -397,9 +404,12 @@ class Engine {
   struct Chosen {
     scheduler::Policy policy = scheduler::Policy::least_loaded;
     bool choice = false;
-    std::string packed;
+    std::shared_ptr<const std::string> packed;
   };
   Chosen chosen_;  // for the pick at hand
+  std::map<scheduler::ShelfNo, Unsold> unsold_;
+  Millis unsold_again_ = 0;         // when they are offered again, all at once
+  std::vector<PriceLevel> prices_;  // by class; empty until an auction was held
   std::vector<Times> times_;
   void note_times(std::uint32_t lane, Millis waited, bool run);
   struct AwardMessage {

@@ -159,7 +159,8 @@ std::uint32_t Engine::award_run(const scheduler::Pick& pick, std::vector<AwardRu
     if (held_back(*line)) break;
     auto award = award_number(pick.worker, *line->front(ledger_.segments));
     bool continues = !runs.empty() && runs.back().line == line->id && runs.back().worker == pick.worker &&
-                     runs.back().agent == pick.agent && runs.back().award == award && !chosen_.choice;
+                     runs.back().agent == pick.agent && runs.back().award == award &&
+                     (!chosen_.choice || taken > 0);
     if (!continues) {
       auto& run = runs.emplace_back();
       run.worker = pick.worker;
@@ -202,8 +203,7 @@ std::uint32_t Engine::award_run(const scheduler::Pick& pick, std::vector<AwardRu
         extras_.erase(at);
       }
     }
-    if (chosen_.choice)
-      outputs_.choices.push_back({lease.sequence, lease.tries.attempts, std::move(chosen_.packed)});
+    if (chosen_.choice) outputs_.choices.push_back({lease.sequence, lease.tries.attempts, chosen_.packed});
     ++taken;
     if (limited) place_dirty(shelf);
   }
@@ -229,6 +229,7 @@ std::uint64_t Engine::award_number(std::uint32_t worker, const Entry& next) {
 }
 
 void Engine::award_all() {
+  if (!unsold_.empty()) offer_unsold();
   refresh_shelves();
   Awarded fact;
   fact.counter = ledger_.counter;
@@ -237,11 +238,11 @@ void Engine::award_all() {
   while (left > 0) {
     auto pick = dispatcher_.next();
     if (!pick) break;
+    if (!policies_.empty() && !choose(*pick)) continue;
     if (fact.runs.empty()) {
       open_part();
       fact.counter = ledger_.counter;
     }
-    if (!policies_.empty()) choose(*pick);
     auto taken = award_run(*pick, fact.runs, left);
     if (taken != 0) dispatcher_.take(*pick, taken, 1);
     left -= taken;

@@ -7,8 +7,16 @@
 
 namespace hirehall::engine {
 
+namespace {
+
+constexpr Millis unsold_ms = 100;
+constexpr scheduler::Micros price_memory = 16;  // awards
+
+}  // namespace
+
 void Engine::tell_policy(std::uint32_t queue) {
   const auto policy = scheduler::queue_policy(ledger_.queues[queue].settings.policy);
+  unsold_again_ = 0;
   if (policies_.empty() && policy.plain()) return;
   if (policies_.size() < ledger_.queues.size()) policies_.resize(ledger_.queues.size());
   policies_[queue] = policy;
@@ -18,14 +26,15 @@ void Engine::tell_policy(std::uint32_t queue) {
   }
 }
 
-void Engine::choose(scheduler::Pick& pick) {
+bool Engine::choose(scheduler::Pick& pick) {
   const auto queue = ledger_.lanes[pick.lane].queue;
-  const auto policy = queue < policies_.size() ? policies_[queue] : scheduler::QueuePolicy{};
+  static const scheduler::QueuePolicy usual;
+  const auto& policy = queue < policies_.size() ? policies_[queue] : usual;
   chosen_.policy = policy.acting;
   chosen_.choice = false;
-  if (policy.plain()) return;
+  if (policy.plain()) return true;
   auto* line = best_line(*shelf_by_number_[pick.shelf]);
-  if (line == nullptr) return;
+  if (line == nullptr) return true;
   const auto* front = line->front(ledger_.segments);
   const auto body = front->chunk->body_at(front->offset);
   const auto options = body.own.empty() ? front->chunk->templates[body.template_]
@@ -34,21 +43,58 @@ void Engine::choose(scheduler::Pick& pick) {
                                    options->options.affinity_key};
   const auto seed = random();
   const auto before = pick;
-  chosen_.choice = chooser_.choose(dispatcher_, policy.acting, task, seed, pick);
-  if (HH_MUTANT("choice_not_acted_on")) pick.worker = before.worker, pick.agent = before.agent;
-  if (chosen_.choice) {
-    chosen_.packed = scheduler::pack(chooser_.choice());
-    ++counts_.choices[static_cast<std::size_t>(policy.acting)];
+  const auto chose = chooser_.choose(dispatcher_, policy.settings(policy.acting), task, seed, pick);
+  if (chose == scheduler::Chose::unsold) {
+    leave_unsold(pick);
+    return false;
   }
-  if (policy.shadow) watch(*policy.shadow, task, seed, before, pick);
+  if (HH_MUTANT("choice_not_acted_on")) pick.worker = before.worker, pick.agent = before.agent;
+  chosen_.choice = chose == scheduler::Chose::winner;
+  if (chosen_.choice) {
+    chosen_.packed = std::make_shared<const std::string>(scheduler::pack(chooser_.choice()));
+    ++counts_.choices[static_cast<std::size_t>(policy.acting)];
+    if (policy.acting == scheduler::Policy::auction) note_price(pick.cls);
+  }
+  if (policy.shadow) watch(policy.settings(*policy.shadow), task, seed, before, pick);
+  return true;
 }
 
 // What another policy would have done with the same task, without doing it.
-void Engine::watch(scheduler::Policy shadow, const scheduler::TaskAtHand& task, std::uint64_t seed,
-                   scheduler::Pick before, const scheduler::Pick& pick) {
-  chooser_.choose(dispatcher_, shadow, task, seed, before);
-  const bool agrees = before.worker == pick.worker && before.agent == pick.agent;
+void Engine::watch(const scheduler::PolicySettings& shadow, const scheduler::TaskAtHand& task,
+                   std::uint64_t seed, scheduler::Pick before, const scheduler::Pick& pick) {
+  const auto chose = chooser_.choose(dispatcher_, shadow, task, seed, before);
+  const bool agrees =
+      chose != scheduler::Chose::unsold && before.worker == pick.worker && before.agent == pick.agent;
   ++(agrees ? counts_.shadow_agreed : counts_.shadow_differed);
+}
+
+// --- auctions ---
+
+// Bids fall when work ends and when workers come, so it is offered again soon; others of its lane go on.
+void Engine::leave_unsold(const scheduler::Pick& pick) {
+  const auto& choice = chooser_.choice();
+  if (unsold_.empty()) unsold_again_ = now_ + unsold_ms;
+  unsold_[pick.shelf] = {pick.lane,
+                         pick.cls,
+                         choice.over_reserve,
+                         chooser_.lowest(),
+                         choice.settings.reserve,
+                         chooser_.lowest_agent()};
+  dispatcher_.set_ready(pick.shelf, false);
+}
+
+void Engine::offer_unsold() {
+  if (now_ < unsold_again_) return;
+  for (const auto& [shelf, unsold] : unsold_) ledger_.touch(*shelf_by_number_[shelf]);
+  unsold_.clear();
+}
+
+void Engine::note_price(scheduler::ClassNo cls) {
+  const auto paid = chooser_.choice().award.paid;
+  if (cls >= prices_.size()) prices_.resize(ledger_.classes.size());
+  auto& price = prices_[cls];
+  price.level = price.awards++ == 0 ? paid : price.level + (paid - price.level) / price_memory;
+  counts_.auction_paid += static_cast<std::uint64_t>(paid);
 }
 
 }  // namespace hirehall::engine

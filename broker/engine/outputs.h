@@ -37,7 +37,7 @@ struct Extras {
 struct ChoiceOut {
   Sequence sequence = 0;
   std::uint32_t attempt = 1;
-  std::string packed;
+  std::shared_ptr<const std::string> packed;  // shared by the tasks of one run
 };
 
 // An attempt that ended, for those who tell of attempts (Engine::Settings::tell_attempts).

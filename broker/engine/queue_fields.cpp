@@ -19,13 +19,26 @@ constexpr QueueField field(std::string_view name, std::int64_t low, std::int64_t
           }};
 }
 
-// Both policies lie in one word of the settings.
+// Both policies and their tariff lie in one text of the settings.
 template <auto Get, auto Set>
 constexpr QueueField policy_field(std::string_view name, std::int64_t high) {
   return {name, 0, high, [](const QueueSettings& s) { return Get(scheduler::queue_policy(s.policy)); },
           [](QueueSettings& s, std::int64_t value) {
             auto policy = scheduler::queue_policy(s.policy);
             Set(policy, value);
+            s.policy = scheduler::stored_form(policy);
+          }};
+}
+template <auto Member>
+constexpr QueueField tariff_field(std::string_view name, std::int64_t high) {
+  return {name, 0, high,
+          [](const QueueSettings& s) {
+            return static_cast<std::int64_t>(scheduler::queue_policy(s.policy).tariff.*Member);
+          },
+          [](QueueSettings& s, std::int64_t value) {
+            auto policy = scheduler::queue_policy(s.policy);
+            auto& member = policy.tariff.*Member;
+            member = static_cast<std::remove_reference_t<decltype(member)>>(value);
             s.policy = scheduler::stored_form(policy);
           }};
 }
@@ -41,6 +54,11 @@ constexpr std::array fields{
     field<&QueueSettings::aging_ms>("aging_ms", 0, year_ms),
     policy_field<acting_of, scheduler::set_policy_number>("policy", scheduler::queue_policy_max),
     policy_field<shadow_of, scheduler::set_shadow_number>("shadow", scheduler::queue_shadow_max),
+    tariff_field<&scheduler::Tariff::value>("success_value", scheduler::tariff_amount_max),
+    tariff_field<&scheduler::Tariff::wait_price>("wait_price", scheduler::tariff_amount_max),
+    tariff_field<&scheduler::Tariff::preference>("preference", scheduler::tariff_amount_max),
+    tariff_field<&scheduler::Tariff::reserve>("reserve", scheduler::tariff_amount_max),
+    tariff_field<&scheduler::Tariff::settlement>("settlement", 1),
     field<&QueueSettings::approval>("approval", 0, 3),
     field<&QueueSettings::approval_timeout_ms>("approval_timeout_ms", 0, year_ms),
     field<&QueueSettings::approval_on_timeout>("approval_on_timeout", 0, 2),

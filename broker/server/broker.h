@@ -167,6 +167,7 @@ class Broker {
   bool answer_batch_wait(const BatchWait& wait);
   Status settle_completion(const Peer& peer, const std::string& tenant, TaskOptions& o) const;
   void count_batches();
+  void fill_prices();
   void write_batch(msgpack::Writer& w, const engine::Batch& batch) const;
   void explain(Peer& peer, const Frame& frame);
   void dead_again(Peer& peer, const Frame& frame, bool purge);

@@ -29,8 +29,9 @@ std::uint64_t per_mille(double chance) {
 void write_terms(msgpack::Writer& w, const scheduler::Choice& choice, std::size_t i, std::string_view name) {
   const auto& t = choice.award.terms[i];
   const auto& c = choice.candidates[i];
-  const bool learned = choice.award.policy == scheduler::Policy::learned;
-  w.map(learned ? 15 : 10);
+  const bool auction = choice.award.policy == scheduler::Policy::auction;
+  const bool learned = auction || choice.award.policy == scheduler::Policy::learned;
+  w.map(auction ? 19 : learned ? 15 : 10);
   w.entry("worker", name);
   w.entry("agent", choice.agents[i]);
   w.entry_sint("score", t.score());
@@ -47,6 +48,24 @@ void write_terms(msgpack::Writer& w, const scheduler::Choice& choice, std::size_
   w.entry_uint("success_low", per_mille(scheduler::logistic(c.log_odds - 1.96 * c.log_odds_sd)));
   w.entry_uint("success_high", per_mille(scheduler::logistic(c.log_odds + 1.96 * c.log_odds_sd)));
   w.entry_sint("expected_ms", c.finish_ms);
+  if (!auction) return;
+  const auto& quote = choice.quotes[i];
+  w.entry_sint("price_base", quote.base);
+  w.entry_sint("price_load_slope", quote.load_slope);
+  w.entry_sint("price_multiplier_milli", quote.multiplier);
+  w.entry_sint("price_cap", quote.cap);
+}
+
+// What an auction came to, behind the terms that it is made of.
+constexpr std::size_t settlement_fields = 6;
+void write_settlement(msgpack::Writer& w, const scheduler::Choice& choice) {
+  const auto& award = choice.award;
+  w.entry("settlement", scheduler::name_of(choice.settings.settlement));
+  w.entry_sint("paid", award.paid);
+  w.entry_sint("first_price", award.first_price);
+  w.entry_sint("second_price", award.second_price);
+  w.entry_sint("reserve", choice.settings.reserve);
+  w.entry_uint("over_reserve", choice.over_reserve);
 }
 
 }  // namespace
@@ -133,8 +152,10 @@ void Broker::write_award(msgpack::Writer& w, Sequence sequence, std::uint32_t at
   const bool runner_up = why != nullptr && why->runner_up != 0;
   const bool chosen = why != nullptr && why->chosen;
   const auto choice = chosen ? choices_.find(sequence, attempt) : std::nullopt;
-  const bool drawn = choice && choice->award.policy == scheduler::Policy::learned;
-  w.map(3 + (why != nullptr ? 2 : 0) + (runner_up ? 2 : 0) + (choice ? 1 : chosen ? 1 : 0) + (drawn ? 3 : 0));
+  const bool auction = choice && choice->award.policy == scheduler::Policy::auction;
+  const bool drawn = auction || (choice && choice->award.policy == scheduler::Policy::learned);
+  w.map(3 + (why != nullptr ? 2 : 0) + (runner_up ? 2 : 0) + (chosen ? 1 : 0) + (drawn ? 6 : 0) +
+        (auction ? settlement_fields : 0));
   w.entry_uint("attempt", attempt);
   w.entry("policy", policy_name(why));
   w.entry("worker", name_of(worker));
@@ -152,7 +173,11 @@ void Broker::write_award(msgpack::Writer& w, Sequence sequence, std::uint32_t at
     w.real(scheduler::propensity(choice->settings, choice->candidates, choice->award.winner));
     w.entry("seed", std::to_string(choice->award.seed));
     w.entry_uint("outcomes", choice->outcomes);
+    w.entry_sint("success_value", choice->settings.value);
+    w.entry_sint("wait_price", choice->settings.wait_price);
+    w.entry_sint("preference", choice->settings.preference);
   }
+  if (auction) write_settlement(w, *choice);
   w.str("terms");
   w.array(choice->award.terms.size());
   for (std::size_t i = 0; i < choice->award.terms.size(); ++i)

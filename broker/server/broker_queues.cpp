@@ -1,5 +1,6 @@
 // Queues, pauses, workers and numbers: what operators ask for; and the metrics page.
 #include <algorithm>
+#include <cmath>
 
 #include "broker/server/broker.h"
 #include "broker/server/span_exporter.h"
@@ -74,16 +75,38 @@ Status read_approval_word(std::string_view key, std::string_view name, engine::Q
 }
 
 Status read_policy_word(std::string_view key, std::string_view name, engine::QueueSettings& s) {
-  const bool acting = key == "policy";
-  const auto value = acting ? scheduler::queue_policy_number(name) : scheduler::queue_shadow_number(name);
+  const bool acting = key == "policy", settles = key == "settlement";
+  const auto value = acting    ? scheduler::queue_policy_number(name)
+                     : settles ? scheduler::settlement_number(name)
+                               : scheduler::queue_shadow_number(name);
   if (!value)
     return fail(Code::invalid,
                 std::string(key) + " is '" + std::string(clip(name, limits::name_bytes_max)) +
                     "'; accepted: " +
-                    std::string(acting ? scheduler::queue_policy_words : scheduler::queue_shadow_words),
+                    std::string(acting    ? scheduler::queue_policy_words
+                                : settles ? scheduler::settlement_words
+                                          : scheduler::queue_shadow_words),
                 std::string(key));
   engine::queue_field(key)->set(s, *value);
   return {};
+}
+
+// Amounts of cost units are numbers with a fraction outside and whole millionths inside.
+Status read_units(msgpack::Reader& r, const engine::QueueField& field, engine::QueueSettings& s) {
+  const double units = r.real();
+  if (!r.ok()) return {};
+  const double most = static_cast<double>(field.high) / scheduler::micros_per_unit;
+  if (!(units >= 0 && units <= most))
+    return fail(Code::invalid,
+                std::string(field.name) + " is " + std::to_string(units) + "; accepted: 0 to " +
+                    std::to_string(field.high / scheduler::micros_per_unit) + " cost units",
+                std::string(field.name));
+  field.set(s, std::llround(units * scheduler::micros_per_unit));
+  return {};
+}
+
+bool is_amount(std::string_view key) {
+  return std::ranges::any_of(scheduler::tariff_amounts(), [&](const auto& a) { return a.name == key; });
 }
 
 Status read_settings(msgpack::Reader& r, std::string& queue, engine::QueueSettings& s) {
@@ -97,10 +120,13 @@ Status read_settings(msgpack::Reader& r, std::string& queue, engine::QueueSettin
       auto name = r.str();
       if (!r.ok()) break;
       done = read_approval_word(key, name, s);
-    } else if (key == "policy" || key == "shadow") {
+    } else if (key == "policy" || key == "shadow" || key == "settlement") {
       auto name = r.str();
       if (!r.ok()) break;
       done = read_policy_word(key, name, s);
+    } else if (is_amount(key)) {
+      done = read_units(r, *engine::queue_field(key), s);
+      if (!r.ok()) break;
     } else if (const auto* field = engine::queue_field(key)) {
       auto value = r.sint();
       if (!r.ok()) break;
@@ -128,12 +154,16 @@ void Broker::write_queue(msgpack::Writer& w, std::uint32_t number) const {
   const auto& s = q.settings;
   const auto* pause = ledger.pause_of(q);
   const auto policy = scheduler::queue_policy(s.policy);
-  w.map(pause != nullptr ? 24 : 21);
+  w.map(pause != nullptr ? 29 : 26);
   w.entry("queue", q.name);
   w.entry_uint("weight", s.weight);
   w.entry_uint("cap", s.cap);
   w.entry("policy", scheduler::name_of(policy.acting));
   w.entry("shadow", scheduler::shadow_name(policy));
+  for (const auto& amount : scheduler::tariff_amounts())
+    w.str(amount.name),
+        w.real(static_cast<double>(policy.tariff.*amount.member) / scheduler::micros_per_unit);
+  w.entry("settlement", scheduler::name_of(policy.tariff.settlement));
   w.entry_bool("paused", q.paused);
   if (pause != nullptr) {
     w.entry("paused_reason", pause->reason);
@@ -403,6 +433,7 @@ void Broker::fill_metrics() {
   count_batches();
   page_.decisions = engine_.counts().decisions;
   page_.choices = engine_.counts().choices;
+  fill_prices();
   page_.shadow_agreed = engine_.counts().shadow_agreed;
   page_.shadow_differed = engine_.counts().shadow_differed;
   page_.stale_results = engine_.counts().stale;

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "broker/server/broker.h"
+#include "broker/server/price_reading.h"
 #include "broker/server/question.h"
 #include "common/log.h"
 #include "common/msgpack.h"
@@ -23,7 +24,7 @@ void read_map(msgpack::Reader& r, StringMap& out) {
   }
 }
 
-void read_agent(msgpack::Reader& r, scheduler::AgentSpec& agent) {
+Status read_agent(msgpack::Reader& r, scheduler::AgentSpec& agent) {
   auto pairs = r.map();
   for (std::size_t i = 0; i < pairs && r.ok(); ++i) {
     auto key = r.str();
@@ -43,15 +44,21 @@ void read_agent(msgpack::Reader& r, scheduler::AgentSpec& agent) {
       read_map(r, agent.labels);
     else if (key == "tier")
       agent.tier = r.sint();
-    else
+    else if (key == "price") {
+      auto price = read_price(r, agent.name);
+      if (!price) return tl::unexpected(price.error());
+      agent.price = *price;
+    } else
       r.skip();
   }
+  return {};
 }
 
 Result<engine::Registration> read_registration(std::string_view body) {
   engine::Registration out;
   out.spec.slots = 0;
   std::optional<std::uint64_t> credit;
+  std::shared_ptr<const scheduler::PriceFunction> price;  // of agents that name none
   msgpack::Reader r(body);
   auto pairs = r.map();
   std::string_view key;
@@ -65,7 +72,13 @@ Result<engine::Registration> read_registration(std::string_view body) {
       credit = r.uint();
     else if (key == "agents") {
       auto n = r.array();
-      for (std::size_t k = 0; k < n && r.ok(); ++k) read_agent(r, out.spec.agents.emplace_back());
+      for (std::size_t k = 0; k < n && r.ok(); ++k)
+        if (auto read = read_agent(r, out.spec.agents.emplace_back()); !read)
+          return tl::unexpected(read.error());
+    } else if (key == "price") {
+      auto read = read_price(r, "the worker");
+      if (!read) return tl::unexpected(read.error());
+      price = *read;
     } else if (key == "labels")
       read_map(r, out.spec.labels);
     else if (key == "resources")
@@ -83,6 +96,8 @@ Result<engine::Registration> read_registration(std::string_view body) {
   if (!r.finished()) return fail(Code::bad_message, "a registration cannot be decoded", std::string(key));
   if (out.spec.slots == 0) return fail(Code::invalid, "a worker has at least one slot", "slots");
   if (out.spec.agents.empty()) return fail(Code::invalid, "a worker has at least one agent", "agents");
+  for (auto& agent : out.spec.agents)
+    if (!agent.price) agent.price = price;
   out.credit = static_cast<std::uint32_t>(
       std::min<std::uint64_t>(credit.value_or(out.spec.slots), limits::credit_max));
   return out;

@@ -25,7 +25,7 @@ class Choices {
   std::size_t bytes() const { return bytes_; }
 
  private:
-  static std::size_t size_of(const engine::ChoiceOut& choice);
+  static std::size_t size_of(const engine::ChoiceOut& choice, const engine::ChoiceOut* next);
 
   std::size_t most_;
   std::size_t bytes_ = 0;

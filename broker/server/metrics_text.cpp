@@ -171,12 +171,27 @@ void add_decisions(Families& out, const MetricsPage& page) {
 void add_choices(Families& out, const MetricsPage& page) {
   out.begin("choices_total", "Awards for which a policy had a choice to make, by policy.",
             MetricType::Counter);
-  for (const auto policy : {scheduler::Policy::sticky, scheduler::Policy::learned})
+  for (const auto policy :
+       {scheduler::Policy::sticky, scheduler::Policy::learned, scheduler::Policy::auction})
     out.value(page.choices[static_cast<std::size_t>(policy)], {{"policy", text(scheduler::name_of(policy))}});
   out.begin("shadow_choices_total", "Awards in queues with a shadow policy, by whether it would do the same.",
             MetricType::Counter);
   out.value(page.shadow_agreed, {{"agrees", "yes"}});
   out.value(page.shadow_differed, {{"agrees", "no"}});
+}
+
+void add_auctions(Families& out, const MetricsPage& page) {
+  constexpr double unit = 1e6;
+  out.begin("auction_price_units",
+            "What awards by auction cost lately, in cost units, by type of task and required capabilities.",
+            MetricType::Gauge);
+  for (const auto& price : page.prices)
+    out.value(static_cast<double>(price.level) / unit,
+              {{"type", price.type}, {"capabilities", price.capabilities}});
+  out.counter("auction_paid_units_total", "What all awards by auction cost together, in cost units.",
+              static_cast<double>(page.auction_paid) / unit);
+  out.gauge("auction_unsold_lines", "Lines of work that wait because every bid is above the reserve.",
+            page.unsold);
 }
 
 void add_books(Families& out, const BooksProbe& books) {
@@ -384,6 +399,7 @@ std::string render_page(const MetricsPage& page, const ProcessFigures& process) 
   add_decisions(out, page);
   add_batches(out, page);
   add_choices(out, page);
+  add_auctions(out, page);
   add_books(out, page.books);
   add_wire(out, page);
   add_schedules(out, page);

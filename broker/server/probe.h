@@ -83,6 +83,12 @@ inline constexpr std::size_t batch_states = 4;
 inline constexpr std::array<const char*, batch_states> batch_state_names{"open", "idle", "closed",
                                                                          "completed"};
 
+// What awards of a type and what they require cost lately.
+struct PriceProbe {
+  std::string type, capabilities;  // the latter with commas; empty: none
+  std::int64_t level = 0;          // millionths
+};
+
 struct MetricsPage {
   std::vector<QueueProbe>
       queues;  // any number; the page shows the first `queues_shown_max` and the sum of the rest
@@ -103,6 +109,9 @@ struct MetricsPage {
   std::uint64_t stale_results = 0;
   std::array<std::uint64_t, 4> choices{};  // awards that a policy chose for, by scheduler::Policy
   std::uint64_t shadow_agreed = 0, shadow_differed = 0;
+  std::vector<PriceProbe> prices;  // of awards in auctions, at most prices_shown_max
+  std::uint64_t auction_paid = 0;  // millionths
+  std::uint64_t unsold = 0;        // shelves that nobody bids for
   std::uint64_t limits = 0, limits_holding = 0, limits_paused = 0;
   std::uint64_t schedules = 0, schedules_paused = 0;
   std::array<std::uint64_t, 4> ticks{};  // of schedules: fired, missed, overlapped, refused
@@ -127,6 +136,8 @@ struct MetricsPage {
   // /readyz: empty = serving and admitting submits; else why not ("recovering", "disk_full: …", "stopping").
   std::string not_ready;
 };
+
+inline constexpr std::size_t prices_shown_max = 200;
 
 // Queue labels on the page are bounded; what is beyond goes under this name.
 inline constexpr std::size_t queues_shown_max = 200;

@@ -32,6 +32,11 @@ constexpr std::array words{
     Word{"approval_on_timeout", "approval_on_timeout", lapse_of, "fail, approve or reject"},
     Word{"policy", "policy", scheduler::queue_policy_number, scheduler::queue_policy_words},
     Word{"shadow", "shadow", scheduler::queue_shadow_number, scheduler::queue_shadow_words},
+    Word{"settlement", "settlement", scheduler::settlement_number, scheduler::settlement_words},
+    Word{"success_value", "success_value", parse_cost, "an amount of cost units like 0.5"},
+    Word{"wait_price", "wait_price", parse_cost, "an amount of cost units like 0.01, for each second"},
+    Word{"preference", "preference", parse_cost, "an amount of cost units like 0.05"},
+    Word{"reserve", "reserve", parse_cost, "an amount of cost units like 0.5, 0 for none"},
     Word{"aging", "aging_ms", parse_duration, "a duration like 1m, 0 for none"},
 };
 

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "common/mutant.h"
+#include "common/options.h"
 
 namespace hirehall::server {
 namespace {
@@ -187,6 +188,26 @@ void ask_fleet(const Held& held, Whys& out) {
                     {"credit", static_cast<std::int64_t>(p.credit)}}});
 }
 
+// --- nobody bids for it ---
+
+void ask_auction(const Held& held, Whys& out) {
+  if (held.loaded.state != State::ready) return;
+  const auto& place = held.loaded.place;
+  for (const auto& [shelf, unsold] : held.engine.unsold()) {
+    if (unsold.lane != place.lane || unsold.class_ != place.class_) continue;
+    out.push_back({"no_bid",
+                   counted(unsold.bids, "bid is", "bids are") + " above the reserve of " +
+                       render_cost(unsold.reserve) + " cost units; the lowest is " +
+                       render_cost(unsold.lowest) + ", of " + unsold.agent +
+                       "; it is offered again and again, and `hirehall queue set " +
+                       held.ledger().queues[held.queue].name + " --reserve` moves the reserve",
+                   {{"bids", static_cast<std::int64_t>(unsold.bids)},
+                    {"lowest", unsold.lowest},
+                    {"reserve", unsold.reserve},
+                    {"agent", unsold.agent}}});
+  }
+}
+
 // --- others go first ---
 
 void ask_line(const Held& held, Whys& out) {
@@ -201,7 +222,8 @@ void ask_line(const Held& held, Whys& out) {
 
 // In the order in which they are told. A task may be held by several at once.
 using Ask = void (*)(const Held&, Whys&);
-constexpr std::array<Ask, 6> asks{ask_schedule, ask_suspension, ask_pauses, ask_limits, ask_fleet, ask_line};
+constexpr std::array<Ask, 7> asks{ask_schedule, ask_suspension, ask_pauses, ask_limits,
+                                  ask_fleet,    ask_auction,    ask_line};
 
 }  // namespace
 

@@ -63,6 +63,18 @@ client::Result<std::string> queue_set_body(const Context& c) {
   }
   b.text("policy", c.values().text("policy"));
   b.text("shadow", c.values().text("shadow"));
+  for (auto [option, key] : {std::pair{"success-value", "success_value"},
+                             {"wait-price", "wait_price"},
+                             {"preference", "preference"},
+                             {"reserve", "reserve"}}) {
+    const auto& text = c.values().text(option);
+    if (text.empty()) continue;
+    auto value = parse_cost(text);
+    if (!value)
+      return tl::unexpected(bad(option, text, "cost units: 0.5, at most six digits behind the point"));
+    b.real(key, static_cast<double>(*value) / 1e6);
+  }
+  b.text("settlement", c.values().text("settlement"));
   b.text("approval", c.values().text("approval"));
   b.text("approval_on_timeout", c.values().text("approval-on-timeout"));
   for (auto [option, key] : {std::pair{"retention", "retention_ms"},

@@ -55,7 +55,12 @@ void declare_queue_set(OptionTable& t) {
   t.text("retention", "", "how long ended tasks are kept", "DURATION");
   t.text("attempt-timeout", "", "of attempts whose task names none", "DURATION");
   t.text("aging", "", "a waiting task gains a priority every so long; 0: never", "DURATION");
-  t.text("policy", "", "who gets its tasks: least_loaded, sticky, learned", "POLICY");
+  t.text("policy", "", "who gets its tasks: least_loaded, sticky, learned, auction", "POLICY");
+  t.text("success-value", "", "learned, auction: what a success is worth, in cost units", "UNITS");
+  t.text("wait-price", "", "learned, auction: what a second until the finish costs", "UNITS");
+  t.text("preference", "", "learned, auction: what the agent is worth that the task would like", "UNITS");
+  t.text("reserve", "", "auction: the highest bid that takes part; 0: any", "UNITS");
+  t.text("settlement", "", "auction: which price counts as paid: second_price, first_price", "PRICE");
   t.text("shadow", "", "a policy that only watches, counted in the metrics; none: no more", "POLICY");
   t.text("approval", "", "what somebody has to approve: none, award, release, both", "POINTS");
   t.text("approval-timeout", "", "how long an approval may take; 0: for ever", "DURATION");

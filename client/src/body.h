@@ -25,6 +25,9 @@ class Body {
   void number(std::string_view key, const std::optional<std::int64_t>& v) {
     if (v) number(key, *v);
   }
+  void real(std::string_view key, const std::optional<double>& v) {
+    if (v) writer_.str(key), writer_.real(*v), ++count_;
+  }
   void boolean(std::string_view key, bool v) { writer_.entry_bool(key, v), ++count_; }
   void numbers(std::string_view key, const std::map<std::string, std::int64_t>& v) {
     if (v.empty()) return;

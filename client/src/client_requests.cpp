@@ -221,6 +221,11 @@ Result<QueueInfo> Client::queue_set(std::string_view name, const QueueChange& ch
   b.number("cap", change.cap);
   if (change.policy) b.text("policy", *change.policy);
   if (change.shadow) b.text("shadow", *change.shadow);
+  b.real("success_value", change.success_value);
+  b.real("wait_price", change.wait_price);
+  b.real("preference", change.preference);
+  b.real("reserve", change.reserve);
+  if (change.settlement) b.text("settlement", *change.settlement);
   b.number("retention_ms", change.retention_ms);
   b.number("retention_bytes", change.retention_bytes);
   b.number("timeout_ms", change.timeout_ms);

@@ -46,6 +46,9 @@ void read(Reader& r, std::map<std::string, std::int64_t>& v) {
     v[key] = r.sint();
   }
 }
+void read(Reader& r, double& v) {
+  v = r.real();
+}
 void read(Reader& r, std::vector<std::string>& v) {
   auto n = r.array();
   for (std::size_t i = 0; i < n && r.ok(); ++i) v.emplace_back(r.str());
@@ -204,7 +207,10 @@ QueueInfo read_queue(Reader& r) {
            field(r, k, "dead", q.dead) || field(r, k, "oldest_ready_ms", q.oldest_ready_ms) ||
            field(r, k, "retention_ms", q.retention_ms) || field(r, k, "timeout_ms", q.timeout_ms) ||
            field(r, k, "policy", q.policy) || field(r, k, "shadow", q.shadow) ||
-           field(r, k, "approval", q.approval) || field(r, k, "approval_timeout_ms", q.approval_timeout_ms) ||
+           field(r, k, "success_value", q.success_value) || field(r, k, "wait_price", q.wait_price) ||
+           field(r, k, "preference", q.preference) || field(r, k, "reserve", q.reserve) ||
+           field(r, k, "settlement", q.settlement) || field(r, k, "approval", q.approval) ||
+           field(r, k, "approval_timeout_ms", q.approval_timeout_ms) ||
            field(r, k, "approval_on_timeout", q.approval_on_timeout) || field(r, k, "tenants", q.tenants) ||
            field(r, k, "limits", q.limits);
   });

@@ -63,6 +63,8 @@ Status Fleet::prepare(Agent agent) {
     const auto name = i == 1 ? std::string("bench") : "bench-" + std::to_string(i);
     auto own = definition_;
     own.replace(own.find("bench"), 5, name);
+    if (settings_.policy == "auction")
+      own.insert(own.find("types:"), "price: {base: 0.01, load_slope: 0.01}\n");
     std::ofstream out(place("agents") / (name + ".md"));
     out << own;
     if (!out.flush()) return fail(Code::io, "cannot write the agent's definition", place("agents").string());

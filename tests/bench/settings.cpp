@@ -46,7 +46,7 @@ OptionTable table_of(const Bench& bench) {
       .text("bin", own_directory().string(), "where hirehall-broker and hirehall-worker lie", "DIR");
   if (bench.name == "e2e")
     table
-        .choice("policy", "least_loaded", {"least_loaded", "sticky", "learned"},
+        .choice("policy", "least_loaded", {"least_loaded", "sticky", "learned", "auction"},
                 "of the queue; each round takes least_loaded as well and tells the ratio")
         .number("agents", 1, {1, 64},
                 "agents of the worker, alike but for their names: what a policy chooses from");

@@ -47,7 +47,9 @@ def winner_of(terms):
     return min(terms, key=lambda t: (-t["score"], t["load"], t["worker_number"], t["agent_number"]))["worker"]
 
 
-class Policies(FleetTest):
+class PolicyTest(FleetTest):
+    """What tests of policies have in common, those of auctions as well."""
+
     def setUp(self):
         super().setUp()
         self.client = self.fleet.client()
@@ -92,6 +94,8 @@ class Policies(FleetTest):
         return {name: self.fleet.worker(name=name, agents=[{"name": name + "-agent", "version": "1", "types": ["echo"]}], slots=1)
                 for name in ("first", "second")}
 
+
+class Policies(PolicyTest):
     def test_two_real_workers_the_one_that_fails_loses_its_share(self):
         program = self.fleet.directory / "gamble.py"
         program.write_text(PROGRAM.format(library=str(SOURCE / "configs" / "agents" / "bin")))
@@ -175,11 +179,11 @@ class Policies(FleetTest):
         self.assertEqual(self.client.queue_show("default")["shadow"], "none")
 
     def test_bad_words_are_named(self):
-        for wrong in ({"policy": "auction"}, {"policy": "whim"}, {"shadow": "whim"}, {"policy": ""}):
+        for wrong in ({"policy": "auctions"}, {"policy": "whim"}, {"shadow": "whim"}, {"policy": ""}):
             error = self.refused("invalid", self.client.queue, "default", **wrong)
             self.assertIn("accepted: ", error.message)
             self.assertEqual(error.context, next(iter(wrong)))
-        self.assertIn("least_loaded, sticky or learned", self.cli("queue", "set", "default", "--policy", "clever", code=2))
+        self.assertIn("least_loaded, sticky, learned or auction", self.cli("queue", "set", "default", "--policy", "clever", code=2))
 
     def test_the_file_of_queues_names_policies(self):
         path = self.fleet.directory / "queues.yaml"

@@ -165,7 +165,10 @@ void Model::read_scope(const std::string& routing, std::uint64_t request, Asked&
   }
   asked.scope = queue + "|" + type + "|" + tenant;
   paused_.erase(asked.scope);
-  last_change_[asked.scope] = {routing, request};
+  // A request that arrives twice may undo what came between: its first answer says nothing of what holds.
+  const bool first = changes_heard_.emplace(routing, request).second;
+  last_change_[asked.scope] =
+      first ? std::pair{routing, request} : std::pair{std::string(), std::uint64_t{0}};
 }
 
 void Model::broker_started() {

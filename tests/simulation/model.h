@@ -162,6 +162,7 @@ class Model {
   static BatchName batch_of(const TaskOptions& options);
   void sent_explanation(const Asked& asked, std::string_view body);
   void check_terms(const ReadReasons& award, Number number);
+  void check_bids(const ReadReasons& award, const ReadReasons::Term& winner, Number number);
   void check_due(const Life& life) const;
   void check_consent(const Life& l, const ReadAward::Item& item) const;
   void check_trace(const Life& l, const ReadAward::Item& item);
@@ -215,7 +216,8 @@ class Model {
   std::set<std::uint64_t> may_stop_bulks_;
   std::map<std::string, std::string> triggers_;  // ids of what was triggered by hand, by key
   std::map<std::string, std::pair<std::string, std::uint64_t>>
-      last_change_;  // request that changed a scope last
+      last_change_;                                                // request that changed a scope last
+  std::set<std::pair<std::string, std::uint64_t>> changes_heard_;  // pauses and resumes
 };
 
 }  // namespace hirehall::sim

@@ -1,9 +1,11 @@
 // What an award must be, given what was promised before.
 #include <algorithm>
+#include <cmath>
 #include <tuple>
 
 #include "tests/simulation/model.h"
 #include "tests/simulation/violation.h"
+#include "tests/simulation/worker_host.h"
 
 namespace hirehall::sim {
 namespace {
@@ -128,8 +130,29 @@ void Model::check_terms(const ReadReasons& award, Number number) {
   for (const auto& t : award.terms)
     if (t.score != t.value + t.preferred - t.cost - t.wait)
       violated("I21", "the terms of an award do not add up to its score", number);
+  if (award.policy == "auction") check_bids(award, *best, number);
   if (best->worker != award.worker)
     violated("I21", "an award went to " + award.worker + " and by its terms to " + best->worker, number);
+}
+
+// Each bid is what its worker has registered, at its load; none is above the reserve; and the price paid lies
+// between what the winner asked and what it could have asked.
+void Model::check_bids(const ReadReasons& award, const ReadReasons::Term& winner, Number number) {
+  tally_.saw(Situation::explained_by_bids);
+  constexpr double unit = 1e6;
+  for (const auto& t : award.terms) {
+    const auto price = price_of(t.worker);
+    if (static_cast<double>(t.price_base) != std::round(price.base * unit) ||
+        static_cast<double>(t.price_slope) != std::round(price.load_slope * unit))
+      violated("I21", "the price of " + t.worker + " is not the one that it has registered", number);
+    const auto asked = t.price_base + static_cast<std::int64_t>(static_cast<double>(t.price_slope) * t.load);
+    if (t.cost != std::min(asked * t.price_multiplier / 1000, t.price_cap))
+      violated("I21", "the bid of " + t.worker + " is not what its price function gives", number);
+    if (award.reserve > 0 && t.cost > award.reserve)
+      violated("I21", "a bid above the reserve took part, of " + t.worker, number);
+  }
+  if (award.first_price != winner.cost || award.paid < winner.cost || award.paid > award.second_price)
+    violated("I21", "what was paid is none of the prices of the auction", number);
 }
 
 // In one line first come is first awarded. Frames of one instant go to several workers at once.

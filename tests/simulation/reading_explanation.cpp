@@ -18,6 +18,10 @@ ReadReasons::Term read_term(msgpack::Reader& r) {
                                {"cost", &out.cost},
                                {"wait", &out.wait},
                                {"worker_number", &out.number},
+                               {"price_base", &out.price_base},
+                               {"price_load_slope", &out.price_slope},
+                               {"price_multiplier_milli", &out.price_multiplier},
+                               {"price_cap", &out.price_cap},
                                {"agent_number", &out.agent}})
       if (key == name) *value = r.sint(), read = true;
     if (read) continue;
@@ -36,6 +40,13 @@ ReadReasons read_reasons(msgpack::Reader& r) {
   auto pairs = r.map();
   for (std::size_t i = 0; i < pairs && r.ok(); ++i) {
     auto key = r.str();
+    bool read = false;
+    for (auto [name, value] : {std::pair{"reserve", &out.reserve},
+                               {"paid", &out.paid},
+                               {"first_price", &out.first_price},
+                               {"second_price", &out.second_price}})
+      if (key == name) *value = r.sint(), read = true;
+    if (read) continue;
     if (key == "policy") {
       out.policy = r.str();
     } else if (key == "worker") {

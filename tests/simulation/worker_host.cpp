@@ -6,6 +6,16 @@
 
 namespace hirehall::sim {
 
+worker::PriceOffer price_of(std::string_view worker) {
+  unsigned sum = 0;
+  for (const char c : worker) sum = sum * 31 + static_cast<unsigned char>(c);
+  worker::PriceOffer price;
+  price.base = sum % 5 * 0.125;
+  price.load_slope = sum % 3 * 0.25;
+  price.cap = 1.5;
+  return price;
+}
+
 WorkerHost::WorkerHost(Scene& scene, std::string name, std::vector<std::string> types, std::uint32_t slots)
     : Peer(scene), name_(std::move(name)), types_(std::move(types)), slots_(slots) {}
 
@@ -20,6 +30,7 @@ void WorkerHost::start() {
   agent.version = std::to_string(version_);
   agent.digest = "d" + std::to_string(digest_);
   agent.types = types_;
+  agent.price = price_of(name_);
   config.agents.push_back(agent);
   config.credit_max = slots_ * 4;
   config.seed = scene_.chance.next();

@@ -13,6 +13,10 @@
 
 namespace hirehall::sim {
 
+// What the agents of a worker ask, by its name: each something else, some nothing, and more when they are
+// busy.
+worker::PriceOffer price_of(std::string_view worker);
+
 class WorkerHost final : public Peer {
  public:
   WorkerHost(Scene& scene, std::string name, std::vector<std::string> types, std::uint32_t slots);

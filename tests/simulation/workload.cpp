@@ -74,10 +74,13 @@ void Workload::set_up(ClientHost& by) {
     if (scene_.model.short_retention) b.number("retention_ms", 2000);
     b.numbers("limits", {{"one", 1}, {"three", 3}});
     b.numbers("tenants", {{"t1", 2}});
-    static const std::vector<std::string> policies = {"least_loaded", "sticky", "learned"};
-    static const std::vector<std::string> shadows = {"none",         "none",   "none",
-                                                     "least_loaded", "sticky", "learned"};
+    static const std::vector<std::string> policies = {"least_loaded", "sticky", "learned", "auction"};
+    static const std::vector<std::string> shadows = {"none",   "none",    "none",   "least_loaded",
+                                                     "sticky", "learned", "auction"};
     b.text("policy", scene_.chance.of(policies));
+    // A worker asks at most 0.5 while it is idle, so nothing waits for a bid for ever.
+    if (scene_.chance.permille(500)) b.real("reserve", 0.55);
+    b.text("settlement", scene_.chance.permille(500) ? "first_price" : "second_price");
     b.text("shadow", scene_.chance.of(shadows));
     set(by, Kind::queue_set, b.take());
   }

@@ -388,10 +388,13 @@ std::span<const Tables::Action> Tables::actions() {
       {"policy", 2,
        [](Workload& w, ClientHost& c) {
          static const std::vector<std::string> queues = {"default", "second", "third", "capped"};
-         static const std::vector<std::string> policies = {"least_loaded", "sticky", "learned"};
+         static const std::vector<std::string> policies = {"least_loaded", "sticky", "learned", "auction"};
          Body b;
          b.text("queue", w.scene_.chance.of(queues));
          b.text("policy", w.scene_.chance.of(policies));
+         // A worker asks at most 0.5 while it is idle, so nothing waits for a bid for ever.
+         if (w.scene_.chance.permille(500)) b.real("reserve", 0.55);
+         b.text("settlement", w.scene_.chance.permille(500) ? "first_price" : "second_price");
          c.request(Kind::queue_set, b.take(), [&w](const Answer& body) {
            if (body) w.scene_.saw(Situation::policy_changed);
          });

@@ -153,6 +153,9 @@ struct QueueInfo {
   std::uint64_t ready = 0, scheduled = 0, leased = 0, suspended = 0, dead = 0;
   Millis oldest_ready_ms = 0, retention_ms = 0, timeout_ms = 0, approval_timeout_ms = 0;
   std::string policy = {}, shadow = {};  // how it is awarded, and the policy that only watches
+  // What policies reckon with, in cost units, and which price of an auction counts as paid.
+  double success_value = 0, wait_price = 0, preference = 0, reserve = 0;
+  std::string settlement = {};
   std::string approval = {}, approval_on_timeout = {};
   std::map<std::string, std::int64_t> tenants = {}, limits = {};
 };
@@ -160,7 +163,10 @@ struct QueueInfo {
 // What queue_set() changes: only what is given.
 struct QueueChange {
   std::optional<std::int64_t> weight = {}, cap = {};
-  std::optional<std::string> policy = {}, shadow = {};  // least_loaded, sticky, learned; shadow: none as well
+  std::optional<std::string> policy = {},
+                             shadow = {};  // least_loaded, sticky, learned, auction; shadow: none
+  std::optional<double> success_value = {}, wait_price = {}, preference = {}, reserve = {};  // cost units
+  std::optional<std::string> settlement = {};  // second_price, first_price
   std::optional<Millis> retention_ms = {}, timeout_ms = {}, approval_timeout_ms = {};
   std::optional<std::string> approval = {}, approval_on_timeout = {};
   std::optional<std::int64_t> retention_bytes = {};

@@ -25,13 +25,15 @@ class Agent:
     tools: Sequence[str] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     tier: int = 0
+    price: float | Mapping[str, Any] | None = None
 
     def offer(self) -> dict[str, Any]:
         """As register_worker wants it. The digest is that of what is declared: one name and version may not stand for two."""
         said = {"name": self.name, "version": self.version, "types": list(self.types), "capabilities": list(self.capabilities),
                 "tools": list(self.tools), "labels": dict(self.labels), "tier": self.tier}  # fmt: skip
         digest = hashlib.blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=16).hexdigest()
-        return said | {"digest": digest}
+        price = {"base": self.price} if isinstance(self.price, (int, float)) else self.price
+        return said | {"digest": digest} | ({"price": dict(price)} if price is not None else {})
 
     def __post_init__(self) -> None:
         if not self.types:

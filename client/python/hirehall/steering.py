@@ -31,7 +31,7 @@ class Steering:
         return self._map(Kind.QUEUE_SHOW, {"queue": name})
 
     def set_queue(self, name: str, **settings: Any) -> Mapping[str, Any]:
-        """Makes or changes a queue: weight, cap, policy, shadow, retention_ms, retention_bytes, timeout_ms, tenants, limits."""
+        """Makes or changes a queue: weight, cap, policy, shadow, success_value, wait_price, preference, reserve, settlement, retention_ms, retention_bytes, timeout_ms, tenants, limits."""
         return self._map(Kind.QUEUE_SET, {"queue": name, **settings})
 
     def pause(self, *, queue: str | None = None, type: str | None = None, tenant: str | None = None, reason: str = "") -> None:

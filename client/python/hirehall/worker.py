@@ -63,7 +63,8 @@ class Worker:
         self._hurry = False
 
     def agent(self, *types: str, name: str | None = None, version: str = "1", description: str = "", capabilities: Sequence[str] = (),
-              tools: Sequence[str] = (), labels: Mapping[str, str] | None = None, tier: int = 0) -> Callable[[Function], Function]:  # fmt: skip
+              tools: Sequence[str] = (), labels: Mapping[str, str] | None = None, tier: int = 0,
+              price: float | Mapping[str, Any] | None = None) -> Callable[[Function], Function]:  # fmt: skip
         """Decorator: the function does tasks of these types. It is given an Attempt and returns the result."""
 
         def register(function: Function) -> Function:
@@ -72,7 +73,7 @@ class Worker:
                 raise ValueError(f"this worker has an agent {called} already: give it another name")
             if self._hand:
                 raise RuntimeError("agents are registered before the worker starts")
-            self._agents[called] = Agent(called, types, function, version, description, capabilities, tools, labels or {}, tier)
+            self._agents[called] = Agent(called, types, function, version, description, capabilities, tools, labels or {}, tier, price)
             return function
 
         return register

@@ -141,5 +141,17 @@ TEST(Units, DurationsAndSizesGoThereAndBack) {
     EXPECT_EQ(parse_duration(bad), std::nullopt) << bad;
 }
 
+TEST(Costs, AreWholeMillionthsAndReadAsWritten) {
+  EXPECT_EQ(parse_cost("0.25"), 250'000);
+  EXPECT_EQ(parse_cost("12"), 12'000'000);
+  EXPECT_EQ(parse_cost("0.000001"), 1);
+  for (std::int64_t amount : {0ll, 1ll, 250'000ll, 1'000'000ll, 12'345'678ll, 999'999'999'999ll})
+    EXPECT_EQ(parse_cost(render_cost(amount)), amount) << render_cost(amount);
+  EXPECT_EQ(render_cost(1'500'000), "1.5");
+  EXPECT_EQ(render_cost(-250'000), "-0.25");
+  for (auto bad : {"", ".", "1.", ".5", "-1", "1e3", "0.0000001", "1 ", "nan", "9999999999999"})
+    EXPECT_EQ(parse_cost(bad), std::nullopt) << bad;
+}
+
 }  // namespace
 }  // namespace hirehall

@@ -133,7 +133,7 @@ TEST_F(Policies, EachChoiceIsToldWithItsAttemptAndNamesTheWorkerThatGotIt) {
     winner.awards.pop_front();
     ASSERT_EQ(hall.choices.back().sequence, sequence);
     ASSERT_EQ(hall.choices.back().attempt, 1u);
-    const auto choice = scheduler::unpack_choice(hall.choices.back().packed);
+    const auto choice = scheduler::unpack_choice(*hall.choices.back().packed);
     ASSERT_TRUE(choice);
     ASSERT_EQ(choice->award.terms[scheduler::winner_of(choice->award.terms)].worker, winner.number);
     ASSERT_EQ(choice->outcomes, prediction.outcomes());

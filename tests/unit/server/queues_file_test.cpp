@@ -26,6 +26,17 @@ TEST(QueuesFile, SaysSettingsInUnitsThatPeopleWrite) {
   EXPECT_EQ(read->at("print"), print);
 }
 
+TEST(QueuesFile, AmountsOfCostUnitsAreWholeMillionths) {
+  auto read = read_queues(
+      "queues:\n  mail: {policy: auction, reserve: 0.5, wait_price: 0, settlement: first_price}\n", "q.yaml");
+  ASSERT_TRUE(read.has_value()) << describe(read.error());
+  const engine::QueueValues mail{{"policy", 3}, {"reserve", 500'000}, {"wait_price", 0}, {"settlement", 1}};
+  EXPECT_EQ(read->at("mail"), mail);
+  for (const auto* wrong :
+       {"reserve: -1", "reserve: much", "success_value: 1000001", "settlement: third_price"})
+    EXPECT_FALSE(read_queues("queues:\n  mail: {" + std::string(wrong) + "}\n", "q.yaml")) << wrong;
+}
+
 TEST(QueuesFile, NamesLineKeyAndWhatIsAccepted) {
   const std::vector<Mistake> mistakes{
       {"queues:\n  mail:\n    wait: 5\n", "unknown key 'wait'; known are: weight, cap", "q.yaml:3"},
@@ -52,7 +63,7 @@ TEST(QueuesFile, NamesLineKeyAndWhatIsAccepted) {
 TEST(QueuesFile, TheSampleLoads) {
   auto read = load_queues(std::string(HIREHALL_SOURCE_DIR) + "/configs/queues.yaml");
   ASSERT_TRUE(read.has_value()) << describe(read.error());
-  EXPECT_EQ(read->at("mail").size(), 10u);
+  EXPECT_EQ(read->at("mail").size(), 15u);
 }
 
 }  // namespace

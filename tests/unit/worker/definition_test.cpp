@@ -42,6 +42,22 @@ TEST(Definition, FrontMatterBecomesKeysAndTheBodyThePrompt) {
   EXPECT_THAT(loaded->warnings, IsEmpty());
 }
 
+TEST(Definition, APriceIsANumberOrAMap) {
+  auto price_of = [](const std::string& text) {
+    return parse_definition(with(text), "a.md")->definition.price;
+  };
+  EXPECT_FALSE(price_of(""));
+  EXPECT_EQ(price_of("price: 0.25\n")->base, 0.25);
+  auto price = price_of("price: {base: 0.1, load_slope: 0.2, cap: 2, types: {echo: 1.5}}\n");
+  EXPECT_EQ(price->load_slope, 0.2);
+  EXPECT_EQ(price->cap, 2);
+  EXPECT_EQ(price->types.at("echo"), 1.5);
+  EXPECT_THAT(error_of(with("price: -1\n")), AllOf(HasSubstr("a.md:7"), HasSubstr("price: base takes 0 to")));
+  EXPECT_THAT(error_of(with("price: {floor: 1}\n")), HasSubstr("base, load_slope, cap and types"));
+  EXPECT_THAT(error_of(with("price: {types: {echo: .nan}}\n")), HasSubstr("0 to 1000"));
+  EXPECT_THAT(error_of(with("price: [1]\n")), HasSubstr("a map with base"));
+}
+
 TEST(Definition, TheDigestChangesWithEveryByteOfTheFile) {
   auto one = parse_definition(with(""), "a.md");
   auto two = parse_definition(with("") + " ", "a.md");

@@ -1,0 +1,26 @@
+// What is kept of auctions beside the awards: what nobody bids for, and what awards cost lately. In memory
+// only.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "scheduler/prices.h"
+
+namespace hirehall::engine {
+
+// A shelf whose front nobody bids for: all that are free ask more than the reserve of its queue.
+struct Unsold {
+  std::uint32_t lane = 0, class_ = 0;
+  std::uint64_t bids = 0;
+  scheduler::Micros lowest = 0, reserve = 0;
+  std::string agent;  // that asks the lowest
+};
+
+// What awards of a class cost lately, in millionths: an average in which the latest have the most weight.
+struct PriceLevel {
+  std::uint64_t awards = 0;
+  scheduler::Micros level = 0;
+};
+
+}  // namespace hirehall::engine
