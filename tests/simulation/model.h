@@ -32,6 +32,7 @@ struct Try {
   Micros first_report = -1;                            // … and when it read the first
   bool lapses = false;                                 // the question that it left does not wait for ever
   std::optional<Outcome> recorded;                     // what it said it had recorded
+  std::uint64_t units = 0;                             // that it says it used
 };
 
 // One task of the broker.
@@ -53,6 +54,8 @@ struct Life {
   bool may_lapse = false;                      // a question of its attempts does not wait for ever
   std::string edited;                          // the payload or result that it has from then on
   bool stop_possible = false;                  // a cancel was read, or it has a deadline
+  Micros promised_at = -1;
+  Millis submitted = 0, finished = 0;  // as get tells in the end
 };
 
 // What a client wants done; one payload.
@@ -67,6 +70,11 @@ struct Intent {
   std::set<std::string> ids;
   Approval approval;
   std::set<std::string> edits;  // payloads or results that somebody wanted instead
+  struct Version {
+    Micros read = -1, answered = -1;
+    std::string id;
+  };
+  std::map<std::string, Version> versions;  // payloads of what coalesces
 
   bool consents_by_time() const { return approval.timeout_ms != 0 && approval.lapse == Lapse::approve; }
 };
@@ -102,6 +110,7 @@ class Model {
 
   // After healing; behind all the ends.
   void final_batches(std::string_view body);  // as batch_list tells
+  void final_usage(std::string_view body);    // as usage tells
   void final_task(const ReadTask& task);      // as get tells
   void final_unlisted(const Life& life) const;
   void final_refusal(std::string_view id, Code code);
@@ -122,6 +131,7 @@ class Model {
     std::string decision, value;
     BatchName batch;
     bool atomic = false;
+    std::vector<std::string> payloads;  // of a submit
     Micros at = 0;
   };
 
@@ -141,6 +151,10 @@ class Model {
   void sent_batch(const Asked& asked, std::string_view body);
   void final_batch(const ReadBatch& batch);
   static BatchName batch_of(const TaskOptions& options);
+  void check_unique(const Life& life, const ReadAward::Item& item) const;
+  void check_apart(const Life& life) const;
+  void check_budget(const TaskOptions& options) const;
+  void spent(const TaskOptions& options, std::uint64_t units);
   void sent_explanation(const Asked& asked, std::string_view body);
   void check_terms(const ReadReasons& award, Number number);
   void check_due(const Life& life) const;
@@ -174,6 +188,9 @@ class Model {
   std::map<std::string, Front> fronts_;  // per line of plain tasks: the last one awarded first
   std::map<std::pair<std::string, std::string>, std::string> keys_;  // (tenant, idempotency key) → id
   std::set<std::uint64_t> bulks_;                                    // promised
+  std::uint64_t spent_ = 0;  // of the budget, as finishes were recorded
+  Micros spent_at_ = -1;     // when it was used up
+  bool budget_over_ = false;
   struct Closing {
     std::set<Number> completions;  // that may follow; 0: none
     bool promised = false;
