@@ -41,6 +41,8 @@ constexpr Row rows[] = {
     {Code::io, "io", Action::give_up},
     {Code::internal, "internal", Action::give_up},
     {Code::bad_answer, "bad_answer", Action::fix},
+    {Code::not_unique, "not_unique", Action::give_up},
+    {Code::already_started, "already_started", Action::give_up},
 };
 
 const Row& row_of(Code code) {

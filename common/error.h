@@ -41,6 +41,8 @@ enum class Code : std::uint8_t {
   io = 25,                 // a system call failed
   internal = 26,           // a bug, reported
   bad_answer = 27,         // an answer is not what the question takes
+  not_unique = 42,         // the unique key is taken, and the rule is to refuse
+  already_started = 43,    // what has the unique key has begun: it is neither replaced nor coalesced
 };
 
 enum class Action : std::uint8_t { none = 0, retry = 1, fix = 2, give_up = 3 };

@@ -30,6 +30,12 @@ void write_value(Writer& w, std::uint64_t v) {
 void write_value(Writer& w, Delivery v) {
   w.uint(static_cast<std::uint64_t>(v));
 }
+void write_value(Writer& w, UniqueUntil v) {
+  w.str(unique_until_names.at(static_cast<std::size_t>(v)));
+}
+void write_value(Writer& w, OnConflict v) {
+  w.str(on_conflict_names.at(static_cast<std::size_t>(v)));
+}
 void write_value(Writer& w, const StringMap& v) {
   w.map(v.size());
   for (const auto& [key, value] : v) w.entry(key, value);
@@ -72,6 +78,18 @@ void read_value(Reader& r, Delivery& v) {
   auto n = r.uint();
   if (n > 1) r.fail();
   v = static_cast<Delivery>(n & 1u);
+}
+template <typename Word, std::size_t n>
+void read_word(Reader& r, Word& v, const std::array<std::string_view, n>& names) {
+  const auto* at = std::ranges::find(names, r.str());
+  if (at == names.end()) return r.fail();
+  v = static_cast<Word>(at - names.begin());
+}
+void read_value(Reader& r, UniqueUntil& v) {
+  read_word(r, v, unique_until_names);
+}
+void read_value(Reader& r, OnConflict& v) {
+  read_word(r, v, on_conflict_names);
 }
 void read_value(Reader& r, StringMap& v) {
   v.clear();
@@ -150,6 +168,9 @@ void each_option(Options& o, Visit&& visit) {
   visit(35u, "delivery", o.delivery, false);
   visit(36u, "producer", o.producer, false);
   visit(40u, "batch", o.batch, false);
+  visit(50u, "unique_until", o.unique_until, false);
+  visit(51u, "unique_for_ms", o.unique_for_ms, false);
+  visit(52u, "on_conflict", o.on_conflict, false);
 }
 
 const TaskOptions& defaults() {
@@ -265,6 +286,11 @@ Status read_wire_options(Reader& r, TaskOptions& options) {
       read_member(r, member, raw);
     });
     if (!known) r.skip();
+    if (!r.ok() && (key == "unique_until" || key == "on_conflict"))
+      return fail(
+          Code::bad_message,
+          key == "on_conflict" ? "accepted: reject, existing, replace, coalesce" : "accepted: start, end",
+          std::string(key));
     if (!r.ok()) return fail(Code::bad_message, "option has a value of the wrong type", std::string(key));
   }
   if (!r.ok()) return fail(Code::bad_message, "options are not a map with string keys");
@@ -341,6 +367,7 @@ Result<TaskOptions> merge_options(TaskOptions options, std::string_view differen
 Status validate(const TaskOptions& o) {
   constexpr Millis year_ms = 366ll * 24 * 3600 * 1000;
   constexpr Millis time_max = 1ll << 48;  // some 8,900 years
+  constexpr Millis unique_for_ms_max = 31ll * 24 * 3600 * 1000;
   for (auto& [option, value] : {std::pair<const char*, std::string_view>{"type", o.type},
                                 {"queue", o.queue},
                                 {"tenant", o.tenant},
@@ -379,6 +406,12 @@ Status validate(const TaskOptions& o) {
     return out_of_range("labels", std::to_string(o.labels.size()) + " pairs", "at most 64");
   if (o.limit_keys.size() > limits::limit_keys_max)
     return out_of_range("limit_keys", std::to_string(o.limit_keys.size()) + " keys", "at most 8");
+  if (auto s = check_range("unique_for_ms", o.unique_for_ms, 0, unique_for_ms_max); !s) return s;
+  if (o.unique_key.empty() &&
+      (o.unique_until != UniqueUntil::unsaid || o.unique_for_ms != 0 || o.on_conflict != OnConflict::unsaid))
+    return fail(Code::invalid,
+                "unique_until, unique_for_ms and on_conflict say what a unique key means: give unique_key",
+                "unique_key");
   for (const auto& key : o.limit_keys)
     if (auto s = check_size("limit_keys", key, limits::key_bytes_max); !s) return s;
   if (!o.policies.empty())

@@ -91,6 +91,10 @@ enum class Kind : std::uint16_t {
   backup_verify = 115,
   backup_delete = 116,
   audit_list = 117,
+  usage = 118,
+  budget_set = 119,
+  budget_list = 120,
+  budget_delete = 121,
 
   agent_stats = 128,
   agent_unlearn = 129,

@@ -45,6 +45,10 @@ using TemplateRef = std::shared_ptr<const Template>;
 
 TemplateRef make_template(TaskOptions options);
 std::uint8_t flags_of(const TaskOptions& options);
+// Later submissions with its unique key may become part of it: not when somebody approves what it says.
+inline bool coalesces(std::uint8_t flags, const TaskOptions& options) {
+  return options.on_conflict == OnConflict::coalesce && (flags & body_held) == 0;
+}
 
 // Templates by the bytes they came in: tasks that are read back from the store share them, however many
 // records name them. Of one thread.

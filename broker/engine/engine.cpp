@@ -173,7 +173,8 @@ using ReplayAny =
            Asked, Checkpointed, Replayed, Reclaimed, KeptLonger, AgentDefined, AgentForgotten, DeadPurged,
            PauseSet, BulkOpened, BulkMoved, BulkClosed, ScheduleSet, ScheduleDeleted, ScheduleTicked,
            ScheduleHeld, ScheduleFiled, ScheduleTriggered, LimitDefined, LimitDeleted, LimitHeld, Incarnated,
-           Audited, BatchDefined, BatchClosed, BatchCompleted, BatchForgotten>;
+           Audited, BatchDefined, BatchClosed, BatchCompleted, BatchForgotten, Superseded, Coalesced,
+           BudgetSet, BudgetDeleted>;
 
 bool left_out_by_mutant(FactKind kind) {
   return ((kind == FactKind::paused || kind == FactKind::pause_set) && HH_MUTANT("pauses_not_replayed")) ||

@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "broker/engine/auctions.h"
+#include "broker/engine/counts.h"
 #include "broker/engine/inputs.h"
 #include "broker/engine/ledger.h"
 #include "broker/engine/outputs.h"
@@ -31,20 +32,6 @@
 #include "scheduler/queue_policy.h"
 
 namespace hirehall::engine {
-
-struct EngineCounts {
-  std::uint64_t stale = 0;
-  std::uint64_t lease_expirations = 0;
-  std::uint64_t redelivered = 0;
-  std::uint64_t limit_delays = 0;
-  std::uint64_t refused = 0;
-  std::array<std::uint64_t, deed_count> decisions{};  // of suspended tasks, by deed
-  std::array<std::uint64_t, 4> ticks{};               // of schedules: fired, missed, overlapped, refused
-  std::array<std::uint64_t, 4> choices{};             // awards that a policy chose for, by scheduler::Policy
-  std::uint64_t shadow_agreed = 0, shadow_differed = 0;
-  std::uint64_t auction_paid = 0;  // by all auctions together, in millionths
-  std::uint64_t duplicates = 0;    // answered from a producer record or an idempotency key
-};
 
 class Engine {
  public:
@@ -175,6 +162,10 @@ class Engine {
   Status hold_limit(const std::string& name, Millis until, std::string_view reason);  // 0: no more
   std::vector<const Gate*> gates_of(const Place& place) const;  // that such a task has to pass
 
+  // --- budgets ---
+  Status set_budget(const std::string& name, const BudgetRule& rule, std::string_view by);
+  Status delete_budget(const std::string& name);
+
   // --- the audit log ---
   void audit(Audited act);
 
@@ -272,6 +263,10 @@ class Engine {
     Sequence existing = 0;
     Millis retention_ms = 0;
     std::string message, own, key, unique, digest, batch;
+    std::string slot;  // its unique key, when that goes by a rule
+    bool coalesces = false;
+    Sequence replaces = 0;
+    Millis due = 0;  // of what is coalesced
   };
   Code resolve(const SubmitRequest& request, const SubmitItem& item, Resolved& out);
   void note_retention(Millis retention_ms);
@@ -287,6 +282,11 @@ class Engine {
   Code class_of(const TaskOptions& options, std::uint32_t& class_, std::string& message);
   void check_keys(const SubmitRequest& request, const TaskOptions& options, std::string_view payload,
                   Resolved& out);
+  bool check_unique(const SubmitRequest& request, const TaskOptions& options, Resolved& out);
+  Code meet_holder(const TaskOptions& options, const UniqueHolder& holder, bool waits, Resolved& out) const;
+  void note_unique(const Resolved& task, std::string_view payload, Sequence next);
+  void take_unique_steps();
+  void forget_body(Sequence sequence, const Place& place);
   const KeyRecord* known_key(const SubmitRequest& request, const std::string& key) const;
   void note_key(const std::string& key, const KeyRecord& record);
   void append(const Resolved& task, const TemplateRef& base, std::string_view payload);
@@ -294,6 +294,7 @@ class Engine {
 
   void decide_end(Lease& lease, const FinishItem& item, EndedItem& out);
   void tell_attempt(const Lease& lease, const EndedItem& ended);
+  std::string_view usage_of(const Lease& lease, std::string_view reported);
   bool needs_consent(const Lease& lease, std::uint8_t point) const;  // (engine_inbox.cpp)
   void ask(const Lease& lease, const FinishItem& item, std::vector<Asked>& asked) const;
   void settle(Sequence sequence, const Decision& decision, const LoadedTask& loaded);
@@ -445,7 +446,9 @@ class Engine {
   std::vector<std::uint32_t> replay_offsets_;
   std::vector<Resolved> resolved_;
   std::map<std::uint32_t, std::uint64_t> coming_;  // tasks of the batch at hand, by queue that has a cap
-  std::string scratch_;
+  std::map<std::string, UniqueHolder, std::less<>> coming_unique_;  // of the batch at hand
+  std::vector<UniqueStep> unique_steps_;
+  std::set<Sequence> stale_bodies_;  // being read, and changed since
 
   // Soft knowledge.
   std::map<std::uint32_t, Session> sessions_;

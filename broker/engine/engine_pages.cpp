@@ -38,6 +38,7 @@ void Engine::bodies_read(std::uint64_t id, std::vector<FoundBody> bodies) {
   line->bodies_asked = false;
   std::map<Sequence, FoundBody*> by_sequence;
   for (auto& b : bodies) {
+    if (stale_bodies_.erase(b.sequence) != 0) continue;
     b.chunk.charge(ledger_.chunk_bytes);
     by_sequence.emplace(b.sequence, &b);
   }

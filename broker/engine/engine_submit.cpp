@@ -92,6 +92,7 @@ void Engine::check_keys(const SubmitRequest& request, const TaskOptions& options
   if (out.existing != 0 || options.unique_key.empty()) return;
   const auto& lane = ledger_.lanes[out.lane];
   out.unique = unique_key(lane.queue, lane.tenant, options.unique_key);
+  if (check_unique(request, options, out)) return;
   const auto* known = known_key(request, out.unique);
   if (known == nullptr) return;
   // A task of this very batch is not in the ledger yet.
@@ -109,6 +110,8 @@ void Engine::note_key(const std::string& key, const KeyRecord& record) {
 Code Engine::resolve(const SubmitRequest& request, const SubmitItem& item, Resolved& out) {
   out.code = 0;
   out.existing = 0;
+  out.replaces = 0;
+  if (!out.slot.empty()) out.slot.clear();
   if (!out.own.empty()) out.own.clear();
   auto refuse = [&](Code code, std::string message) {
     out.code = static_cast<std::uint32_t>(code);
@@ -195,7 +198,7 @@ Code Engine::resolve(const SubmitRequest& request, const SubmitItem& item, Resol
 Code Engine::check_cap(std::uint32_t number, Resolved& out) {
   const auto& queue = ledger_.queues[number];
   if ((queue.settings.approval & approve_award) != 0) out.flags |= body_held;
-  if (queue.settings.cap == 0) return Code::ok;
+  if (queue.settings.cap == 0 || out.replaces != 0) return Code::ok;
   auto refuse = [&](Code code, std::string message) {
     out.code = static_cast<std::uint32_t>(code);
     out.message = std::move(message);
@@ -304,11 +307,14 @@ Result<SubmitAnswer> Engine::submit(const SubmitRequest& request) {
   bool all = true;
   std::vector<std::string> new_keys;
   coming_.clear();
+  coming_unique_.clear();
+  unique_steps_.clear();
   for (std::uint32_t i = 0; i < fact.count; ++i) {
     auto& r = resolved_[i];
     if (!r.key.empty()) r.key.clear();
     if (!r.unique.empty()) r.unique.clear();
     all &= resolve(request, request.items[i], r) == Code::ok;
+    if (!r.slot.empty() && r.code == 0) note_unique(r, request.items[i].payload, next);
     if (r.code != 0 || r.existing != 0) continue;
     if (!r.key.empty() || !r.unique.empty()) {
       KeyRecord record{next, r.digest, now_ + limits::idempotency_window_ms};
@@ -336,6 +342,7 @@ Result<SubmitAnswer> Engine::submit(const SubmitRequest& request) {
     fact.exceptions.push_back({i, r.code, r.existing, r.code != 0 ? r.message : std::string()});
   }
   record(fact);
+  if (!unique_steps_.empty()) take_unique_steps();
   return SubmitAnswer{fact.first, fact.count, std::move(fact.exceptions)};
 }
 

@@ -206,7 +206,7 @@ void Engine::decide_end(Lease& lease, const FinishItem& item, EndedItem& out) {
   out.error_code = item.error_code;
   out.error = clip(item.error, limits::error_bytes_max);
   out.checkpoint = item.checkpoint;
-  out.usage = item.usage;
+  out.usage = item.usage.empty() ? item.usage : usage_of(lease, item.usage);
   HH_CHECK(lease.options, "a lease knows its task's options");
   const auto& options = lease.options->options;
   out.producer = options.producer;
@@ -293,6 +293,16 @@ void Engine::tell_attempt(const Lease& lease, const EndedItem& ended) {
                                lease.class_, lease.started, now_, ended.outcome, ended.next,
                                std::string(ended.error_code), std::string(ended.error),
                                std::string(ended.usage), lease.options});
+}
+
+// As the end keeps it: with the name of the agent, which no fact tells otherwise.
+std::string_view Engine::usage_of(const Lease& lease, std::string_view reported) {
+  auto report = read_usage_report(reported);
+  counts_.usage_left_out += report.left_out;
+  auto session = sessions_.find(lease.worker);
+  if (session != sessions_.end() && lease.agent < session->second.spec.agents.size())
+    report.agent = session->second.spec.agents[lease.agent].name;
+  return texts_.emplace_back(encode_usage(report));
 }
 
 Millis Engine::timeout_of(const Lease& lease) const {

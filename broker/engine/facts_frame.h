@@ -61,6 +61,10 @@ enum class FactKind : std::uint8_t {
   bulk_closed = 53,
   incarnated = 60,
   audited = 61,
+  superseded = 62,
+  coalesced = 63,
+  budget_set = 64,
+  budget_deleted = 65,
 };
 // Of a part, one record of the family facts. 2: ends tell how long ago their award was,
 // 3: what is reclaimed names the stragglers that go, 4: queues say what has to be approved.
@@ -69,7 +73,7 @@ inline constexpr std::uint8_t facts_part_version = 4;
 // Numbers are given out in ranges, so there are holes between them.
 constexpr bool known_fact(std::uint8_t kind) {
   return (kind >= 1 && kind <= 32) || (kind >= 40 && kind <= 45) || (kind >= 47 && kind <= 53) ||
-         kind == 60 || kind == 61;
+         (kind >= 60 && kind <= 65);
 }
 
 struct TimeFact {

@@ -4,7 +4,6 @@
 
 #include "broker/engine/lifecycle.h"
 #include "common/check.h"
-#include "common/digest.h"
 #include "common/mutant.h"
 
 namespace hirehall::engine {
@@ -186,95 +185,14 @@ void Ledger::count(std::uint32_t lane, State from, State to) {
   if (to == State::failed) ++queue.dead;
 }
 
-// --- tasks ---
-
-void Ledger::apply_task(Sequence sequence, const ChunkRef& chunk, std::uint32_t offset, const Body& body) {
-  auto& queue = queues[lanes[body.lane].queue];
-  ++queue.submitted;
-  ++books.accepted;
-  next_sequence = sequence + 1;
-  Entry entry{sequence, now, chunk, offset, false};
-  constexpr unsigned special =
-      body_delayed | body_timed | body_limited | body_keyed | body_urgent | body_held | body_batched;
-  if ((body.flags & special) == 0) {
-    ++queue.tasks[static_cast<std::size_t>(State::ready)];
-    ++lanes[body.lane].tasks[static_cast<std::size_t>(State::ready)];
-    ++books.tasks[static_cast<std::size_t>(State::ready)];
-    auto& line = line_for(shelf_for(body.lane, body.class_), body.priority, false, nullptr);
-    ++entries;
-    ++line.ready;
-    line.push_back(std::move(entry), 0);
-    return touch_joined(line);
-  }
-  TaskOptions merged;
-  if (!body.own.empty()) merged = chunk->options_of(body);
-  const auto& options = body.own.empty() ? chunk->templates[body.template_]->options : merged;
-  if (index != nullptr) {
-    if ((body.flags & body_keyed) != 0) {
-      KeyRecord record{sequence, digest_of(options.type, body.payload), now + limits::idempotency_window_ms};
-      auto write = [&](Millis due, TimerKind kind, std::string key) {
-        index->push_back({Shelving::timers, false, timer_key(due, kind, sequence), key});
-        index->push_back({Shelving::records, false, std::move(key), encode_record(record)});
-      };
-      const auto& lane = lanes[body.lane];
-      if (!options.idempotency_key.empty())
-        write(record.expires, TimerKind::key, idempotency_key(lane.tenant, options.idempotency_key));
-      if (!options.unique_key.empty())
-        write(now + unique_look_ms, TimerKind::unique,
-              unique_record_key(unique_key(lane.queue, lane.tenant, options.unique_key), sequence));
-    }
-    if ((body.flags & body_timed) != 0) {
-      auto expire = [&](Millis at) {
-        index->push_back({Shelving::timers, false, timer_key(at, TimerKind::expire, sequence), {}});
-      };
-      if (options.deadline != 0) expire(options.deadline);
-      if (options.ttl_ms != 0) expire(std::max(now, options.not_before) + options.ttl_ms);
-    }
-  }
-  if ((body.flags & body_batched) != 0) enter_batch(sequence, body.lane, options.batch);
-  auto state = options.not_before > now ? State::scheduled : State::ready;
-  bool held = (body.flags & body_held) != 0;
-  if (held) state = State::suspended;
-  ++queue.tasks[static_cast<std::size_t>(state)];
-  ++lanes[body.lane].tasks[static_cast<std::size_t>(state)];
-  ++books.tasks[static_cast<std::size_t>(state)];
-  if (held) return ask_consent(sequence, body.lane, options.policies, Stage::award, 0, {}, {});
-  const Place place{body.lane, body.class_, body.priority, options.deadline, options.limit_keys};
-  if (state == State::scheduled) return write_due(sequence, options.not_before, place, {});
-  join(line_for(place), std::move(entry), {}, options.deadline, false);
-}
-
-void Ledger::write_due(Sequence sequence, Millis due, const Place& place, const Tries& t) {
-  if (index == nullptr) return;
-  DueItem item{sequence, place, t};
-  index->push_back(
-      {Shelving::timers, false, timer_key(due, TimerKind::start, sequence), encode_record(item)});
-}
-
-void Ledger::apply(Submitted& fact) {
-  if (fact.producer == 0) return;
-  auto& producer = producers[fact.producer];
-  producer.last_used = now;
-  producer.last_batch = fact.batch;
-  while (!producer.answers.empty() && (producer.answers.front().batch <= fact.acked ||
-                                       producer.answers.size() >= limits::batches_in_flight_max))
-    producer.answers.pop_front();
-  producer.answers.push_back({fact.batch, fact.first, fact.count, fact.exceptions});
-}
-
-void Ledger::apply(BecameDue& fact) {
-  for (auto& item : fact.items) {
-    count(item.place.lane, State::scheduled, State::ready);
-    join(line_for(item.place), Entry{item.sequence, now, {}, 0, false}, item.tries, item.place.deadline,
-         false);
-  }
-}
+// --- ends ---
 
 void Ledger::finish_task(Sequence sequence, std::uint32_t lane, State from, State to) {
   count(lane, from, to);
   segments.end(sequence, commit, to, now);
   tries.erase(sequence);
   if (batch_of.size() != 0) leave_batch(sequence, to);
+  if (!uniques.empty()) uniques.ended(sequence);
   if (to == State::failed && index != nullptr)
     index->push_back({Shelving::records, false, dead_key(lanes[lane].queue, sequence),
                       encode_record(DeadRecord{now, commit})});
@@ -384,6 +302,7 @@ Lease& Ledger::award(Line& line, std::uint32_t worker_no, std::uint64_t award, s
                                      : make_template(taken.chunk->options_of(body));
   }
   lease_slots.insert(lease.sequence, slot);
+  if (!uniques.empty()) uniques.started(lease.sequence);
   count(lease.lane, State::ready, State::leased);
   counter = counter_value + 1;
   if (line.limits != nullptr) enter_gates(lease, line.limits, true);
@@ -449,6 +368,7 @@ void Ledger::end(Ended& fact, EndedItem& item) {
   auto& queue = queues[lanes[lease->lane].queue];
   ++queue.outcomes[static_cast<std::size_t>(item.outcome)];
   ++workers[lease->worker].done;
+  if (!item.usage.empty()) spend(lease->lane, item.usage);
   if (terminal(item.next)) {
     if (index != nullptr && segments.stragglers().contains(item.sequence)) {
       Ended alone{fact.worker, 0, 0, {}, {item}};
@@ -477,7 +397,8 @@ void Ledger::end(Ended& fact, EndedItem& item) {
                          place,
                          std::string(item.error_code),
                          std::string(item.error),
-                         lease->reasons};
+                         lease->reasons,
+                         std::string(item.usage)};
     index->push_back(
         {Shelving::records, false, attempt_key(item.sequence, item.tries.attempts), encode_record(record)});
     if (!item.checkpoint.empty())

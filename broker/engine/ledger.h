@@ -24,6 +24,8 @@
 #include "broker/engine/records.h"
 #include "broker/engine/schedule.h"
 #include "broker/engine/segments.h"
+#include "broker/engine/unique.h"
+#include "broker/engine/usage.h"
 #include "common/flat_map.h"
 
 namespace hirehall::engine {
@@ -205,6 +207,10 @@ class Ledger {
   void apply(BatchClosed& fact);
   void apply(BatchCompleted& fact);
   void apply(BatchForgotten& fact);
+  void apply(Superseded& fact);  // (ledger_unique.cpp)
+  void apply(Coalesced& fact);
+  void apply(BudgetSet& fact);  // (ledger_usage.cpp)
+  void apply(BudgetDeleted& fact);
   void apply(Checkpointed& fact);
   void apply(Replayed& fact);
   void apply(DeadPurged& fact);
@@ -312,6 +318,10 @@ class Ledger {
   std::map<std::uint64_t, Bulk> bulks;         // running ones, and the last that have ended
   std::uint64_t next_bulk = 1;
   Schedules schedules;
+  Uniques uniques;
+  UsageBook usage;
+  Budgets budgets;
+  std::vector<std::string> budgets_crossed;  // soft or hard, since the owner looked; not durable
   std::vector<Incarnation> incarnations;
   AuditTrail audit;
   std::vector<AuditMark> audit_marks;
@@ -355,6 +365,14 @@ class Ledger {
   void ask_consent(Sequence sequence, std::uint32_t lane, std::string_view policies, Stage stage,
                    std::uint32_t attempt, std::string_view result, std::string_view result_type);
   void write_question(Sequence sequence, QuestionRecord& question);
+  void enter_unique(Sequence sequence, const Body& body, const TaskOptions& options, State state);
+  void spend(std::uint32_t lane, std::string_view reported);
+  Gate& budget_gate(const std::string& name, const Budget& budget);
+  void shut_budget(const std::string& name, const Budget& budget);
+  void save_books(ArchiveOut& a) const;
+  bool load_books(ArchiveIn& a);
+  void save_budgets(ArchiveOut& a) const;
+  bool load_budgets(ArchiveIn& a);
   void enter_batch(Sequence sequence, std::uint32_t lane, const std::string& name);
   void leave_batch(Sequence sequence, State to);
   void rest_batch(std::uint32_t number, Batch& batch);

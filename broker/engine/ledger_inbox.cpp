@@ -105,6 +105,7 @@ void Ledger::apply(Decided& fact) {
   }
   if (!terminal(fact.to)) {
     count(fact.place.lane, State::suspended, fact.to);
+    if (!uniques.empty()) uniques.moved(fact.sequence, fact.to);
     if (fact.to == State::scheduled) return write_due(fact.sequence, fact.due, fact.place, fact.tries);
     return join(line_for(fact.place), Entry{fact.sequence, now, {}, 0, false}, fact.tries,
                 fact.place.deadline, true);

@@ -71,6 +71,10 @@ void Ledger::find_gates(LimitSet& set) {
     gate.max = at->second;
     add(gate);
   }
+  for (const auto& [name, budget] : budgets)
+    if (budget.rule.hard != 0 && covers(budget.rule.queue, queue.name) &&
+        covers(budget.rule.tenant, lane.tenant))
+      add(budget_gate(name, budget));
   for (const auto& [name, limit] : limits) {
     const auto& rule = limit.rule;
     if (!covers(rule.queue, queue.name) || !covers(rule.type, type) || !covers(rule.tenant, lane.tenant))

@@ -53,7 +53,8 @@ void Ledger::paged(Paged& fact, const std::vector<PageEntry>* bodies) {
     const auto& item = fact.items[i];
     if (segments.ended(item.sequence)) continue;
     Entry entry{item.sequence, item.ready_at, {}, 0, false};
-    if (bodies != nullptr) {
+    const auto* unique = uniques.empty() ? nullptr : uniques.of(item.sequence);
+    if (bodies != nullptr && (unique == nullptr || !unique->coalesces)) {
       entry.chunk = (*bodies)[i].chunk;
       entry.offset = (*bodies)[i].offset;
     }

@@ -54,7 +54,7 @@ std::string straggler_body_key(Sequence sequence);  // value: a body record of i
 std::string straggler_end_key(Sequence sequence);   // value: a part of facts that holds only its end
 std::string replay_key(Sequence sequence);  // value: the sequence of the task that it was submitted again as
 // The tags of records that belong to one task or segment by number, and go with it.
-inline constexpr std::string_view task_record_tags = "xkarbeqhp";
+inline constexpr std::string_view task_record_tags = "xkarbeqhpn";
 inline constexpr char segment_record_tag = 'f';
 std::string record_key(char tag, std::uint64_t number);
 std::uint64_t number_of_record(std::string_view key);  // of a record_key
@@ -93,9 +93,16 @@ struct AttemptRecord {
   std::string error_code;
   std::string error;
   Reasons reasons;
+  std::string usage;  // as usage.h writes it
   template <typename A>
   void archive(A& a) {
     a(worker, agent, started, ended, outcome, next, due, on, tries, place, error_code, error, reasons);
+    // Records from before usage was kept end here.
+    if constexpr (A::reading) {
+      if (a.unpacker().remaining() != 0) a(usage);
+    } else if (!usage.empty()) {
+      a(usage);
+    }
   }
 };
 

@@ -7,9 +7,9 @@ namespace {
 
 // 2 has behind the pauses the agents, and what the file of queues says; 3 the commit of each lease's award, 4
 // stragglers, 5 who paused and when, 6 bulk work, 7 schedules, 8 incarnations, 9 what queues want approved,
-// 10 limits, 11 counts of lanes, 12 batches, 13 the audit log. Before the first release only the newest is
-// read.
-constexpr std::uint8_t snapshot_version = 13;
+// 10 limits, 11 counts of lanes, 12 batches, 13 the audit log, 14 unique keys, usage and budgets. Before the
+// first release only the newest is read.
+constexpr std::uint8_t snapshot_version = 14;
 
 struct SavedLine {
   std::uint64_t id = 0;
@@ -143,6 +143,7 @@ void Ledger::save(std::string& out) const {
     a(named, schedule);
   }
   save_limits(out);
+  save_budgets(a);
   a(self.longest_retention, self.reclaimed_sequence, self.reclaimed_commit, self.incarnations, self.audit,
     self.audit_marks);
   n = bulks.size();
@@ -194,6 +195,7 @@ void Ledger::save(std::string& out) const {
     a(saved);
   }
   save_batches(a);
+  save_books(a);
   segments.save(out);
 }
 
@@ -261,7 +263,7 @@ Status Ledger::load(std::string_view saved) {
     a(schedules[name]);
     sound = sound && a.ok() && decode_options(schedules[name].spec.options).has_value();
   });
-  sound = load_limits(a) && sound;
+  sound = load_limits(a) && load_budgets(a) && sound;
   a(longest_retention, reclaimed_sequence, reclaimed_commit, incarnations, audit, audit_marks);
   sound = audit_is_sound() && sound;
   a(n, next_bulk);
@@ -331,6 +333,7 @@ Status Ledger::load(std::string_view saved) {
   for (std::uint32_t slot = static_cast<std::uint32_t>(leases.size()); slot-- > 0;)
     if (leases[slot].token == 0) free_leases.push_back(slot);
   if (!load_batches(a)) return bad("malformed batches");
+  if (!load_books(a)) return bad("malformed unique keys or usage");
   const char* at = a.unpacker().position();
   if (!segments.load(at, saved.data() + saved.size())) return bad("malformed segments");
   return {};

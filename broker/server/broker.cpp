@@ -108,6 +108,7 @@ bool Broker::turn(Millis wait_ms) {
   go_on_with_bulks();
   look_at_log_waits();
   engine_.end_turn();
+  tell_budgets();
   look_at_batch_waits();
   encode_outputs();
   read_wanted();
@@ -304,6 +305,14 @@ void Broker::dispatch(Peer& peer, const Frame& frame, std::string_view bytes) {
     case Kind::limit_delete:
     case Kind::limit_pause:
       return limit_steer(peer, frame);
+    case Kind::usage:
+      return usage(peer, frame);
+    case Kind::budget_set:
+      return budget_set(peer, frame);
+    case Kind::budget_list:
+      return budget_list(peer, frame);
+    case Kind::budget_delete:
+      return budget_delete(peer, frame);
     case Kind::agent_stats:
       return agent_stats(peer, frame);
     case Kind::agent_unlearn:

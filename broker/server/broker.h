@@ -204,6 +204,13 @@ class Broker {
   void limit_steer(Peer& peer, const Frame& frame);
   void write_limit(msgpack::Writer& w, const std::string& name, const engine::Limit& limit,
                    std::size_t gates) const;
+  void usage(Peer& peer, const Frame& frame);  // (broker_usage.cpp)
+  void budget_set(Peer& peer, const Frame& frame);
+  void budget_list(Peer& peer, const Frame& frame);
+  void budget_delete(Peer& peer, const Frame& frame);
+  void write_budget(msgpack::Writer& w, const std::string& name, const engine::Budget& budget) const;
+  void tell_budgets();
+  void count_usage();
   void agent_stats(Peer& peer, const Frame& frame);  // (broker_learning.cpp)
   void agent_unlearn(Peer& peer, const Frame& frame);
   void note_finishing(std::uint32_t worker);

@@ -431,6 +431,7 @@ void Broker::fill_metrics() {
       std::ranges::count_if(ledger.schedules, [](const auto& s) { return s.second.paused; }));
   page_.ticks = engine_.counts().ticks;
   count_batches();
+  count_usage();
   page_.decisions = engine_.counts().decisions;
   page_.choices = engine_.counts().choices;
   fill_prices();

@@ -201,7 +201,16 @@ void Broker::write_task(std::string& out, Sequence sequence, const StoredTask& t
   if (const auto* told = details_->of(sequence);
       lease != nullptr && !task.end && told != nullptr && told->progress)
     ++pairs, write_progress(w, *told->progress);
-  if (task.end && !task.end->usage.empty()) key("usage"), w.raw(task.end->usage);
+  engine::Amounts used;
+  for (const auto& attempt : task.attempts)
+    engine::add(used, engine::decode_usage(attempt.record.usage).amounts);
+  if (task.end) engine::add(used, engine::decode_usage(task.end->usage).amounts);
+  if (!used.empty()) key("usage"), engine::write_amounts(w, used);
+  if (task.options.unique_by_rule()) {
+    key("unique"), w.map(2);
+    w.entry_bool("holds", ledger.uniques.holds(sequence, engine_.now()));
+    w.entry_uint("coalesced", task.coalesced);
+  }
   if (state == State::suspended && task.question) {
     key("suspended_on"), w.str(name_of(task.question->on));
     if ((parts & part_options) != 0) key("question"), write_question(w, *task.question);
@@ -256,7 +265,9 @@ void Broker::write_task(std::string& out, Sequence sequence, const StoredTask& t
     };
     auto attempt = [&](std::uint32_t number, const engine::AttemptRecord& a) {
       bool error = !a.error.empty() || !a.error_code.empty();
-      w.map(error ? 6 : 5);
+      const auto spent = engine::decode_usage(a.usage).amounts;
+      w.map((error ? 6u : 5u) + (spent.empty() ? 0u : 1u));
+      if (!spent.empty()) w.str("usage"), engine::write_amounts(w, spent);
       w.entry_uint("attempt", number);
       w.entry("worker", name_of_worker(a.worker));
       w.entry_sint("started_at", a.started);
@@ -278,6 +289,7 @@ void Broker::write_task(std::string& out, Sequence sequence, const StoredTask& t
       last.outcome = task.end->outcome;
       last.error_code = task.end->error_code;
       last.error = task.end->error;
+      last.usage = task.end->usage;
       attempt(task.end->tries.attempts, last);
     }
   }

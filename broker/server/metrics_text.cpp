@@ -269,6 +269,10 @@ constexpr std::pair<wire::Kind, const char*> kind_labels[] = {
     {wire::Kind::agent_stats, "agent_stats"},
     {wire::Kind::agent_unlearn, "agent_unlearn"},
     {wire::Kind::audit_list, "audit_list"},
+    {wire::Kind::usage, "usage"},
+    {wire::Kind::budget_set, "budget_set"},
+    {wire::Kind::budget_list, "budget_list"},
+    {wire::Kind::budget_delete, "budget_delete"},
 };
 
 void add_wire(Families& out, const MetricsPage& page) {
@@ -304,6 +308,19 @@ void add_schedules(Families& out, const MetricsPage& page) {
   out.begin("schedule_ticks_total", "Ticks of schedules, by what became of them.", MetricType::Counter);
   static constexpr std::array<const char*, 4> outcomes{"fired", "missed", "overlapped", "refused"};
   for (std::size_t i = 0; i < outcomes.size(); ++i) out.value(page.ticks[i], {{"outcome", outcomes[i]}});
+}
+
+void add_usage(Families& out, const MetricsPage& page) {
+  out.begin("unique_conflicts_total", "Submissions that found their unique key taken, by the rule they had.",
+            MetricType::Counter);
+  for (std::size_t i = 0; i < page.unique.size(); ++i)
+    out.value(page.unique[i], {{"rule", i == 0 ? "default" : text(on_conflict_names.at(i))}});
+  out.begin("usage_total", "What attempts say they used, by queue and unit.", MetricType::Counter);
+  for (const auto& used : page.usage) out.value(used.amount, {{"queue", used.queue}, {"unit", used.unit}});
+  out.counter("usage_left_out_total", "Pairs of usage reports that were no amounts.", page.usage_left_out);
+  out.begin("budgets", "Budgets by state: open, above their soft amount, used up.", MetricType::Gauge);
+  static constexpr std::array<const char*, 3> states{"open", "warning", "used_up"};
+  for (std::size_t i = 0; i < states.size(); ++i) out.value(page.budgets[i], {{"state", states[i]}});
 }
 
 void add_store(Families& out, const MetricsPage& page) {
@@ -403,6 +420,7 @@ std::string render_page(const MetricsPage& page, const ProcessFigures& process) 
   add_books(out, page.books);
   add_wire(out, page);
   add_schedules(out, page);
+  add_usage(out, page);
   add_store(out, page);
   add_backups(out, page.backups);
   add_audit(out, page.audit);

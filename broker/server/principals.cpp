@@ -95,6 +95,10 @@ constexpr Rule rules[] = {
     {Kind::agent_stats, readers},
     {Kind::agent_unlearn, operators},
     {Kind::audit_list, operators},
+    {Kind::usage, readers},
+    {Kind::budget_set, operators},
+    {Kind::budget_list, readers},
+    {Kind::budget_delete, operators},
 };
 
 std::uint8_t roles_of(Kind kind) {

@@ -114,6 +114,14 @@ struct MetricsPage {
   std::uint64_t unsold = 0;        // shelves that nobody bids for
   std::uint64_t limits = 0, limits_holding = 0, limits_paused = 0;
   std::uint64_t schedules = 0, schedules_paused = 0;
+  std::array<std::uint64_t, 5> unique{};   // submissions that found their unique key taken, by OnConflict
+  std::array<std::uint64_t, 3> budgets{};  // open, warning, used up
+  struct Usage {
+    std::string queue, unit;
+    double amount = 0;
+  };
+  std::vector<Usage> usage;
+  std::uint64_t usage_left_out = 0;      // pairs of reports that were no amounts
   std::array<std::uint64_t, 4> ticks{};  // of schedules: fired, missed, overlapped, refused
   std::uint64_t authenticated = 0;       // ZAP
   std::uint64_t not_authenticated = 0;

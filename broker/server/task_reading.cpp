@@ -73,10 +73,13 @@ Result<std::optional<BodyFinder::Found>> BodyFinder::find(Sequence sequence) {
   return edited(sequence, {last_->chunk, last_->offsets[sequence - last_->first], last_->time});
 }
 
-// Somebody who approved the task may have given it another payload.
+// Somebody who approved the task may have given it another payload, or a submission that became part of it.
 Result<std::optional<BodyFinder::Found>> BodyFinder::edited(Sequence sequence, Found found) const {
   auto body = found.chunk->body_at(found.offset);
-  if ((body.flags & engine::body_held) == 0) return std::optional<Found>{std::move(found)};
+  bool may_be = (body.flags & engine::body_held) != 0;
+  if (!may_be && (body.flags & engine::body_keyed) != 0)
+    may_be = engine::coalesces(body.flags, found.chunk->options_of(body));
+  if (!may_be) return std::optional<Found>{std::move(found)};
   auto payload = view_.get(Family::records, engine::edited_key(sequence));
   if (!payload) return tl::unexpected<Error>(payload.error());
   if (!*payload) return std::optional<Found>{std::move(found)};
@@ -315,6 +318,15 @@ Result<std::optional<StoredTask>> read_task(const store::View& view, BodyFinder&
   task.class_ = body.class_;
   task.priority = body.priority;
   task.submitted = (*found)->submitted;
+  if (engine::coalesces(body.flags, task.options)) {
+    auto count = view.get(Family::records, engine::coalesced_key(sequence));
+    if (!count) return tl::unexpected<Error>(count.error());
+    if (*count) {
+      Unpacker told(**count);
+      task.coalesced = told.uint();
+      if (const auto start = told.sint(); start != 0) task.options.not_before = start;
+    }
+  }
   auto from = engine::attempt_key(sequence, 0);
   auto done = view.scan(Family::records, from, range_end(from.substr(0, 9)),
                         [&](std::string_view key, std::string_view value) {

@@ -82,6 +82,7 @@ struct StoredTask {
   std::vector<engine::DecisionRecord> decisions;   // in order of the attempts they were about
   std::uint64_t view_commit = 0;                   // of the picture it was read from
   bool dead = false;
+  std::uint64_t coalesced = 0;  // submissions that became part of it
   std::optional<StoredEnd> end;
   std::optional<StoredAward> award;  // of the attempt that ended it
 

@@ -102,8 +102,29 @@ void ask_pauses(const Held& held, Whys& out) {
   }
 }
 
+// The next period opens it, or somebody who raises it.
+void ask_budget(const Held& held, const engine::Gate& gate, Whys& out) {
+  auto at = held.ledger().budgets.find(gate.limit);
+  const auto now = held.engine.now();
+  if (at == held.ledger().budgets.end() || gate.paused_until <= now) return;
+  const auto& rule = at->second.rule;
+  const auto in_units = [](std::int64_t micros) {
+    return number(static_cast<std::uint64_t>(micros) / 1'000'000);
+  };
+  const bool total = rule.period == engine::Period::total;
+  auto& why = out.emplace_back(
+      Why{"budget", "budget " + gate.limit + " is used up: " + in_units(at->second.used_at(now)) + " of " +
+                        in_units(rule.hard) + " " + rule.unit +
+                        (total ? "; raise it with `hirehall budget set`"
+                               : "; it opens in " + seconds(gate.paused_until - now))});
+  why.details.emplace_back("budget", gate.limit);
+  why.details.emplace_back("unit", rule.unit);
+  if (!total) why.details.emplace_back("until", held.engine.to_wall(gate.paused_until));
+}
+
 // Where it is used up or full, and when there is room again.
 void ask_gate(const Held& held, const engine::Gate& gate, Whys& out) {
+  if (gate.key[0] == engine::budget_gate_tag) return ask_budget(held, gate, out);
   const auto now = held.engine.now();
   const bool of_queue = gate.key[0] != engine::limit_gate_tag;
   const auto name = gate.limit + (gate.value.empty() ? "" : " of " + gate.value);

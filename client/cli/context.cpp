@@ -18,6 +18,8 @@ int exit_code_of(client::ErrorCode code) {
     case denied:
       return Exit::denied;
     case conflict:
+    case not_unique:
+    case already_started:
     case terminal:
       return Exit::conflict;
     case timeout:

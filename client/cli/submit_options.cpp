@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "common/trace.h"
+#include "common/unique.h"
 
 namespace hirehall::cli {
 namespace {
@@ -26,6 +27,22 @@ client::Result<std::string> read_all(const std::string& path) {
 std::string trace_of(const std::string& given) {
   const char* around = std::getenv("TRACEPARENT");
   return given.empty() && around != nullptr && is_traceparent(around) ? around : given;
+}
+
+// One of the words that an option takes; the first stands for none.
+template <typename Word, std::size_t n>
+client::Status word_of(const OptionValues& v, const std::string& option,
+                       const std::array<std::string_view, n>& names, Word& out) {
+  const auto& text = v.text(option);
+  std::string accepted;
+  for (std::size_t i = 0; i < n; ++i) {
+    if (names[i] == text) {
+      out = static_cast<Word>(i);
+      return {};
+    }
+    if (i > 0) (accepted += i > 1 ? ", " : "") += names[i];
+  }
+  return tl::unexpected(bad("--" + option + " is '" + text + "'; accepted: " + accepted, "--" + option));
 }
 
 }  // namespace
@@ -55,6 +72,11 @@ void declare_submit(OptionTable& t) {
   t.text("unique-key", "", "while a task with this key has not ended: its id", "KEY");
   t.text("trace", "", "W3C traceparent that the attempts are linked to; $TRACEPARENT unless given",
          "TRACEPARENT");
+  t.text("unique", "", "the same in short", "KEY");
+  t.text("unique-until", "", "the key is taken until the task's start or end", "start|end");
+  t.duration("unique-for", 0, {0, INT64_C(86'400'000) * 31},
+             "the key is taken for so long at most; 0: any time");
+  t.text("on-conflict", "", "when the key is taken: reject, existing, replace or coalesce", "RULE");
   t.text("affinity-key", "", "tasks with one key like the same worker", "KEY");
   t.text("agent", "", "preferred agent", "NAME");
   t.text("description", "", "for people");
@@ -117,7 +139,12 @@ client::Result<client::TaskOptions> options_of(const OptionValues& v, std::int64
     o.max_losses = static_cast<int>(v.number("max-losses"));
   o.limit_keys = v.texts("limit-key");
   o.idempotency_key = v.text("idempotency-key");
-  o.unique_key = v.text("unique-key");
+  o.unique_key = v.text(v.text("unique").empty() ? "unique-key" : "unique");
+  o.unique_for_ms = v.number("unique-for");
+  if (auto read = word_of(v, "unique-until", unique_until_names, o.unique_until); !read)
+    return tl::unexpected(read.error());
+  if (auto read = word_of(v, "on-conflict", on_conflict_names, o.on_conflict); !read)
+    return tl::unexpected(read.error());
   o.affinity_key = v.text("affinity-key");
   o.trace = trace_of(v.text("trace"));
   o.agent = v.text("agent");

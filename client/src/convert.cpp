@@ -144,6 +144,9 @@ std::string encode_template(const TaskOptions& o) {
   w.agent = o.agent;
   w.affinity_key = o.affinity_key;
   w.unique_key = o.unique_key;
+  w.unique_until = static_cast<hirehall::UniqueUntil>(o.unique_until);
+  w.unique_for_ms = o.unique_for_ms;
+  w.on_conflict = static_cast<hirehall::OnConflict>(o.on_conflict);
   w.limit_keys = o.limit_keys;
   w.effort_ms = o.effort_ms;
   w.retention_ms = o.retention_ms;

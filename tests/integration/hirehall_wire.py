@@ -30,6 +30,7 @@ REGISTER_WORKER, AWARD, FINISH, WORKER_HEARTBEAT, HOLDING, STOP, LOST, REPORT, D
 CODES = ("ok bad_message unsupported version_mismatch unknown_session session_expired denied not_found conflict invalid "
          "too_large queue_full dead_letters_full disk_full busy out_of_order timeout stale terminal expired unavailable "
          "not_leader moved unreachable corrupt io internal").split()
+LATER_CODES = {27: "bad_answer", 42: "not_unique", 43: "already_started"}
 STATES = {5: "succeeded", 6: "failed", 7: "cancelled", 8: "expired"}
 
 WINDOW = 1024          # batches a producer may have unanswered
@@ -39,7 +40,7 @@ PATIENCE = 20.0        # seconds a call may take unless it says otherwise
 
 
 def code_name(number):
-    return CODES[number] if 0 <= number < len(CODES) else f"code {number}"
+    return CODES[number] if 0 <= number < len(CODES) else LATER_CODES.get(number, f"code {number}")
 
 
 class WireError(Exception):

@@ -31,6 +31,8 @@ const std::map<Kind, const char*>& act_names() {
       {Kind::limit_set, "limit_set"},
       {Kind::limit_pause, "limit_pause"},
       {Kind::limit_delete, "limit_delete"},
+      {Kind::budget_set, "budget_set"},
+      {Kind::budget_delete, "budget_delete"},
       {Kind::worker_drain, "worker_drain"},
       {Kind::agent_forget, "agent_forget"},
       {Kind::agent_unlearn, "agent_unlearn"},

@@ -62,6 +62,10 @@ class Moves {
             tally_.saw_if(item.next == State::cancelled, Situation::cancel_leased);
           }
         });
+      case engine::FactKind::superseded:
+        return tally_.saw(Situation::unique_replaced);
+      case engine::FactKind::coalesced:
+        return tally_.saw(Situation::unique_coalesced);
       case engine::FactKind::spilled:
         return tally_.saw(Situation::window_spilled);
       case engine::FactKind::paged:

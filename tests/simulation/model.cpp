@@ -109,6 +109,9 @@ void Model::read(const std::string& routing, std::string_view bytes) {
     case Kind::batch_wait:
     case Kind::batch_show:
       return read_batch_frame(asked, frame->body);
+    case Kind::budget_delete:
+      budget_over_ = true;
+      return;
     case Kind::pause:
     case Kind::resume:
       return read_scope(routing, frame->header.request, asked, frame->body);
@@ -125,6 +128,9 @@ void Model::read_submit_frame(Asked& asked, std::string_view body) {
     asked.numbers.push_back(number);
     auto& intent = intents_.at(number - 1);
     if (intent.first_read < 0) intent.first_read = time_.now();
+    asked.payloads.push_back(payload);
+    if (intent.options.on_conflict == OnConflict::coalesce)
+      if (auto& version = intent.versions[payload]; version.read < 0) version.read = time_.now();
     trace_.note(time_.now(), "submit is read", number);
   }
 }
@@ -141,6 +147,7 @@ void Model::read_finish_frame(const std::string&, Asked& asked, std::string_view
     if (item.outcome == Outcome::suspended) life->answered = false;  // the next question
     if (item.default_answer) life->answers.insert(*item.default_answer);
     t.lapses = item.lapses;
+    t.units = item.units;
     life->may_lapse |= item.lapses;
     if (!item.checkpoint.empty()) life->checkpoints.insert(item.checkpoint);
     trace_.note(time_.now(), "finish is read", life->number, attempt, static_cast<int>(item.outcome));
@@ -270,7 +277,7 @@ Life& Model::known(std::string_view id, Number number) {
   if (intent.ids.size() > 1 + intent.replays && intent.options.unique_key.empty())
     violated("I3", "one submit made two tasks", number);
   const auto& o = intent.options;
-  l.stop_possible |= o.deadline != 0 || o.labels.contains("bulk");
+  l.stop_possible |= o.deadline != 0 || o.labels.contains("bulk") || o.on_conflict == OnConflict::replace;
   l.due = std::max(l.due, intent.first_read + (o.delay_ms > 0 ? at_least(o.delay_ms) : 0));
   return l;
 }
@@ -295,6 +302,11 @@ void Model::sent_submitted(const std::string& routing, std::string_view body) {
       check_batch_open(number);
       if (!l.promised) promised_.push_back(l.id);
       l.promised = true;
+      if (l.promised_at < 0) l.promised_at = time_.now();
+      auto& meant = intents_.at(number - 1);
+      if (meant.options.on_conflict == OnConflict::coalesce)
+        if (auto& version = meant.versions[at->second.payloads.at(i)]; version.answered < 0)
+          version.answered = time_.now(), version.id = l.id;
       const auto& o = intents_.at(number - 1).options;
       if (o.idempotency_key.empty() || !timing) continue;
       auto [key, added] = keys_.emplace(std::pair{o.tenant, o.idempotency_key}, item.id);
@@ -322,6 +334,14 @@ void Model::submit_refused(Number number, Code code) {
     case Code::invalid:
       tally_.saw(Situation::submit_refused_past_deadline);
       if (o.deadline != 0) return;
+      break;
+    case Code::not_unique:
+      tally_.saw(Situation::unique_rejected);
+      if (o.on_conflict != OnConflict::unsaid) return;
+      break;
+    case Code::already_started:
+      tally_.saw(Situation::unique_started);
+      if (o.on_conflict != OnConflict::unsaid) return;
       break;
     case Code::conflict:
       if (!o.batch.empty() && closings_.contains(batch_of(o)))

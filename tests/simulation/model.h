@@ -32,6 +32,7 @@ struct Try {
   Micros first_report = -1;                            // … and when it read the first
   bool lapses = false;                                 // the question that it left does not wait for ever
   std::optional<Outcome> recorded;                     // what it said it had recorded
+  std::uint64_t units = 0;                             // that it says it used
 };
 
 // One task of the broker.
@@ -55,6 +56,8 @@ struct Life {
   bool stop_possible = false;                  // a cancel was read, or it has a deadline
   bool purge_possible = false;                 // somebody wants it out of the dead letters …
   std::optional<Micros> purged_at;             // … and was told that it is
+  Micros promised_at = -1;
+  Millis submitted = 0, finished = 0;  // as get tells in the end
 };
 
 // What a client wants done; one payload.
@@ -69,6 +72,11 @@ struct Intent {
   std::set<std::string> ids;
   Approval approval;
   std::set<std::string> edits;  // payloads or results that somebody wanted instead
+  struct Version {
+    Micros read = -1, answered = -1;
+    std::string id;
+  };
+  std::map<std::string, Version> versions;  // payloads of what coalesces
 
   bool consents_by_time() const { return approval.timeout_ms != 0 && approval.lapse == Lapse::approve; }
 };
@@ -105,7 +113,8 @@ class Model {
   // After healing; behind all the ends.
   void final_batches(std::string_view body);  // as batch_list tells
   void final_dead(const std::set<std::string>& letters) const;
-  void final_task(const ReadTask& task);  // as get tells
+  void final_usage(std::string_view body);    // as usage tells
+  void final_task(const ReadTask& task);      // as get tells
   void final_unlisted(const Life& life) const;
   void final_refusal(std::string_view id, Code code);
   void final_books(std::uint64_t accepted, std::uint64_t removed, std::uint64_t kept, std::uint64_t listed);
@@ -129,6 +138,7 @@ class Model {
     std::uint64_t number = 0;       // of a subscription or bulk work, or the position that logs go on behind
     bool undo = false;              // of a drain
     bool atomic = false;
+    std::vector<std::string> payloads;  // of a submit
     Micros at = 0;
   };
 
@@ -160,6 +170,10 @@ class Model {
   void sent_retried(const Asked& asked, std::string_view body);
   void check_drained(const std::string& routing) const;
   static BatchName batch_of(const TaskOptions& options);
+  void check_unique(const Life& life, const ReadAward::Item& item) const;
+  void check_apart(const Life& life) const;
+  void check_budget(const TaskOptions& options) const;
+  void spent(const TaskOptions& options, std::uint64_t units);
   void sent_explanation(const Asked& asked, std::string_view body);
   void check_terms(const ReadReasons& award, Number number);
   void check_bids(const ReadReasons& award, const ReadReasons::Term& winner, Number number);
@@ -196,6 +210,9 @@ class Model {
   std::map<std::string, Front> fronts_;  // per line of plain tasks: the last one awarded first
   std::map<std::pair<std::string, std::string>, std::string> keys_;  // (tenant, idempotency key) → id
   std::set<std::uint64_t> bulks_;                                    // promised
+  std::uint64_t spent_ = 0;  // of the budget, as finishes were recorded
+  Micros spent_at_ = -1;     // when it was used up
+  bool budget_over_ = false;
   struct Closing {
     std::set<Number> completions;  // that may follow; 0: none
     bool promised = false;

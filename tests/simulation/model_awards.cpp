@@ -64,6 +64,8 @@ void Model::check_award(Life& l, const ReadAward::Item& item) {
          "at most once is at its second attempt");
   expect(l.failures < o.retry.max_attempts, "I7", "a task was awarded beyond its attempts");
   check_consent(l, item);
+  check_unique(l, item);
+  check_budget(o);
   check_due(l);
   check_paused(item, l.number);
   check_order(l, item);

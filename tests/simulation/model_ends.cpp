@@ -40,6 +40,7 @@ void Model::recorded(Life& l, std::uint32_t attempt, const ReadFinish::Item& ite
   if (next != l.tries.end() && t.first_report > next->second.sent)
     violated("I4", "the finish of an attempt was recorded after the next one was awarded", l.number);
   t.recorded = item.outcome;
+  spent(intent(l.number).options, item.units);
   tally_.saw(Situation::finish_recorded);
   const auto& o = intent(l.number).options;
   switch (item.outcome) {
@@ -152,6 +153,9 @@ void Model::final_task(const ReadTask& task) {
   if (!counted) violated("I7", "the history of a task has more failures or losses than count", number);
   if (task.failures < l.failures) violated("I7", "a recorded failure does not count", number);
   ended(l, *task.state, task.result);
+  l.submitted = task.submitted_at;
+  l.finished = task.finished_at;
+  check_apart(l);
   if (l.decided && task.decisions == 0)
     violated("I6", "the history of a task does not tell who decided", l.number);
   if (*task.state != State::failed) return;

@@ -213,6 +213,8 @@ ReadFinish read_finish(std::string_view body) {
           item.checkpoint = r.bin();
         else if (key == "question")
           read_question(r, item);
+        else if (key == "usage")
+          r.map(), r.str(), item.units = r.uint();
         else
           r.skip();
       }
@@ -436,6 +438,36 @@ std::vector<ReadLogLine> read_log_lines(std::string_view body) {
     }
   }
   return out;
+}
+
+std::uint64_t read_units(std::string_view body) {
+  std::uint64_t units = 0;
+  Reader r(body);
+  auto pairs = r.map();
+  for (std::size_t i = 0; i < pairs && r.ok(); ++i) {
+    if (r.str() != "usage") {
+      r.skip();
+      continue;
+    }
+    auto rows = r.array();
+    for (std::size_t k = 0; k < rows && r.ok(); ++k) {
+      auto fields = r.map();
+      for (std::size_t f = 0; f < fields && r.ok(); ++f) {
+        if (r.str() != "usage") {
+          r.skip();
+          continue;
+        }
+        auto amounts = r.map();
+        for (std::size_t a = 0; a < amounts && r.ok(); ++a)
+          if (r.str() == "units")
+            units += r.uint();
+          else
+            r.skip();
+      }
+    }
+  }
+  all_read(r, "usage");
+  return units;
 }
 
 }  // namespace hirehall::sim

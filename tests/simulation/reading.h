@@ -50,6 +50,7 @@ struct ReadFinish {
     std::optional<std::string> default_answer;  // to its question
     bool lapses = false;                        // its question does not wait for ever
     bool on = false;
+    std::uint64_t units = 0;  // that it says it used
   };
   std::uint64_t number = 0;
   std::vector<Item> items;
@@ -132,6 +133,7 @@ std::uint64_t read_number_or(std::string_view body, std::string_view key, std::u
 std::vector<ReadBulk> read_bulks(std::string_view body);
 std::vector<ReadBatch> read_batches(std::string_view body);
 ReadBatch read_batch(std::string_view body);
+std::uint64_t read_units(std::string_view body);  // of all rows that usage tells
 // Value of a number or bool in a map of stats or settings; nested maps by path, "tasks/ready".
 std::string read_id(std::string_view body);
 std::string read_text(std::string_view body,

@@ -228,7 +228,13 @@ void WorkerHost::finish(worker::Token token, Outcome outcome) {
   auto& r = at->second;
   worker::OutcomeExtras extras;
   worker::Results results;
-  std::string result, checkpoint, question;
+  std::string result, checkpoint, question, used;
+  if (scene_.chance.permille(300)) {
+    msgpack::Writer w(used);
+    w.map(1);
+    w.str("units"), w.uint(1 + scene_.chance.below(3));
+    extras.usage = used;
+  }
   switch (outcome) {
     case Outcome::succeeded:
       result = "R" + std::to_string(r.number) + "/" + std::to_string(token);

@@ -62,6 +62,13 @@ void Workload::set_schedules(ClientHost& by) {
   w.array(1), w.array(2), w.uint(paced_units), w.sint(paced_window_ms);
   b.raw("rates", rates);
   set(by, Kind::limit_set, b.take());
+  Body budget;
+  budget.text("name", "spender");
+  budget.text("tenant", "spender");
+  budget.text("unit", "units");
+  budget.text("period", "total");
+  budget.number("hard", budget_units);
+  set(by, Kind::budget_set, budget.take());
 }
 
 void Workload::set_up(ClientHost& by) {
@@ -131,7 +138,10 @@ Number Workload::draw() {
   auto number = scene_.model.intend(o, draft.bytes, draft.plain);
   if (draft.same_key_as != 0)
     scene_.model.intent(number).key_reused = scene_.model.intent(draft.same_key_as).key_reused = true;
-  if (!o.idempotency_key.empty() || !o.unique_key.empty()) keyed_.push_back(number);
+  if (o.on_conflict == OnConflict::coalesce)
+    coalescing_.push_back(number);
+  else if (o.on_conflict == OnConflict::unsaid && (!o.idempotency_key.empty() || !o.unique_key.empty()))
+    keyed_.push_back(number);
   return number;
 }
 
@@ -148,6 +158,14 @@ void Workload::act_next() {
     at -= action.weight;
   }
   scene_.time.in(scene_.chance.between(0, 4 * pace_), [this] { act_next(); });
+}
+
+// Again with another payload, each of which is meant once.
+void Workload::coalesce(ClientHost& by, Number number) {
+  auto& intent = scene_.model.intent(number);
+  intent.edits.insert(intent.payload);
+  intent.payload = "K" + std::to_string(number) + ";version " + std::to_string(++versions_);
+  by.submit(number);
 }
 
 void Workload::resume(ClientHost& by, const std::string& body) {
@@ -223,6 +241,9 @@ void Workload::end(ClientHost& by) {
   held.text("name", "paced");
   held.number("until", 0);
   by.request(Kind::limit_pause, held.take(), nullptr);
+  Body b;
+  b.text("name", "spender");
+  by.request(Kind::budget_delete, b.take(), nullptr);
 }
 
 }  // namespace hirehall::sim

@@ -10,6 +10,8 @@
 
 namespace hirehall::sim {
 
+// Of the budget for the tenant "spender".
+inline constexpr std::uint64_t budget_units = 3;
 // Of the limit "paced".
 inline constexpr std::size_t paced_units = 3;
 inline constexpr Millis paced_window_ms = 2000;
@@ -40,6 +42,7 @@ class Workload {
   void act_next();
   void set(ClientHost& by, wire::Kind kind, const std::string& body);
   void set_schedules(ClientHost& by);
+  void coalesce(ClientHost& by, Number number);
   void resume(ClientHost& by, const std::string& body);
   void answer(ClientHost& by, const std::string& id);
   void answer_all(ClientHost& by, const std::string& cursor);
@@ -51,7 +54,9 @@ class Workload {
   std::uint32_t settings_left_ = 0;
   Micros pace_ = 100 * ms;
   Micros until_ = 0;
-  std::vector<Number> keyed_;     // may be submitted again
+  std::vector<Number> keyed_;  // may be submitted again
+  std::vector<Number> coalescing_;
+  std::uint64_t versions_ = 0;
   std::set<std::string> paused_;  // bodies of pauses: one may be sent again after its resume
   std::uint64_t answers_ = 0;
 };

@@ -121,6 +121,29 @@ std::span<const Tables::Feature> Tables::features() {
        }},
       {"preferred_agent", 80, [](Workload&, Draft& d) { d.options.agent = "agent-worker1"; }},
       {"effort", 100, [](Workload& w, Draft& d) { d.options.effort_ms = w.scene_.chance.between(1, 10000); }},
+      {"unique_rule", 150,
+       [](Workload& w, Draft& d) {
+         auto& c = w.scene_.chance;
+         auto& o = d.options;
+         o.idempotency_key.clear();
+         switch (c.below(3)) {
+           case 0:
+             o.on_conflict = OnConflict::reject;
+             o.unique_key = "reject" + std::to_string(c.below(2));
+             break;
+           case 1:
+             o.on_conflict = OnConflict::replace;
+             o.unique_key = "replace" + std::to_string(c.below(2));
+             break;
+           default:
+             o.on_conflict = OnConflict::coalesce;
+             o.unique_key = "coalesce" + std::to_string(w.scene_.model.intents());
+             if (c.permille(500)) o.delay_ms = c.between(500, 4000);
+             break;
+         }
+         d.plain = false;
+       }},
+      {"budgeted", 60, [](Workload&, Draft& d) { d.options.tenant = "spender", d.plain = false; }},
   };
   return table;
 }
@@ -344,6 +367,13 @@ std::span<const Tables::Action> Tables::actions() {
       {"resubmit", 15,
        [](Workload& w, ClientHost& c) {
          if (!w.keyed_.empty()) c.submit(w.scene_.chance.of(w.keyed_));
+       }},
+      {"coalesce", 25,
+       [](Workload& w, ClientHost& c) {
+         if (!w.coalescing_.empty())
+           w.coalesce(c,
+                      w.coalescing_[w.coalescing_.size() - 1 -
+                                    w.scene_.chance.below(std::min<std::size_t>(4, w.coalescing_.size()))]);
        }},
       {"follow", 4,
        [](Workload& w, ClientHost& c) {

@@ -306,6 +306,12 @@ void World::reckon() {
     if (!body) violated("I9", "batches cannot be listed: " + describe(body.error()));
     scene_.model.final_batches(*body);
   });
+  Body all;
+  all.raw("by", "\x90");
+  auditor_.request(Kind::usage, all.take(), [this](const Result<std::string_view>& body) {
+    if (!body) violated("I9", "usage cannot be read: " + describe(body.error()));
+    scene_.model.final_usage(*body);
+  });
   auditor_.request(Kind::stats, Body().take(), [this](const Result<std::string_view>& body) {
     if (!body) return;
     books_done_ = true;

@@ -36,7 +36,9 @@ enum class ErrorCode : std::uint8_t {
   corrupt = 24,
   io = 25,
   internal = 26,
-  bad_answer = 27,  // an answer is not what the question takes
+  bad_answer = 27,       // an answer is not what the question takes
+  not_unique = 42,       // the unique key is taken; `context` is the id of the task that has it
+  already_started = 43,  // that task has begun: it is neither replaced nor coalesced
 };
 
 // What to do about an error: try again later, change the request, or accept it.

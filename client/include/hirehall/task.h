@@ -42,6 +42,11 @@ constexpr bool has_ended(State state) {
   return state >= State::succeeded;
 }
 
+// How long a unique key is taken: until the task starts, or ends; and what a submission does that finds it
+// taken (docs/unique.md). Unsaid: until the end, and the same payload gives the id of the task that has it.
+enum class UniqueUntil : std::uint8_t { unsaid = 0, start = 1, end = 2 };
+enum class OnConflict : std::uint8_t { unsaid = 0, reject = 1, existing = 2, replace = 3, coalesce = 4 };
+
 // What may be said about a task beside its payload. Zero or empty means "not given".
 // Members have initializers, so that {.type = "echo"} compiles without a warning about the others.
 struct TaskOptions {
@@ -66,6 +71,9 @@ struct TaskOptions {
   std::string agent = {};  // preferred
   std::string affinity_key = {};
   std::string unique_key = {};
+  UniqueUntil unique_until = UniqueUntil::unsaid;
+  Millis unique_for_ms = 0;  // the key is free again after this
+  OnConflict on_conflict = OnConflict::unsaid;
   std::vector<std::string> limit_keys = {};
   std::string idempotency_key = {};  // the same key within 24 hours gives the first task's id
   Millis effort_ms = 0;

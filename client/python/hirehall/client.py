@@ -22,6 +22,7 @@ from .schedules import Schedules
 from .session import Session
 from .steering import Steering
 from .task import Task
+from .usage import Usage
 from .wire import BATCH_BYTES_MAX, BATCH_ITEMS_MAX, Kind
 
 
@@ -55,7 +56,7 @@ class Refused(HirehallError):
         self.answers = answers
 
 
-class Client(Steering, Schedules, Limits, Batches):
+class Client(Steering, Schedules, Limits, Usage, Batches):
     """
     broker            endpoint; default: $HIREHALL_BROKER, then the broker of this user or machine
     reason            of what it does, for the audit log, where a call has none of its own

@@ -181,10 +181,25 @@ class BadAnswer(HirehallError):
     code, number, action = "bad_answer", 27, "fix"
 
 
+class NotUnique(HirehallError):
+    """The unique key is taken; `task_id` is the task that has it."""
+
+    task_id: str | None = None
+    code, number, action = "not_unique", 42, "give_up"
+
+
+class AlreadyStarted(HirehallError):
+    """What has the unique key (`task_id`) has begun: it is neither replaced nor coalesced."""
+
+    task_id: str | None = None
+    code, number, action = "already_started", 43, "give_up"
+
+
 CLASSES: tuple[type[HirehallError], ...] = (
     BadMessage, Unsupported, VersionMismatch, UnknownSession, SessionExpired, Denied, NotFound, Conflict, Invalid, TooLarge,
     QueueFull, DeadLettersFull, DiskFull, Busy, OutOfOrder, TimedOut, Stale, Terminal, Expired, Unavailable, NotLeader, Moved,
     Unreachable, Corrupt, Io, Internal, BadAnswer,
+    NotUnique, AlreadyStarted,
 )  # fmt: skip
 _BY_CODE = {kind.code: kind for kind in CLASSES}
 _BY_NUMBER = {kind.number: kind for kind in CLASSES}

@@ -35,6 +35,9 @@ class TaskOptions(TypedDict, total=False):
     agent: str
     affinity_key: str
     unique_key: str
+    unique_until: str
+    unique_for_ms: Duration
+    on_conflict: str
     limit_keys: Sequence[str]
     idempotency_key: str
     effort_ms: Duration

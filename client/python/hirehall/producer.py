@@ -327,6 +327,6 @@ def _answer(entry: bytes | list[Any]) -> Answer:
         return ids.text(entry)
     code, message, first = (entry + [None] * 2)[:3]
     error = errors.of_number(code, message or "")
-    if isinstance(error, errors.Conflict) and first:
+    if isinstance(error, (errors.Conflict, errors.NotUnique, errors.AlreadyStarted)) and first:
         error.task_id = ids.text(first)
     return error

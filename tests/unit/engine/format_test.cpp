@@ -182,6 +182,19 @@ TEST(Format, FactsOfLimits) {
   EXPECT_EQ(fact_bytes(LimitHeld{"n", 1000, "r"}), "3106016ed00f0172") << what_to_do;
 }
 
+TEST(Format, FactsOfUniqueKeysAndBudgets) {
+  EXPECT_EQ(fact_bytes(Superseded{300, 301}), "3e04ac02ad02") << what_to_do;
+  EXPECT_EQ(fact_bytes(Coalesced{300, true, "p", 1000}), "3f07ac02010170d00f") << what_to_do;
+  EXPECT_EQ(fact_bytes(BudgetSet{"n", {"t", "q", "u", Period::month, 2'000'000, 1000}, "b"}),
+            "4011016e017401710175018092f401d00f0162")
+      << what_to_do;
+  EXPECT_EQ(fact_bytes(BudgetDeleted{"n"}), "4102016e") << what_to_do;
+  UsageReport report;
+  report.agent = "a";
+  report.amounts = {{"n", 1'500'000}};
+  EXPECT_EQ(hex(encode_usage(report)), "92a16181a16ece0016e360") << what_to_do;
+}
+
 TEST(Format, FactsOfBatches) {
   EXPECT_EQ(fact_bytes(BatchDefined{1, "t", "n"}), "1d05010174016e") << what_to_do;
   EXPECT_EQ(fact_bytes(BatchClosed{1, true, "o", true, "p"}), "1e070101016f010170") << what_to_do;
@@ -286,10 +299,10 @@ TEST(Format, Snapshot) {
   std::string saved;
   ledger.save(saved);
   EXPECT_EQ(hex(saved),
-            "0d0001010000000000000000000000010764656661756c7401000c6c656173745f6c6f6164656480f0b2528080808040"
+            "0e0001010000000000000000000000010764656661756c7401000c6c656173745f6c6f6164656480f0b2528080808040"
             "00c0a9070000000000000000000000000000000000000000000000000001000174000000000000000000000101016e01"
-            "74017000000000010101740170000000020201010764656661756c740000017200000000000000000000000101000000"
-            "0000000100000100000000000000")
+            "74017000000000010101740170000000020201010764656661756c740000017200000000000000000000000001010000"
+            "0000000001000001000000000000000000000000")
       << what_to_do;
 }
 

@@ -38,7 +38,8 @@ FoundBody Kept::body(Sequence sequence) const {
   FoundBody found{sequence, record->chunk, record->offsets.at(sequence - record->first), nullptr};
   auto asked_first = found.chunk->body_at(found.offset);
   if (auto edited = at(Shelving::records, edited_key(sequence));
-      edited && (asked_first.flags & body_held) != 0) {
+      edited && ((asked_first.flags & body_held) != 0 ||
+                 coalesces(asked_first.flags, found.chunk->options_of(asked_first)))) {
     auto chunk = ChunkRef::make();
     chunk->templates = {found.chunk->templates.at(asked_first.template_)};
     asked_first.template_ = 0;
@@ -84,6 +85,11 @@ LoadedTask Kept::task(Sequence sequence) const {
   loaded.view_commit = commit;
   loaded.place = {body.lane, body.class_, body.priority, options.deadline, options.limit_keys};
   loaded.producer = options.producer;
+  if (auto put_off = at(Shelving::records, coalesced_key(sequence))) {
+    Unpacker told(*put_off);
+    told.uint();
+    if (const auto start = told.sint(); start != 0) options.not_before = start;
+  }
   loaded.due = options.not_before;
   std::optional<AttemptRecord> last;
   if (auto records = shelves.find(Shelving::records); records != shelves.end()) {
@@ -327,6 +333,7 @@ void Hall::collect() {
   for (auto& award : out.awards)
     if (auto* hand = to(award.worker)) {
       hand->last_award = std::max(hand->last_award, award.award);
+      payloads[award.sequence] = award.chunk->body_at(award.offset).payload;
       award.chunk = {};  // it may not outlive its engine
       hand->awards.push_back(award);
     }

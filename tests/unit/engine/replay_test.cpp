@@ -67,6 +67,8 @@ class Storm {
     hall_.slow_reads = false;
     for (const auto& pause : std::vector(hall_.engine->ledger().pauses))
       hall_.engine->pause(pause.queue, pause.type, pause.tenant, "", false);
+    while (!hall_.engine->ledger().budgets.empty())
+      EXPECT_TRUE(hall_.engine->delete_budget(std::string(hall_.engine->ledger().budgets.begin()->first)));
     hall_.hire({"a", "b", "c", "d"}, 64);
     for (int turns = 0; turns < 20000 && open() != 0 && !testing::Test::HasFailure(); ++turns) {
       hall_.pass(400);
@@ -191,6 +193,7 @@ class Storm {
       case 14:
         if (chance_.one_in(4)) set_queue(chance_.of(queues_));
         if (chance_.one_in(8)) close_batch();
+        if (chance_.one_in(8)) set_budget();
         return;
       default:
         return replay_dead();
@@ -212,6 +215,12 @@ class Storm {
     if (chance_.one_in(12)) o.limit_keys = {"x", "y"};
     if (chance_.one_in(10)) o.idempotency_key = std::to_string(chance_.below(8));
     if (chance_.one_in(10)) o.unique_key = std::to_string(chance_.below(8));
+    if (chance_.one_in(5)) {
+      o.unique_key = "rule" + std::to_string(chance_.below(4));
+      o.on_conflict = static_cast<OnConflict>(chance_.below(5));
+      o.unique_until = static_cast<UniqueUntil>(chance_.below(3));
+      if (chance_.one_in(3)) o.unique_for_ms = 1 + static_cast<Millis>(chance_.below(3000));
+    }
     if (chance_.one_in(10)) o.delivery = Delivery::at_most_once;
     if (chance_.one_in(6)) o.batch = chance_.of(batches_);
     o.retry = {1 + static_cast<std::int64_t>(chance_.below(4)), 100, 2000, 2};
@@ -238,6 +247,7 @@ class Storm {
     item.outcome = chance_.one_in(2) ? Outcome::succeeded : static_cast<Outcome>(chance_.below(8));
     if (item.outcome == Outcome::suspended) item.on = SuspendedOn::input;
     if (chance_.one_in(8)) item.checkpoint = "state";
+    if (chance_.one_in(3)) item.usage = usage_;
     if (chance_.one_in(8)) item.delay_ms = 500;
     item.result = "done";
     if (hall_.finish(hand, award, item) == Code::invalid)
@@ -312,6 +322,24 @@ class Storm {
     if (code == Code::conflict) name += "'";
   }
 
+  void set_budget() {
+    const auto& tenant = chance_.of(tenants_);
+    if (chance_.one_in(3)) {
+      hall_.engine->delete_budget("b" + tenant);
+      return;
+    }
+    const auto hard = static_cast<std::int64_t>(1 + chance_.below(60)) * 1'000'000;
+    EXPECT_TRUE(hall_.engine->set_budget("b" + tenant, {tenant, "", "tokens", Period::total, hard, 1}, "me"));
+  }
+
+  static std::string encoded_usage() {
+    std::string out;
+    msgpack::Writer w(out);
+    w.map(1);
+    w.str("tokens"), w.real(1.5);
+    return out;
+  }
+
   void replay_dead() {
     hall_.turn();
     auto sequence = any();
@@ -357,6 +385,7 @@ class Storm {
   std::vector<std::string> types_{"a", "b", "c", "d"};
   std::vector<std::string> limits_{"x", "y", "z"};
   std::vector<std::string> batches_{"b", "c"};
+  std::string usage_ = encoded_usage();
   Chance chance_;
   Hall hall_;
 };

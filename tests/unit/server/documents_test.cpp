@@ -94,6 +94,10 @@ const std::map<std::string, Kind> kinds = {
     {"tenant_list", Kind::tenant_list},
     {"agent_stats", Kind::agent_stats},
     {"agent_unlearn", Kind::agent_unlearn},
+    {"usage", Kind::usage},
+    {"budget_set", Kind::budget_set},
+    {"budget_list", Kind::budget_list},
+    {"budget_delete", Kind::budget_delete},
 };
 
 TEST(SecurityDocument, has_the_table_of_roles_that_the_code_has) {

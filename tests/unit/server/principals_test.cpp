@@ -115,6 +115,10 @@ const std::map<Kind, std::string> table = {
     {Kind::tenant_list, "voda"},
     {Kind::agent_stats, "voda"},
     {Kind::agent_unlearn, "oa"},
+    {Kind::usage, "voda"},
+    {Kind::budget_set, "oa"},
+    {Kind::budget_list, "voda"},
+    {Kind::budget_delete, "oa"},
 };
 
 TEST(Roles, grant_exactly_what_the_table_says_for_every_role_and_kind) {

@@ -1,0 +1,27 @@
+// What the engine counts from the start of the process, for those who look.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "broker/engine/facts_inbox.h"
+
+namespace hirehall::engine {
+
+struct EngineCounts {
+  std::uint64_t stale = 0;
+  std::uint64_t lease_expirations = 0;
+  std::uint64_t redelivered = 0;
+  std::uint64_t limit_delays = 0;
+  std::uint64_t refused = 0;
+  std::array<std::uint64_t, deed_count> decisions{};  // of suspended tasks, by deed
+  std::array<std::uint64_t, 4> ticks{};               // of schedules: fired, missed, overlapped, refused
+  std::array<std::uint64_t, 5> unique{};              // what found its unique key taken, by OnConflict
+  std::uint64_t usage_left_out = 0;                   // pairs of reports that were no amounts
+  std::array<std::uint64_t, 4> choices{};             // awards that a policy chose for, by scheduler::Policy
+  std::uint64_t shadow_agreed = 0, shadow_differed = 0;
+  std::uint64_t auction_paid = 0;  // by all auctions together, in millionths
+  std::uint64_t duplicates = 0;    // answered from a producer record or an idempotency key
+};
+
+}  // namespace hirehall::engine
