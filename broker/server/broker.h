@@ -23,6 +23,7 @@
 #include "broker/server/choices.h"
 #include "broker/server/committer.h"
 #include "broker/server/engine_time.h"
+#include "broker/server/fleet_watch.h"
 #include "broker/server/learning.h"
 #include "broker/server/metrics.h"
 #include "broker/server/notify.h"
@@ -37,6 +38,7 @@
 #include "broker/server/wakeup.h"
 #include "common/ids.h"
 #include "common/wire.h"
+#include "scheduler/advice.h"
 
 namespace hirehall::server {
 
@@ -168,6 +170,9 @@ class Broker {
   Status settle_completion(const Peer& peer, const std::string& tenant, TaskOptions& o) const;
   void count_batches();
   void fill_prices();
+  scheduler::FleetFigures fleet_figures() const;
+  void write_fleet(msgpack::Writer& w) const;
+  static bool asks_for_fleet(std::string_view body);
   void write_batch(msgpack::Writer& w, const engine::Batch& batch) const;
   void explain(Peer& peer, const Frame& frame);
   void dead_again(Peer& peer, const Frame& frame, bool purge);
@@ -346,6 +351,7 @@ class Broker {
   std::optional<Error> failure_;
   Learning learning_;
   Choices choices_;
+  FleetWatch fleet_watch_;
   std::vector<Finishing> finishing_;
   bool drained_full_ = false;
 

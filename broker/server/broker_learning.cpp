@@ -92,7 +92,9 @@ void Broker::learn_finished() {
   for (const auto& ended : finishing_) {
     if (!learning_.wants_more()) return;
     // What the engine refused is still leased.
-    if (engine_.ledger().lease_by_token(ended.token) == nullptr) learning_.learn(ended);
+    if (engine_.ledger().lease_by_token(ended.token) != nullptr) continue;
+    learning_.learn(ended);
+    fleet_watch_.ended(*ended.agent, *ended.type, ended.success, ended.took);
   }
 }
 
@@ -129,6 +131,7 @@ void Broker::agent_unlearn(Peer& peer, const Frame& frame) {
   if (!learning_.unlearn(query->name))
     return refuse(peer, frame.header.request,
                   {Code::not_found, "nothing was learned of an agent " + query->name, "agent", 0});
+  fleet_watch_.forget(query->name);
   log::info("what was learned of an agent is forgotten",
             {{"agent", query->name}, {"by", peer.principal->name}});
   msgpack::Writer(answer(peer, frame.header.request)).map(0);

@@ -345,7 +345,8 @@ void Broker::stats(Peer& peer, const Frame& frame) {
     for (const auto& [no, subscription] : other->subscriptions)
       ++subscriptions, lagging += subscription.lagging;
   const bool backups = parts_.backups != nullptr;
-  w.map(backups ? 24 : 23);
+  const bool fleet = asks_for_fleet(frame.body);
+  w.map(23u + (backups ? 1 : 0) + (fleet ? 1 : 0));
   w.str("tasks");
   w.map(8);
   for (std::size_t i = 1; i < state_count; ++i) {
@@ -374,9 +375,11 @@ void Broker::stats(Peer& peer, const Frame& frame) {
   w.entry_uint("store_bytes", space.used_bytes);
   w.entry_uint("free_bytes", space.free_bytes);
   w.entry_bool("admits_submits", store_.admits_submits());
-  if (!backups) return;
-  const auto last = parts_.backups->counts().last_at;
-  w.entry_sint("backup_age_ms", last == 0 ? -1 : std::max<std::int64_t>(0, surroundings_.wall_ms() - last));
+  if (backups) {
+    const auto last = parts_.backups->counts().last_at;
+    w.entry_sint("backup_age_ms", last == 0 ? -1 : std::max<std::int64_t>(0, surroundings_.wall_ms() - last));
+  }
+  if (fleet) write_fleet(w);
 }
 
 void Broker::fill_metrics() {
@@ -414,6 +417,8 @@ void Broker::fill_metrics() {
     page_.workers.slots_busy += busy;
     page_.workers.slots_idle += session.spec.slots - busy;
   }
+  fleet_watch_.sample(engine_.now(), page_.workers.slots_busy,
+                      page_.workers.slots_busy + page_.workers.slots_idle);
   const auto& t = ledger.books.tasks;
   page_.books = {ledger.books.accepted,     t[1] + t[2],         t[3], t[4],
                  t[5] + t[6] + t[7] + t[8], ledger.books.removed};

@@ -183,12 +183,37 @@ int worker_drain(Context& c) {
   return c.show(d);
 }
 
+namespace {
+
+// Shares as people read them, and the trend in a word; the evidence is for programs.
+Document agent_row(const Document& agent) {
+  Document row;
+  for (const auto* key : {"agent", "type", "outcomes", "running", "success", "p50_ms", "p90_ms"})
+    row.set(key, agent.text(key));
+  return row.set("trend", agent.child("trend").text("trend"));
+}
+
+}  // namespace
+
 int stats(Context& c) {
-  auto answer = c.ask(number(wire::Kind::stats), Body().take());
+  Body b;
+  b.boolean("fleet", true);
+  auto answer = c.ask(number(wire::Kind::stats), b.take());
   if (!answer) return c.complain(answer.error());
   if (c.format() != Format::text) return c.show(*answer);
   Document flat;
-  for (const auto& [key, value] : answer->flat()) flat.set(key, value);
+  for (const auto& [key, value] : answer->flat())
+    if (!key.starts_with("fleet.")) flat.set(key, value);
+  const auto fleet = answer->child("fleet");
+  for (const auto* key : {"slots", "busy", "utilisation", "bottleneck"})
+    if (fleet.has(key)) flat.set(key, fleet.text(key));
+  std::vector<Document> agents, advice;
+  for (const auto& agent : fleet.items("agents")) agents.push_back(agent_row(agent));
+  for (const auto& one : fleet.items("recommendations"))
+    advice.push_back(Document().set("what", one.text("what")).set("message", one.text("message")));
+  if (!agents.empty()) flat.set("agents", agents);
+  if (const auto types = fleet.items("types"); !types.empty()) flat.set("types", types);
+  if (!advice.empty()) flat.set("recommendations", advice);
   return c.show(flat);
 }
 

@@ -21,8 +21,9 @@ class Steering:
     _session: Session
     _request_timeout: float
 
-    def stats(self) -> Mapping[str, Any]:
-        return self._map(Kind.STATS, {})
+    def stats(self, fleet: bool = False) -> Mapping[str, Any]:
+        """Numbers of the broker; with `fleet` also what agents and types do, and what is recommended."""
+        return self._map(Kind.STATS, {"fleet": True} if fleet else {})
 
     def queues(self) -> Sequence[Mapping[str, Any]]:
         return list(self._map(Kind.QUEUE_LIST, {})["queues"])
