@@ -145,8 +145,13 @@ class Context {
       set(ZMQ_RCVHWM, 10000);
       set(ZMQ_BACKLOG, 4096);
       set(ZMQ_HANDSHAKE_IVL, 5000);
-      set(ZMQ_HEARTBEAT_IVL, 10000);
-      set(ZMQ_HEARTBEAT_TIMEOUT, 30000);
+      // The kernel finds dead hosts within 30 s. Heartbeats of the library would, too, but each has a timer, and
+      // to take one back it walks over those of all connections: with thousands of them nobody else is served.
+      set(ZMQ_TCP_KEEPALIVE, 1);
+      set(ZMQ_TCP_KEEPALIVE_IDLE, 10);
+      set(ZMQ_TCP_KEEPALIVE_INTVL, 10);
+      set(ZMQ_TCP_KEEPALIVE_CNT, 2);
+      set(ZMQ_TCP_MAXRT, 30000);
       std::int64_t frame = limits::frame_bytes_max;
       zmq_setsockopt(router_, ZMQ_MAXMSGSIZE, &frame, sizeof frame);
     }

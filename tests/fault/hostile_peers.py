@@ -1,4 +1,5 @@
-"""Peers that mean harm, in a process of their own: each line on stdin is "go", "rest" or "crowd N": N connections at once that say nothing.
+"""Peers that mean harm, in a process of their own: each line on stdin is "go", "rest", "crowd N" or "greeted N": N connections at once that say
+nothing, or nothing behind the handshake; "rest" ends them.
 Says {"event": "rests", "counts": …} after each rest and {"event": "crowd", "open": N} when they all stand.
 
     hostile_peers.py HOST PORT --seed S
@@ -23,7 +24,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from integration.hirehall_wire import HELLO, HEADER, SUBMIT, frame
 
 GREETING = b"\xff" + b"\0" * 8 + b"\x7f" + b"\x03\x00" + b"NULL" + b"\0" * 16 + b"\0" + b"\0" * 31
-READY = b"\x04\x19\x05READY\x0bSocket-Type\0\0\0\x06DEALER"
+READY = b"\x04\x1c\x05READY\x0bSocket-Type\0\0\0\x06DEALER"
 CROWD = 300
 PAUSE_MS = 3  # between two misdeeds: the broker is to be hurt, not the processor that all share
 
@@ -79,17 +80,23 @@ class Hostile:
         for _ in range(5):
             self.connect()
 
-    def fill(self, count):
+    def fill(self, count, greeting=b""):
         """So many silent connections; what the broker was too slow to take is tried again."""
         silent, tries = [], 0
         while len(silent) < count and tries < 2 * count:
             tries += 1
             try:
-                silent.append(socket.create_connection(self.address, 5))
+                peer = socket.create_connection(self.address, 5)
+                peer.sendall(greeting)
+                silent.append(peer)
             except OSError:
                 continue
         self.open += silent
         return len(silent)
+
+    def rest(self):
+        while self.open:
+            self.open.pop().close()
 
     def work(self):
         kind = self.random.choice(self.kinds)
@@ -115,9 +122,12 @@ def main():
                 if not word:
                     return
                 going = word == "go"
-                if word.startswith("crowd "):
-                    print(json.dumps({"event": "crowd", "open": hostile.fill(int(word.split()[1]))}), flush=True)
+                if word.startswith(("crowd ", "greeted ")):
+                    kind, count = word.split()
+                    stand = hostile.fill(int(count), GREETING + READY if kind == "greeted" else b"")
+                    print(json.dumps({"event": "crowd", "open": stand}), flush=True)
                 elif not going:
+                    hostile.rest()
                     print(json.dumps({"event": "rests", "counts": hostile.counts}), flush=True)
             if going:
                 hostile.work()

@@ -71,26 +71,43 @@ class Hostile(unittest.TestCase):
 
     def test_a_crowd_that_says_nothing(self):
         """As many connections as an operator might see on a bad day, all at once (I12)."""
+        self.beside_a_crowd("crowd")
+
+    def test_a_crowd_that_says_nothing_behind_its_handshake(self):
+        """Nobody is turned away then for being late."""
+        self.beside_a_crowd("greeted")
+
+    def beside_a_crowd(self, kind):
         most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         if most < CROWD + SPARE:
             self.skipTest(f"{CROWD} connections need {CROWD + SPARE} descriptors a process, the limit here is {most}")
         self.stretch()
-        before = self.descriptors()
-        quiet = [self.stretch() for _ in range(TURNS)]
-        began = time.monotonic()
-        self.hostile.say(f"crowd {CROWD}")
-        self.assertEqual(self.hostile.event("crowd", 120 * fleet.SLOWDOWN)["open"], CROWD)
-        eventually(lambda: self.descriptors() - before > 0.9 * CROWD, 60 * fleet.SLOWDOWN, "the crowd in the broker")
-        took, stood = time.monotonic() - began, self.descriptors() - before
-        crowded, memory = [self.stretch() for _ in range(TURNS)], self.memory_mb()
-        self.fleet.lives()
-        self.hostile.kill()
-        eventually(lambda: self.descriptors() < before + 50, 60 * fleet.SLOWDOWN, "the end of the crowd's connections")
-        quiet += [self.stretch() for _ in range(TURNS)]
-        share = statistics.median(crowded) / statistics.median(quiet)
-        print(f"{CROWD} silent connections within {took:.1f} s, {stood} held by the broker, memory {memory:.0f} MiB: "
-              f"honest clients kept {share:.0%}", flush=True)
-        self.assertLess(memory, 600)
+        before, quiet, crowded, made, memory, gone = self.descriptors(), [], [], [], [], []
+        for _ in range(TURNS):
+            quiet.append(self.stretch())
+            began = time.monotonic()
+            self.hostile.say(f"{kind} {CROWD}")
+            self.assertEqual(self.hostile.event("crowd", 120 * fleet.SLOWDOWN)["open"], CROWD)
+            # The broker turns away who is late with a handshake: a slow machine may not see all of them at once.
+            eventually(lambda: self.descriptors() - before > 0.9 * CROWD, 60 * fleet.SLOWDOWN, "the crowd in the broker")
+            made.append(time.monotonic() - began)
+            crowded.append(self.stretch())
+            memory.append(self.memory_mb())
+            self.fleet.lives()
+            self.hostile.events.clear()
+            began = time.monotonic()
+            self.hostile.say("rest")
+            self.hostile.event("rests", 60 * fleet.SLOWDOWN)
+            eventually(lambda: self.descriptors() < before + 50, 60 * fleet.SLOWDOWN, "the end of the crowd's connections")
+            gone.append(time.monotonic() - began)
+            self.hostile.events.clear()
+        share = statistics.median(c / q for c, q in zip(crowded, quiet))
+        print(f"{CROWD} silent connections ({kind}), {TURNS} times, there within {statistics.median(made):.1f} s, gone within "
+              f"{max(gone):.1f} s, memory {' '.join(f'{m:.0f}' for m in memory)} MiB: honest clients kept {share:.0%}", flush=True)
+        # A greeted connection has buffers of the library of 33 KiB, and what comes and goes in crowds leaves holes: it levels out.
+        self.assertLess(memory[-1] - memory[-2], 0.6 * (memory[1] - memory[0]) + 20, "the memory grows with each crowd")
+        self.assertLess(memory[-1], 1500 if kind == "greeted" else 600)
+        self.assertLess(max(gone), 10 * fleet.SLOWDOWN, "the end of the crowd held up everybody else")
         self.assertGreater(share, 0.8 if EVERYTHING else 0.3, "of what honest clients had without a crowd")
 
     def descriptors(self):
