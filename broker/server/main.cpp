@@ -38,7 +38,8 @@ enum Exit : int {
 // goes on without memory would be worse. Without an allocation: there is none to have.
 [[noreturn]] void out_of_memory() {
   constexpr std::string_view last =
-      "hirehall-broker: an allocation failed and the broker ends; nothing that was acknowledged is lost. Give it "
+      "hirehall-broker: an allocation failed and the broker ends; nothing that was acknowledged is lost. "
+      "Give it "
       "more memory (docs/operating.md), then start it again\n";
   static_cast<void>(!::write(STDERR_FILENO, last.data(), last.size()));
   ::_exit(exit_no_memory);
@@ -141,8 +142,9 @@ class Context {
       set(ZMQ_RCVHWM, 10000);
       set(ZMQ_BACKLOG, 4096);
       set(ZMQ_HANDSHAKE_IVL, 5000);
-      // The kernel finds dead hosts within 30 s. Heartbeats of the library would, too, but each has a timer, and
-      // to take one back it walks over those of all connections: with thousands of them nobody else is served.
+      // The kernel finds dead hosts within 30 s. Heartbeats of the library would, too, but each has a timer,
+      // and to take one back it walks over those of all connections: with thousands of them nobody else is
+      // served.
       set(ZMQ_TCP_KEEPALIVE, 1);
       set(ZMQ_TCP_KEEPALIVE_IDLE, 10);
       set(ZMQ_TCP_KEEPALIVE_INTVL, 10);
