@@ -1,10 +1,12 @@
 // hirehall-broker: options → store → recovery → sockets → the loop.
 #include <signal.h>
+#include <unistd.h>
 #include <zmq.h>
 
 #include <cstdio>
 #include <fstream>
 #include <iostream>
+#include <new>
 
 #include "broker/server/broker.h"
 #include "broker/server/endpoint.h"
@@ -29,8 +31,20 @@ enum Exit : int {
   exit_store_failed = 3,
   exit_usage = 64,
   exit_store_refused = 65,
-  exit_bind = 69
+  exit_bind = 69,
+  exit_no_memory = 71
 };
+
+// Nothing that was acknowledged is only in memory, so the end is as good as that of any crash; a process that
+// goes on without memory would be worse. Without an allocation: there is none to have.
+[[noreturn]] void out_of_memory() {
+  constexpr std::string_view last =
+      "hirehall-broker: an allocation failed and the broker ends; nothing that was acknowledged is lost. "
+      "Give it "
+      "more memory (docs/operating.md), then start it again\n";
+  static_cast<void>(!::write(STDERR_FILENO, last.data(), last.size()));
+  ::_exit(exit_no_memory);
+}
 
 OptionTable declare_options() {
   OptionTable table("hirehall-broker", "The broker: keeps tasks durable and awards them to workers.");
@@ -145,8 +159,9 @@ class Context {
       set(ZMQ_RCVHWM, 10000);
       set(ZMQ_BACKLOG, 4096);
       set(ZMQ_HANDSHAKE_IVL, 5000);
-      // The kernel finds dead hosts within 30 s. Heartbeats of the library would, too, but each has a timer, and
-      // to take one back it walks over those of all connections: with thousands of them nobody else is served.
+      // The kernel finds dead hosts within 30 s. Heartbeats of the library would, too, but each has a timer,
+      // and to take one back it walks over those of all connections: with thousands of them nobody else is
+      // served.
       set(ZMQ_TCP_KEEPALIVE, 1);
       set(ZMQ_TCP_KEEPALIVE_IDLE, 10);
       set(ZMQ_TCP_KEEPALIVE_INTVL, 10);
@@ -321,6 +336,7 @@ int run(int argc, char** argv) {
     std::cout << *options->answer();
     return exit_ok;
   }
+  std::set_new_handler(out_of_memory);
   return serve(*options);
 }
 

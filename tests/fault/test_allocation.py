@@ -44,7 +44,7 @@ class Allocation(FleetTest):
         return ids, "had enough"
 
     def test_what_was_acknowledged_outlives_an_allocation_that_failed(self):
-        chance, kept, ends = random.Random(SEED), [], []
+        chance, kept, ends, codes = random.Random(SEED), [], [], []
         for _ in range(ROUNDS):
             client, payload = self.fleet.client(), os.urandom(1 << 19)
             more = chance.randrange(0, 96 << 20)
@@ -55,13 +55,17 @@ class Allocation(FleetTest):
             if self.fleet.broker.running():
                 self.fleet.broker.kill()
             else:
-                self.assertNotEqual(self.fleet.broker.exit_code(), 0, "it ended and says that all is well")
+                code = self.fleet.broker.exit_code()
+                self.assertNotEqual(code, 0, "it ended and says that all is well")
+                codes.append(code)
+                if code == 71:
+                    self.assertIn("an allocation failed", self.fleet.broker.text())
             self.fleet.start()
             self.assertGreaterEqual(self.fleet.client().stats()["accepted"], len(kept))
         client = self.fleet.client()
         for id_, payload in kept:
             self.assertEqual(client.get(id_)["payload"], payload)
-        print(f"seed {SEED}: more memory than at the beginning: " + "; ".join(ends) + f"; {len(kept)} acknowledged, 0 lost", flush=True)
+        print(f"seed {SEED}: more memory than at the beginning: " + "; ".join(ends) + f"; {len(kept)} acknowledged, 0 lost; exit codes {codes}", flush=True)
         self.assertTrue(any(not end.endswith("had enough") for end in ends), "no limit was ever met: the test tests nothing")
 
 

@@ -48,6 +48,18 @@ class Hostile(unittest.TestCase):
         self.sent += tasks
         return tasks / (time.monotonic() - began)
 
+    def measured(self):
+        """The same, and the broker's processor time for a task in microseconds: what else runs on the machine tells less on it."""
+        before, sent = self.processor_ns(), self.sent
+        rate = self.stretch()
+        return rate, (self.processor_ns() - before) / 1000 / (self.sent - sent)
+
+    def processor_ns(self):
+        total = 0
+        for thread in Path(f"/proc/{self.fleet.broker.child.pid}/task").iterdir():
+            total += int((thread / "schedstat").read_text().split()[0])
+        return total
+
     def test_honest_clients_go_on(self):
         self.stretch()
         quiet, hostile = [], []
@@ -84,14 +96,14 @@ class Hostile(unittest.TestCase):
         self.stretch()
         before, quiet, crowded, made, memory, gone = self.descriptors(), [], [], [], [], []
         for _ in range(TURNS):
-            quiet.append(self.stretch())
+            quiet.append(self.measured())
             began = time.monotonic()
             self.hostile.say(f"{kind} {CROWD}")
             self.assertEqual(self.hostile.event("crowd", 120 * fleet.SLOWDOWN)["open"], CROWD)
             # The broker turns away who is late with a handshake: a slow machine may not see all of them at once.
             eventually(lambda: self.descriptors() - before > 0.9 * CROWD, 60 * fleet.SLOWDOWN, "the crowd in the broker")
             made.append(time.monotonic() - began)
-            crowded.append(self.stretch())
+            crowded.append(self.measured())
             memory.append(self.memory_mb())
             self.fleet.lives()
             self.hostile.events.clear()
@@ -101,14 +113,17 @@ class Hostile(unittest.TestCase):
             eventually(lambda: self.descriptors() < before + 50, 60 * fleet.SLOWDOWN, "the end of the crowd's connections")
             gone.append(time.monotonic() - began)
             self.hostile.events.clear()
-        share = statistics.median(c / q for c, q in zip(crowded, quiet))
+        share = statistics.median(c[0] / q[0] for c, q in zip(crowded, quiet))
+        cost = statistics.median(c[1] / q[1] for c, q in zip(crowded, quiet))
         print(f"{CROWD} silent connections ({kind}), {TURNS} times, there within {statistics.median(made):.1f} s, gone within "
-              f"{max(gone):.1f} s, memory {' '.join(f'{m:.0f}' for m in memory)} MiB: honest clients kept {share:.0%}", flush=True)
+              f"{max(gone):.1f} s, memory {' '.join(f'{m:.0f}' for m in memory)} MiB: honest clients kept {share:.0%}, "
+              f"a task cost the broker {cost:.2f} times as much", flush=True)
         # A greeted connection has buffers of the library of 33 KiB, and what comes and goes in crowds leaves holes: it levels out.
         self.assertLess(memory[-1] - memory[-2], 0.6 * (memory[1] - memory[0]) + 20, "the memory grows with each crowd")
         self.assertLess(memory[-1], 1500 if kind == "greeted" else 600)
         self.assertLess(max(gone), 10 * fleet.SLOWDOWN, "the end of the crowd held up everybody else")
-        self.assertGreater(share, 0.8 if EVERYTHING else 0.3, "of what honest clients had without a crowd")
+        least = 0.8 if EVERYTHING else 0.3
+        self.assertTrue(share > least or cost < 1 / least, "what honest clients had without a crowd, on a machine that others may use, too")
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.fleet.broker.child.pid}/fd"))

@@ -1,9 +1,12 @@
 #include "tests/simulation/broker_host.h"
 
 #include <algorithm>
+#include <new>
+#include <utility>
 
 #include "broker/server/recovery.h"
 #include "tests/simulation/disk.h"
+#include "tests/simulation/mishap.h"
 #include "tests/simulation/violation.h"
 
 namespace hirehall::sim {
@@ -35,7 +38,14 @@ void BrokerHost::start() {
     settings_.producers_max = scene_.weather.producers_max;
     settings_.producer_idle_ms = 1000;
   }
-  auto recovered = server::recover(*store_, settings_, [](const std::string&) {});
+  Result<server::Recovered> recovered;
+  if (!lived([&] { recovered = server::recover(*store_, settings_, [](const std::string&) {}); })) {
+    store_.reset();
+    scene_.time.in(20 * ms, [this, life = life_] {
+      if (life == life_ && !running()) start();
+    });
+    return;
+  }
   if (!recovered) violated("I10", "the broker does not start again: " + describe(recovered.error()));
   engine_ = std::move(recovered->engine);
   if (store_->last_commit() != 0)
@@ -131,8 +141,26 @@ void BrokerHost::wake(Micros when) {
   });
 }
 
+// False when an allocation failed in the middle of it: then the process ends.
+bool BrokerHost::lived(const std::function<void()>& act) {
+  auto every = scene_.weather.allocation_failures;
+  if (every == 0 || scene_.healing) return act(), true;
+  if (allocations_left_ < 0) allocations_left_ = static_cast<std::int64_t>(scene_.chance.below(every));
+  Mishap::left = allocations_left_;
+  bool whole = true;
+  try {
+    act();
+  } catch (const std::bad_alloc&) {
+    whole = false;
+  }
+  allocations_left_ = std::exchange(Mishap::left, Mishap::never);
+  if (!whole) scene_.note("an allocation fails");
+  return whole;
+}
+
 void BrokerHost::turn() {
-  bool more = broker_->turn(0);
+  bool more = false;
+  if (!lived([&] { more = broker_->turn(0); })) return crash(true);
   if (mute_) {
     scene_.saw(Situation::broker_crashed_while_sending);
     return crash(true);
@@ -167,7 +195,7 @@ void BrokerHost::set_going() {
     scene_.time.in(scene_.chance.between(20, scene_.weather.read), [this, life = life_] {
       if (life != life_) return;
       reading_ = false;
-      broker_->reader().step();
+      if (!lived([&] { broker_->reader().step(); })) return crash(true);
       wake(scene_.time.now());
     });
   }
@@ -180,6 +208,7 @@ void BrokerHost::arrived(std::string routing, std::string frame) {
 
 bool BrokerHost::receive(Arrived& message) {
   if (inbox_.empty()) return false;
+  const NoMishap outside;
   being_read_ = std::move(inbox_.front());
   inbox_.pop_front();
   scene_.model.read(being_read_.first, being_read_.second);
@@ -189,6 +218,7 @@ bool BrokerHost::receive(Arrived& message) {
 }
 
 bool BrokerHost::send(const std::string& routing, const std::string& frame) {
+  const NoMishap outside;
   if (sends_left_ == 0) mute_ = true;
   if (mute_) return true;
   if (sends_left_ > 0) --sends_left_;

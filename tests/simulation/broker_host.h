@@ -3,6 +3,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -47,6 +48,7 @@ class BrokerHost final : public BrokerPort, public server::Surroundings {
 
   void wake(Micros when);
   void turn();
+  bool lived(const std::function<void()>& act);
   void set_going();
   void die(bool noticed);
   std::string folded(bool from_snapshot);
@@ -76,6 +78,7 @@ class BrokerHost final : public BrokerPort, public server::Surroundings {
   int sends_left_ = -1;  // before it dies in the middle of a turn; -1: it does not
   bool mute_ = false;
   Millis wall_offset_ = 0;
+  std::int64_t allocations_left_ = -1;
 };
 
 }  // namespace hirehall::sim

@@ -57,7 +57,9 @@ struct Weather {
 
   static Weather of(std::uint64_t seed);
   static Weather fair();  // no faults: what must work then is less work to understand
-  bool canary = false;    // an award leaves the broker twice: who does not complain is dead
+  std::uint32_t allocation_failures =
+      0;                // one of so many allocations of the broker, drawn anew each time; 0: none
+  bool canary = false;  // an award leaves the broker twice: who does not complain is dead
 
   std::string text() const;
 
