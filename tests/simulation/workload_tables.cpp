@@ -134,6 +134,7 @@ std::span<const Tables::Feature> Tables::features() {
            case 1:
              o.on_conflict = OnConflict::replace;
              o.unique_key = "replace" + std::to_string(c.below(2));
+             if (c.permille(400)) o.unique_until = UniqueUntil::end;
              break;
            default:
              o.on_conflict = OnConflict::coalesce;
