@@ -113,8 +113,8 @@ class Model {
   // After healing; behind all the ends.
   void final_batches(std::string_view body);  // as batch_list tells
   void final_dead(const std::set<std::string>& letters) const;
-  void final_usage(std::string_view body);    // as usage tells
-  void final_task(const ReadTask& task);      // as get tells
+  void final_usage(std::string_view body);  // as usage tells
+  void final_task(const ReadTask& task);    // as get tells
   void final_unlisted(const Life& life) const;
   void final_refusal(std::string_view id, Code code);
   void final_books(std::uint64_t accepted, std::uint64_t removed, std::uint64_t kept, std::uint64_t listed);

@@ -103,7 +103,7 @@ class Hall {
   std::map<Sequence, Ended> endings;
   std::deque<Hand> hands;
   std::map<Sequence, std::string> payloads;  // that came with the last award
-  bool slow_reads = false;  // what was read waits in `reads` for the test
+  bool slow_reads = false;                   // what was read waits in `reads` for the test
   std::deque<std::function<void()>> reads;
   // Forgets ended tasks with copies of those that stay, and stragglers that have ended.
   bool reclaim(std::size_t segments);
