@@ -131,6 +131,7 @@ std::set<std::string> families_of_the_page() {
   MetricsPage page;
   page.queues.emplace_back();
   page.backups.possible = true;
+  page.traces.possible = true;
   std::istringstream lines(render_page(page, {}));
   std::set<std::string> names;
   for (std::string line; std::getline(lines, line);) {
