@@ -1,32 +1,23 @@
 // Spans of attempts and of tasks, and the trace that an attempt is given (docs/tracing.md).
 #include <algorithm>
-#include <cmath>
 #include <memory>
-#include <set>
 
+#include "broker/engine/usage.h"
 #include "broker/server/broker.h"
 #include "broker/server/span_exporter.h"
 #include "common/hash.h"
-#include "common/msgpack.h"
 #include "common/mutant.h"
 #include "common/trace.h"
 
 namespace hirehall::server {
 namespace {
 
-constexpr std::size_t usage_units_max = 32, unit_bytes_max = 64;
 constexpr std::size_t links_max = 128;  // to attempts, from the last one back
 
-void add_usage(Span& span, std::string_view encoded) {
-  msgpack::Reader r(encoded);
-  const auto units = std::min(r.map(), usage_units_max);
-  std::set<std::string_view> seen;  // attributes have each key once
-  for (std::size_t i = 0; i < units && r.ok(); ++i) {
-    const auto unit = r.str();
-    const double value = r.real();
-    if (r.ok() && std::isfinite(value) && unit.size() <= unit_bytes_max && seen.insert(unit).second)
-      span.attributes.emplace_back("hirehall.usage." + std::string(unit), value);
-  }
+void add_usage(Span& span, std::string_view stored) {
+  for (const auto& [unit, micros] : engine::decode_usage(stored).amounts)
+    span.attributes.emplace_back("hirehall.usage." + unit,
+                                 static_cast<double>(micros) / static_cast<double>(engine::micros_per_unit));
 }
 
 // Cancelled, snoozed, suspended and handed back are no errors.
