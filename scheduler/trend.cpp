@@ -8,6 +8,14 @@ namespace hirehall::scheduler {
 
 namespace {
 
+// Less than that nobody feels, however sure it is: short tasks take longer when many run.
+constexpr double felt_ms = 50, felt_share = 0.25;
+
+bool felt(double before, double after) {
+  const double apart = std::abs(after - before);
+  return apart >= felt_ms && apart >= felt_share * before;
+}
+
 double median_of(std::vector<double> values) {
   if (values.empty()) return 0;
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
@@ -69,8 +77,9 @@ TrendTest Track::test() const {
   out.p50_before = median_of(took[0]);
   out.p50_after = median_of(took[1]);
   out.duration_z = rank_z(took[0], took[1]);
-  const bool worse = out.success_z < -far || out.duration_z > far;
-  const bool better = out.success_z > far || out.duration_z < -far;
+  const bool another_pace = felt(out.p50_before, out.p50_after);
+  const bool worse = out.success_z < -far || (another_pace && out.duration_z > far);
+  const bool better = out.success_z > far || (another_pace && out.duration_z < -far);
   out.trend = worse ? Trend::worsening : better ? Trend::improving : Trend::stable;
   return out;
 }
