@@ -1,6 +1,7 @@
 // What attempts have used, by day, tenant, queue and agent; and budgets (docs/usage.md).
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <map>
 
 #include "broker/engine/civil.h"
@@ -73,7 +74,7 @@ Status read_amount(msgpack::Reader& r, const char* key, std::int64_t& out) {
   if (!r.ok()) return {};
   if (!(amount >= 0 && amount <= engine::usage_amount_max))
     return fail(Code::invalid, std::string(key) + " is not between 0 (none) and 1000000000", key);
-  out = static_cast<std::int64_t>(amount * static_cast<double>(engine::micros_per_unit) + 0.5);
+  out = std::llround(amount * static_cast<double>(engine::micros_per_unit));
   return {};
 }
 
