@@ -17,9 +17,11 @@
 #define FUSE_USE_VERSION 31
 #include <fuse.h>
 #include <linux/falloc.h>
+#include <sys/prctl.h>
 #include <sys/statvfs.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <iterator>
@@ -428,6 +430,7 @@ int main(int count, char** words) {
     std::fprintf(stderr, "usage: lossy_disk BACKING MOUNT\n");
     return 64;
   }
+  ::prctl(PR_SET_PDEATHSIG, SIGTERM);  // unmounted also when the test is killed
   try {
     Disk disk{.backing = words[1]};
     std::string options[] = {words[0], "-f", "-s", "-o", "fsname=lossy_disk", words[2]};
