@@ -96,7 +96,8 @@ Status make_directory(const std::string& path) {
   if (auto above = make_directory(std::filesystem::path(path).parent_path().string()); !above) return above;
   if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
     return system_failure("make the directory", path, errno);
-  return {};
+  const auto parent = std::filesystem::path(path).parent_path().string();
+  return sync_directory(parent.empty() ? "." : parent);
 }
 
 Status remove_all(const std::string& path) {

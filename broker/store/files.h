@@ -36,7 +36,8 @@ Status write_at(const File& file, const std::string& path, std::string_view byte
 Status sync(const File& file, const std::string& path);
 // So that names made in it survive a power cut.
 Status sync_directory(const std::string& path);
-// For the owner alone (0700), with those above it; one that is there stays as it is.
+// For the owner alone (0700), with those above it, and with names that survive a power cut; one that is there
+// stays as it is.
 Status make_directory(const std::string& path);
 // A file, or a directory with all in it; nothing there is no error.
 Status remove_all(const std::string& path);

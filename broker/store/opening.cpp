@@ -32,12 +32,15 @@ tl::unexpected<Error> lost(std::uint64_t recovered, std::uint64_t acknowledged, 
 // What the logs seem to lack may lie in tables: when a start is cut off while it deletes logs that are not
 // needed any more, an older one may outlive a newer one, or none may be left. A look that changes nothing
 // decides.
-bool reaches(Database::Settings settings, std::uint64_t commit) {
+// What could not be read says nothing about what is there.
+Result<bool> reaches(Database::Settings settings, std::uint64_t commit) {
   settings.read_only = true;
   settings.failure = nullptr;
   const auto database = Database::open(settings);
+  if (!database && database.error().code != Code::corrupt) return tl::unexpected(database.error());
   if (!database) return false;
   const auto last = (*database)->last_commit();
+  if (!last && last.error().code != Code::corrupt) return tl::unexpected(last.error());
   return last && *last >= commit;
 }
 
@@ -152,7 +155,11 @@ Result<Opened> open_store(const Layout& layout, const RocksdbOptions& options,
                     std::string(untouched) + std::string(way_out),
                 layout.database);
   auto trusted = check_logs(*logs, watermark->mark(), layout.database);
-  if (!trusted && reaches(settings, expected)) trusted = {};
+  if (!trusted) {
+    const auto whole = reaches(settings, expected);
+    if (!whole) return tl::unexpected(whole.error());
+    if (*whole) trusted = {};
+  }
   if (!trusted && !options.accept_loss) return tl::unexpected(trusted.error());
   if (trusted)
     if (auto noted = watermark->advance(expected); !noted) return tl::unexpected(noted.error());

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "broker/store/diary.h"
 #include "broker/store/rocksdb_disk.h"
 #include "broker/store/side_records.h"
 #include "common/check.h"
@@ -67,7 +68,9 @@ Status check_families(const Database::Settings& settings, const rocksdb::DBOptio
 }  // namespace
 
 Error error_of(const rocksdb::Status& status, std::string_view doing, const std::string& path) {
-  const Code code = status.IsNoSpace() ? Code::disk_full : status.IsCorruption() ? Code::corrupt : Code::io;
+  const Code code = status.IsNoSpace()                                 ? Code::disk_full
+                    : status.IsCorruption() || status.IsPathNotFound() ? Code::corrupt
+                                                                       : Code::io;
   const char* advice = code == Code::disk_full ? "free space, then start again"
                        : code == Code::corrupt
                            ? "run hirehall-broker verify, and restore the store from a backup"
@@ -82,7 +85,10 @@ Result<std::unique_ptr<Database>> Database::open(const Settings& settings) {
   options.create_if_missing = settings.create;
   options.create_missing_column_families = settings.create;
   options.error_if_exists = settings.create;
-  if (settings.read_only) options.info_log = std::make_shared<SilentLog>();
+  if (settings.read_only)
+    options.info_log = std::make_shared<SilentLog>();
+  else
+    options.info_log = std::make_shared<Diary>(settings.path + "/LOG");
   if (settings.failure)
     options.listeners.push_back(std::make_shared<Watcher>(settings.path, settings.failure, settings.stalls));
   const auto families = column_families(settings.memory, make_block_cache(settings.memory));

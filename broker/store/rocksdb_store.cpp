@@ -11,7 +11,6 @@
 #include <mutex>
 #include <system_error>
 #include <thread>
-#include <vector>
 
 #include "broker/store/files.h"
 #include "broker/store/layout.h"
@@ -159,28 +158,17 @@ class RocksdbStore final : public Store {
   std::thread side_;
 };
 
-// With a name that is durable, and so are those of its parents that are new: a power cut takes the whole
-// store away otherwise.
-Status make_directory(const RocksdbOptions& options) {
-  namespace fs = std::filesystem;
+Status find_or_make_directory(const RocksdbOptions& options) {
   std::error_code error;
-  if (fs::is_directory(options.path, error)) return {};
+  if (std::filesystem::is_directory(options.path, error)) return {};
   if (!options.create_if_missing) return fail(Code::not_found, "there is no store here", options.path);
-  std::vector<fs::path> parents;
-  for (auto at = fs::absolute(options.path, error); !fs::exists(at, error) && at.has_relative_path();
-       at = at.parent_path())
-    parents.push_back(at.parent_path());
-  fs::create_directories(options.path, error);
-  if (error) return system_failure("make the directory", options.path, error.value());
-  for (const auto& parent : parents)
-    if (auto synced = sync_directory(parent.string()); !synced) return synced;
-  return {};
+  return make_directory(options.path);
 }
 
 }  // namespace
 
 Result<std::unique_ptr<Store>> open_rocksdb(const RocksdbOptions& options) {
-  if (auto made = make_directory(options); !made) return tl::unexpected(made.error());
+  if (auto made = find_or_make_directory(options); !made) return tl::unexpected(made.error());
   const Layout layout(options.path);
   // Not even a lock is left in a directory that is not ours.
   if (const auto ours = examine(layout); !ours) return tl::unexpected(ours.error());
