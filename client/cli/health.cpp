@@ -66,8 +66,10 @@ Finding worker_finding(const std::vector<Document>& workers, const HealthLimits&
 }
 
 // Of a broker that keeps backups.
-Finding backup_finding(std::int64_t age_ms, const HealthLimits& limits) {
-  if (age_ms < 0) return {"backup", Verdict::warning, "no backup was made yet", 0, "ms"};
+Finding backup_finding(std::int64_t age_ms, std::int64_t uptime_ms, const HealthLimits& limits) {
+  if (age_ms < 0)
+    return {"backup", beyond(uptime_ms, limits.backup_warning_ms, limits.backup_critical_ms),
+            "no backup was made yet", uptime_ms, "ms"};
   return {"backup", beyond(age_ms, limits.backup_warning_ms, limits.backup_critical_ms),
           "the newest backup is " + age(age_ms) + " old", age_ms, "ms"};
 }
@@ -114,7 +116,8 @@ std::vector<Finding> findings(const Document& stats, const std::vector<Document>
       oldest_finding(queues, limits),
       worker_finding(workers, limits),
       dead_finding(queues, limits)};
-  if (stats.has("backup_age_ms")) all.push_back(backup_finding(stats.number("backup_age_ms"), limits));
+  if (stats.has("backup_age_ms"))
+    all.push_back(backup_finding(stats.number("backup_age_ms"), stats.number("uptime_ms"), limits));
   return all;
 }
 

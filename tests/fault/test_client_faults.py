@@ -46,6 +46,14 @@ class Clients(FleetTest):
         status = Path(f"/proc/{self.fleet.broker.pid}/stat").read_text()
         return status.rpartition(")")[2].split()[0] == "T"
 
+    def wait_for_answers(self):
+        """More than its window: by then the client has subscribed, too, and does nothing but submit."""
+        answered = self.answered()
+        eventually(lambda: self.answered() > answered + 6, what="answers")
+
+    def answered(self):
+        return len(history.read(self.history)[1]) if self.history.exists() else 0
+
     def judge(self, client):
         worker = self.fleet.worker("echo", slots=64)
         client.signal(signal.SIGTERM)
@@ -60,6 +68,7 @@ class Clients(FleetTest):
         """The broker stands still: batches lie in its socket, their sender dies, the next one sends them again."""
         deaths = 0
         client = self.start()
+        self.wait_for_answers()
         for _ in range(4 * MANY):
             self.fleet.broker.signal(signal.SIGSTOP)
             eventually(self.broker_stands_still, what="the broker stands still")
@@ -68,10 +77,9 @@ class Clients(FleetTest):
             moment(self.random.uniform(0, 0.1))
             client.end()
             deaths += bool(self.unanswered())
-            answered = len(history.read(self.history)[1])
             self.fleet.broker.signal(signal.SIGCONT)
             client = self.start()
-            eventually(lambda: len(history.read(self.history)[1]) > answered, what="an answer")
+            self.wait_for_answers()
         self.assertEqual(deaths, 4 * MANY)
         print(f"{deaths} deaths between submit and answer, {self.judge(client)} tasks, each once", flush=True)
 

@@ -228,7 +228,7 @@ class Model {
   std::map<std::pair<std::string, std::string>, Definition> definitions_;  // by agent and version
   std::map<std::string, std::uint64_t> workers_;                           // their numbers, by connection
   std::map<std::uint64_t, std::string> worker_names_;
-  std::set<std::uint64_t> aside_;  // workers that an operator drains, of which we know it
+  std::map<std::uint64_t, Micros> aside_;  // workers that an operator drains, and since when we know it
   std::set<std::pair<std::string, std::uint64_t>> given_up_;  // streams, by connection
   std::set<std::uint64_t> may_stop_bulks_;
   std::map<std::string, std::string> triggers_;  // ids of what was triggered by hand, by key

@@ -54,7 +54,8 @@ TEST(Health, TheNewestBackupIsJudgedWhereThereAreSome) {
   EXPECT_EQ(verdict("backup", aged(1000), {}, {}), Verdict::fine);
   EXPECT_EQ(verdict("backup", aged(1001), {}, {}), Verdict::warning);
   EXPECT_EQ(verdict("backup", aged(2001), {}, {}), Verdict::critical);
-  EXPECT_EQ(verdict("backup", aged(-1), {}, {}), Verdict::warning) << "none yet";
+  EXPECT_EQ(verdict("backup", aged(-1).set("uptime_ms", 1000), {}, {}), Verdict::fine) << "none yet";
+  EXPECT_EQ(verdict("backup", aged(-1).set("uptime_ms", 1001), {}, {}), Verdict::warning) << "none for long";
   for (const auto& f : findings(stats(true), {}, {}, 3, limits)) EXPECT_NE(f.check, "backup");
 }
 
