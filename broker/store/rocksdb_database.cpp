@@ -88,7 +88,7 @@ Result<std::unique_ptr<Database>> Database::open(const Settings& settings) {
   if (settings.read_only)
     options.info_log = std::make_shared<SilentLog>();
   else
-    options.info_log = std::make_shared<Diary>(settings.path + "/LOG");
+    options.info_log = make_diary(settings.path + "/LOG");
   if (settings.failure)
     options.listeners.push_back(std::make_shared<Watcher>(settings.path, settings.failure, settings.stalls));
   const auto families = column_families(settings.memory, make_block_cache(settings.memory));
