@@ -308,6 +308,12 @@ class FleetTest(unittest.TestCase):
                               input=stdin, capture_output=True, text=True, timeout=3 * LIMIT)
         return done.returncode, done.stdout, done.stderr
 
+    def ok(self, *arguments):
+        """What hirehall says as JSON; it has to succeed."""
+        code, out, err = self.run_cli(*arguments, "-o", "json")
+        self.assertEqual(code, 0, f"{arguments}: {err}")
+        return json.loads(out)
+
     def refused(self, code, function, *arguments, **options):
         """The WireError of a call that has to be refused with that code."""
         from integration.hirehall_wire import WireError

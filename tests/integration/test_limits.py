@@ -2,7 +2,6 @@
 # ctest: timeout=120
 """Limits by name over the real broker: command line, kill -9, explain, bad input, Python client (I12)."""
 
-import json
 import os
 import sys
 import time
@@ -22,11 +21,6 @@ class Limits(FleetTest):
     def setUp(self):
         super().setUp()
         self.client = self.fleet.client()
-
-    def ok(self, *arguments):
-        code, out, err = self.run_cli(*arguments, "-o", "json")
-        self.assertEqual(code, 0, f"{arguments}: {err}")
-        return json.loads(out)
 
     def set(self, name, **rule):
         return self.client.call(SET, {"name": name, **rule})

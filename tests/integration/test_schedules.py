@@ -2,7 +2,6 @@
 # ctest: timeout=120
 """Schedules over the real broker: command line, kill -9, file, bad input, Python client (I8)."""
 
-import json
 import os
 import re
 import signal
@@ -24,11 +23,6 @@ class Schedules(FleetTest):
     def setUp(self):
         super().setUp()
         self.client = self.fleet.client()
-
-    def ok(self, *arguments):
-        code, out, err = self.run_cli(*arguments, "-o", "json")
-        self.assertEqual(code, 0, f"{arguments}: {err}")
-        return json.loads(out)
 
     def show(self, name="s"):
         return self.client.call(SHOW, {"name": name})

@@ -2,7 +2,6 @@
 # ctest: timeout=120
 """Usage and budgets over the real broker: sums, kill -9, explain, metrics, bad input, Python client (docs/usage.md)."""
 
-import json
 import os
 import sys
 import urllib.request
@@ -22,11 +21,6 @@ class Usage(FleetTest):
     def setUp(self):
         super().setUp()
         self.client = self.fleet.client()
-
-    def ok(self, *arguments):
-        code, out, err = self.run_cli(*arguments, "-o", "json")
-        self.assertEqual(code, 0, f"{arguments}: {err}")
-        return json.loads(out)
 
     def metrics(self):
         with urllib.request.urlopen(f"http://{self.fleet.broker.metrics}/metrics", timeout=fleet.LIMIT) as answer:
