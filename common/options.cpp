@@ -299,7 +299,9 @@ Result<OptionValues> OptionTable::parse(const std::vector<std::string>& argument
   auto flags = read_flags(declarations_, arguments, operands_max_ > 0, out.operands_);
   if (!flags) return tl::unexpected(flags.error());
   if (out.operands_.size() > operands_max_)
-    return fail(Code::invalid, "at most " + std::to_string(operands_max_) + " operands; see --help",
+    return fail(Code::invalid,
+                "it takes at most " + std::to_string(operands_max_) +
+                    (operands_max_ == 1 ? " operand" : " operands") + "; see --help",
                 out.operands_.back());
   if (given_flag(*flags, "help")) out.answer_ = help();
   if (given_flag(*flags, "version")) out.answer_ = program_ + " " + std::string(software_version()) + "\n";

@@ -66,6 +66,7 @@ class Context {
   std::ostream* out_;
   std::ostream* err_;
   bool coloured_ = false;
+  std::size_t room_ = 0;  // columns of the terminal; 0: no terminal
   std::unique_ptr<client::Client> client_;
 };
 
@@ -122,8 +123,8 @@ std::string overview_man();                    // hirehall(1)
 // Rendering, pure.
 std::vector<std::string> split_columns(std::string_view columns);  // "id,state"
 std::string render_table(const std::vector<Document>& objects, std::string_view columns,
-                         bool coloured = false);
-std::string render_object(const Document& object, bool coloured = false);
+                         bool coloured = false, std::size_t room = 0);  // room: columns; 0: any
+std::string render_object(const Document& object, bool coloured = false, std::size_t room = 0);
 std::string render_time(std::int64_t epoch_ms);  // 2026-01-31 12:00:00Z
 
 // "2026-01-31T12:00:00Z", milliseconds since the epoch, or a duration from now ("10m"). invalid otherwise.

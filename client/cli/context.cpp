@@ -62,6 +62,7 @@ Context::Context(OptionValues values, std::ostream& out, std::ostream& err)
   bool wanted =
       color == "always" || (color == "auto" && is_terminal(out) && (no_color == nullptr || *no_color == 0));
   coloured_ = wanted && format_ == Format::text;
+  if (is_terminal(out)) room_ = screen_size().columns;
 }
 
 int Context::captured(std::ostream& into, int (*command)(Context&)) {
@@ -116,7 +117,7 @@ int Context::show(const Document& object) {
       *out_ << object.json(false) << "\n";
       break;
     case Format::text:
-      *out_ << render_object(object, coloured_);
+      *out_ << render_object(object, coloured_, room_);
       break;
     case Format::none:
       break;
@@ -133,7 +134,8 @@ int Context::show(const std::vector<Document>& objects, std::string_view columns
       for (const auto& o : objects) *out_ << o.json(false) << "\n";
       break;
     case Format::text:
-      *out_ << render_table(objects, columns, coloured_);
+      *out_ << render_table(objects, columns, coloured_, room_);
+      if (objects.empty() && room_ != 0) *err_ << "(none)\n";
       break;
     case Format::none:
       break;

@@ -136,6 +136,10 @@ std::string Document::text(std::string_view key) const {
   return has(key) ? plain(tree_->json[std::string(key)]) : std::string();
 }
 
+bool Document::is_number(std::string_view key) const {
+  return has(key) && tree_->json[std::string(key)].is_number();
+}
+
 std::int64_t Document::number(std::string_view key) const {
   if (!has(key) || !tree_->json[std::string(key)].is_number()) return 0;
   return tree_->json[std::string(key)].get<std::int64_t>();

@@ -29,6 +29,7 @@ class Document {
   bool has(std::string_view key) const;
   std::string text(std::string_view key) const;  // as a person reads it; empty when absent; no key: the whole
   std::int64_t number(std::string_view key) const;
+  bool is_number(std::string_view key) const;
   Document child(std::string_view key) const;               // an object; empty when absent
   std::vector<Document> items(std::string_view key) const;  // of an array
   std::vector<std::string> keys() const;

@@ -113,11 +113,13 @@ std::string overview() {
   std::string out =
       "hirehall NOUN VERB [options]: the command line of Hirehall, a hiring hall for software agents\n\n";
   std::string_view noun;
+  std::size_t width = 0;
+  for (const auto& c : commands()) width = std::max(width, name_of(c).size() + 2);
   for (const auto& c : commands()) {
     if (c.noun != noun && !noun.empty()) out += "\n";
     noun = c.noun;
     auto name = name_of(c);
-    name.resize(16, ' ');
+    name.resize(width, ' ');
     out += "  " + name + std::string(c.summary) + "\n";
   }
   out +=

@@ -6,6 +6,7 @@
 #include <ctime>
 
 #include "client/cli/command.h"
+#include "client/cli/reading.h"
 #include "client/cli/screen.h"
 
 namespace hirehall::cli {
@@ -22,21 +23,8 @@ std::vector<std::string> split_columns(std::string_view columns) {
 
 namespace {
 
-bool is_time(std::string_view key) {
-  return key == "at" || key.ends_with("_at") || key == "not_before" || key == "deadline" ||
-         key == "last_seen";
-}
-
-std::string cell(const Document& object, const std::string& key) {
-  if (is_time(key) && object.number(key) > 0) return render_time(object.number(key));
-  auto text = object.text(key);
-  // A task may have any bytes in its names; a terminal must not obey them.
-  for (auto& c : text)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
-  return text;
-}
-
-std::string heading(std::string key) {
+std::string heading(std::string_view column) {
+  auto key = name_for_people(column);
   for (auto& c : key) c = c == '_' ? ' ' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   return key;
 }
@@ -59,19 +47,48 @@ std::string painted(const std::string& text, std::string_view with) {
   return with.empty() || text.empty() ? text : std::string(with) + text + std::string(colour::reset);
 }
 
+constexpr std::size_t narrowest = 12;
+
+// What names a thing is copied into the next command, and never cut.
+bool may_be_cut(const std::vector<std::string>& keys, std::size_t column) {
+  const auto& key = keys[column];
+  return column > 0 && key != "example" && key != "task" && !key.ends_with("_at");
+}
+
+// Takes columns away from the widest that may be cut, until the table fits or nothing is left to cut.
+void squeeze(std::vector<std::vector<std::string>>& rows, std::vector<std::size_t>& widths,
+             const std::vector<std::string>& keys, std::size_t room) {
+  auto total = 2 * (widths.empty() ? 0 : widths.size() - 1);
+  for (auto width : widths) total += width;
+  for (; total > room; --total) {
+    std::size_t widest = widths.size();
+    for (std::size_t c = 0; c < widths.size(); ++c)
+      if (may_be_cut(keys, c) && widths[c] > std::max(narrowest, width_of(rows[0][c])) &&
+          (widest == widths.size() || widths[c] > widths[widest]))
+        widest = c;
+    if (widest == widths.size()) break;
+    --widths[widest];
+  }
+  for (auto& row : rows)
+    for (std::size_t c = 0; c < row.size(); ++c)
+      if (width_of(row[c]) > widths[c]) row[c] = clipped(row[c], widths[c] - 1) + "…";
+}
+
 }  // namespace
 
-std::string render_table(const std::vector<Document>& objects, std::string_view columns, bool coloured) {
+std::string render_table(const std::vector<Document>& objects, std::string_view columns, bool coloured,
+                         std::size_t room) {
   auto keys = split_columns(columns);
   std::vector<std::vector<std::string>> rows(1);
   for (const auto& key : keys) rows[0].push_back(heading(key));
   for (const auto& object : objects) {
     auto& row = rows.emplace_back();
-    for (const auto& key : keys) row.push_back(cell(object, key));
+    for (const auto& key : keys) row.push_back(reading(object, key, false));
   }
   std::vector<std::size_t> widths(keys.size());
   for (const auto& row : rows)
     for (std::size_t c = 0; c < keys.size(); ++c) widths[c] = std::max(widths[c], width_of(row[c]));
+  if (room != 0) squeeze(rows, widths, keys, room);
   std::string out;
   for (std::size_t r = 0; r < rows.size(); ++r) {
     std::string line;
@@ -93,14 +110,14 @@ std::string render_table(const std::vector<Document>& objects, std::string_view 
 namespace {
 
 // Objects that belong to an object: a table below their name.
-std::string render_nested(const std::vector<Document>& rows, bool coloured) {
+std::string render_nested(const std::vector<Document>& rows, bool coloured, std::size_t room) {
   std::string columns;
   std::vector<std::string> known;
   for (const auto& row : rows)
     for (const auto& key : row.keys())
       if (std::find(known.begin(), known.end(), key) == known.end()) known.push_back(key);
   for (const auto& key : known) columns += (columns.empty() ? "" : ",") + key;
-  std::string out, table = render_table(rows, columns, coloured);
+  std::string out, table = render_table(rows, columns, coloured, room < 2 ? room : room - 2);
   for (std::size_t at = 0; at < table.size();) {
     auto end = table.find('\n', at) + 1;
     out += "  " + table.substr(at, end - at);
@@ -111,25 +128,25 @@ std::string render_nested(const std::vector<Document>& rows, bool coloured) {
 
 }  // namespace
 
-std::string render_object(const Document& object, bool coloured) {
+std::string render_object(const Document& object, bool coloured, std::size_t room) {
   std::string out, nested;
   std::size_t width = 0;
-  for (const auto& key : object.keys()) width = std::max(width, key.size());
+  for (const auto& key : object.keys()) width = std::max(width, name_for_people(key).size());
   for (const auto& key : object.keys()) {
     auto items = object.items(key);
     if (!items.empty() && !items.front().keys().empty()) {
-      nested += key + "\n" + render_nested(items, coloured);
+      nested += name_for_people(key) + "\n" + render_nested(items, coloured, room);
       continue;
     }
-    std::string name = key;
+    auto name = name_for_people(key);
     name.resize(width + 2, ' ');
     if (coloured) name = painted(name, colour::bold);
     if (items.empty()) {
-      auto text = cell(object, key);
+      auto text = reading(object, key, true);
       out += name + (coloured ? painted(text, colour_of(key, text)) : text) + "\n";
     }
     for (std::size_t i = 0; i < items.size(); ++i)
-      out += (i == 0 ? name : std::string(width + 2, ' ')) + cell(items[i], "") + "\n";
+      out += (i == 0 ? name : std::string(width + 2, ' ')) + reading(items[i], "", true) + "\n";
   }
   return out + nested;
 }
