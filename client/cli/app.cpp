@@ -54,7 +54,7 @@ std::size_t distance(std::string_view a, std::string_view b) {
 
 std::string suggestion(std::string_view noun, std::string_view verb) {
   const Command* best = nullptr;
-  std::size_t least = 4;
+  auto least = std::min<std::size_t>(4, (noun.size() + verb.size()) / 3 + 1);
   for (const auto& c : commands()) {
     auto d = distance(noun, c.noun) + (verb.empty() || c.verb.empty() ? 0 : distance(verb, c.verb));
     if (d < least) least = d, best = &c;

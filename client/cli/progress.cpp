@@ -37,7 +37,12 @@ ProgressBar::ProgressBar(std::ostream& err, std::string what, bool coloured)
     : err_(err), what_(std::move(what)), shown_(is_terminal(err)), coloured_(coloured) {}
 
 ProgressBar::~ProgressBar() {
+  hide();
+}
+
+void ProgressBar::hide() {
   if (drawn_) err_ << "\r\x1b[K" << std::flush;
+  drawn_ = false;
 }
 
 void ProgressBar::show(std::uint64_t done, std::uint64_t total, std::string_view note) {

@@ -19,6 +19,7 @@ class ProgressBar {
   ~ProgressBar();
   ProgressBar(const ProgressBar&) = delete;
   void show(std::uint64_t done, std::uint64_t total, std::string_view note = {});
+  void hide();  // before anything else is written to the terminal
 
  private:
   std::ostream& err_;

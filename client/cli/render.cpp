@@ -74,50 +74,94 @@ void squeeze(std::vector<std::vector<std::string>>& rows, std::vector<std::size_
       if (width_of(row[c]) > widths[c]) row[c] = clipped(row[c], widths[c] - 1) + "…";
 }
 
-}  // namespace
+using Rows = std::vector<std::vector<std::string>>;
 
-std::string render_table(const std::vector<Document>& objects, std::string_view columns, bool coloured,
-                         std::size_t room) {
-  auto keys = split_columns(columns);
-  std::vector<std::vector<std::string>> rows(1);
+Rows cells_of(const std::vector<Document>& objects, const std::vector<std::string>& keys) {
+  Rows rows(1);
   for (const auto& key : keys) rows[0].push_back(heading(key));
   for (const auto& object : objects) {
     auto& row = rows.emplace_back();
     for (const auto& key : keys) row.push_back(reading(object, key, false));
   }
-  std::vector<std::size_t> widths(keys.size());
+  return rows;
+}
+
+std::vector<std::size_t> widths_of(const Rows& rows, std::size_t columns) {
+  std::vector<std::size_t> widths(columns);
   for (const auto& row : rows)
-    for (std::size_t c = 0; c < keys.size(); ++c) widths[c] = std::max(widths[c], width_of(row[c]));
+    for (std::size_t c = 0; c < columns; ++c) widths[c] = std::max(widths[c], width_of(row[c]));
+  return widths;
+}
+
+// One line; `paint(c)` is the colour of a cell. No blanks at its end.
+template <class Paint>
+std::string aligned(const std::vector<std::string>& cells, const std::vector<std::size_t>& widths,
+                    bool coloured, Paint&& paint) {
+  std::string line;
+  std::size_t owed = 0;  // blanks before the next text
+  for (std::size_t c = 0; c < cells.size(); ++c) {
+    if (!cells[c].empty()) {
+      line.append(owed, ' ');
+      line += coloured ? painted(cells[c], paint(c)) : cells[c];
+      owed = 0;
+    }
+    owed += widths[c] - width_of(cells[c]) + 2;
+  }
+  return line + "\n";
+}
+
+}  // namespace
+
+std::string render_table(const std::vector<Document>& objects, std::string_view columns, bool coloured,
+                         std::size_t room) {
+  auto keys = split_columns(columns);
+  auto rows = cells_of(objects, keys);
+  auto widths = widths_of(rows, keys.size());
   if (room != 0) squeeze(rows, widths, keys, room);
   std::string out;
-  for (std::size_t r = 0; r < rows.size(); ++r) {
-    std::string line;
-    std::size_t owed = 0;  // blanks before the next text: none end a line
-    for (std::size_t c = 0; c < keys.size(); ++c) {
-      const auto& text = rows[r][c];
-      if (!text.empty()) {
-        line.append(owed, ' ');
-        line += coloured ? painted(text, r == 0 ? colour::bold : colour_of(keys[c], text)) : text;
-        owed = 0;
-      }
-      owed += widths[c] - width_of(text) + 2;
-    }
-    out += line + "\n";
-  }
+  for (std::size_t r = 0; r < rows.size(); ++r)
+    out += aligned(rows[r], widths, coloured,
+                   [&](std::size_t c) { return r == 0 ? colour::bold : colour_of(keys[c], rows[r][c]); });
   return out;
 }
 
 namespace {
 
-// Objects that belong to an object: a table below their name.
-std::string render_nested(const std::vector<Document>& rows, bool coloured, std::size_t room) {
-  std::string columns;
-  std::vector<std::string> known;
+std::vector<std::string> keys_of(const std::vector<Document>& rows) {
+  std::vector<std::string> keys;
   for (const auto& row : rows)
     for (const auto& key : row.keys())
-      if (std::find(known.begin(), known.end(), key) == known.end()) known.push_back(key);
-  for (const auto& key : known) columns += (columns.empty() ? "" : ",") + key;
-  std::string out, table = render_table(rows, columns, coloured, room < 2 ? room : room - 2);
+      if (std::find(keys.begin(), keys.end(), key) == keys.end()) keys.push_back(key);
+  return keys;
+}
+
+// A key a line, an object a column: for few objects with more keys than a terminal has room for.
+std::string render_sideways(const std::vector<Document>& objects, const std::vector<std::string>& keys,
+                            bool coloured) {
+  Rows turned;
+  for (const auto& row : cells_of(objects, keys))
+    for (std::size_t k = 0; k < keys.size(); ++k) {
+      if (turned.size() <= k) turned.emplace_back();
+      turned[k].push_back(row[k]);
+    }
+  auto widths = widths_of(turned, objects.size() + 1);
+  std::string out;
+  for (std::size_t k = 0; k < keys.size(); ++k)
+    out += aligned(turned[k], widths, coloured,
+                   [&](std::size_t c) { return c == 0 ? colour::bold : colour_of(keys[k], turned[k][c]); });
+  return out;
+}
+
+// Objects that belong to an object: a table below their name.
+std::string render_nested(const std::vector<Document>& objects, bool coloured, std::size_t room) {
+  const auto keys = keys_of(objects);
+  std::string columns;
+  for (const auto& key : keys) columns += (columns.empty() ? "" : ",") + key;
+  const auto inner = room < 2 ? room : room - 2;
+  auto table = render_table(objects, columns, coloured, inner);
+  if (inner != 0 && width_of(table.substr(0, table.find('\n'))) > inner && objects.size() < keys.size())
+    table = render_sideways(objects, keys, coloured);
+  std::string out;
   for (std::size_t at = 0; at < table.size();) {
     auto end = table.find('\n', at) + 1;
     out += "  " + table.substr(at, end - at);

@@ -30,6 +30,10 @@ class Progress {
     drawn_at_ = now;
     bar_.show(done, total_, std::to_string(done) + " of " + std::to_string(total_));
   }
+  void make_room() {
+    bar_.hide();
+    drawn_at_ = 0;
+  }
 
  private:
   ProgressBar bar_;
@@ -187,6 +191,7 @@ int run_many(Context& c, client::Client& client, Submitting& submitting, std::si
     for (const auto& r : batch.results) {
       if (awaited.erase(r.id) == 0 && !early.insert(r.id).second) continue;
       ++count;
+      progress.make_room();
       report(c, sink, r.id, ended(r.id, r.state, r.result, r.error_code, r.error_message), false);
       worst = std::max(worst, exit_code_of(r.state));
     }
@@ -208,6 +213,7 @@ int run_many(Context& c, client::Client& client, Submitting& submitting, std::si
     progress.at(count);
     if (gap) break;
   }
+  progress.make_room();
   // What the stream has lost is still in the records.
   for (const auto& id : awaited) {
     auto task = client.wait(id, std::max<std::int64_t>(0, deadline - wall_now_ms()));

@@ -88,5 +88,15 @@ TEST(Table, IsCutToItsRoomButNotInItsNames) {
   EXPECT_NE(render_table({d}, "name,message,count").find(std::string(50, 'm')), std::string::npos);
 }
 
+TEST(Object, FewObjectsWithManyKeysStandSideways) {
+  Document one, object;
+  for (int i = 0; i < 12; ++i) one.set("number_" + std::to_string(i), 1000 + i);
+  object.set("terms", std::vector<Document>{one});
+  const auto text = render_object(object, false, 60);
+  EXPECT_NE(text.find("\n  NUMBER 11  1011\n"), std::string::npos) << text;
+  EXPECT_LE(width_of_longest_line(text), 60u);
+  EXPECT_NE(render_object(object).find("NUMBER 10  NUMBER 11\n"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace hirehall::cli
