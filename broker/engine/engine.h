@@ -387,7 +387,7 @@ class Engine {
   void tell_policy(std::uint32_t queue);
   void leave_unsold(const scheduler::Pick& pick);
   void offer_unsold();
-  void note_price(scheduler::ClassNo cls);
+  void settle(const scheduler::Pick& pick, std::uint32_t awards);
   std::uint32_t award_run(const scheduler::Pick& pick, std::vector<AwardRun>& runs, std::uint32_t left);
   void spill();
   bool spill_line(Line& line, std::size_t keep);
@@ -406,6 +406,8 @@ class Engine {
     scheduler::Policy policy = scheduler::Policy::least_loaded;
     bool choice = false;
     std::shared_ptr<const std::string> packed;
+    std::int64_t paid = 0;  // for one award
+    Settled settled;        // in this turn
   };
   Chosen chosen_;  // for the pick at hand
   std::map<scheduler::ShelfNo, Unsold> unsold_;

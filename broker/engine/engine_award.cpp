@@ -245,6 +245,7 @@ void Engine::award_all() {
     }
     auto taken = award_run(*pick, fact.runs, left);
     if (taken != 0) dispatcher_.take(*pick, taken, 1);
+    if (chosen_.choice && chosen_.policy == scheduler::Policy::auction) settle(*pick, taken);
     left -= taken;
     refresh_shelves();
     if (taken == 0) {
@@ -255,6 +256,9 @@ void Engine::award_all() {
   }
   more_to_award_ = left == 0;
   if (!fact.runs.empty()) write(fact);
+  if (chosen_.settled.payments.empty()) return;
+  record(chosen_.settled);
+  chosen_.settled.payments.clear();
 }
 
 }  // namespace hirehall::engine

@@ -52,8 +52,8 @@ bool Engine::choose(scheduler::Pick& pick) {
   chosen_.choice = chose == scheduler::Chose::winner;
   if (chosen_.choice) {
     chosen_.packed = std::make_shared<const std::string>(scheduler::pack(chooser_.choice()));
+    chosen_.paid = chooser_.choice().award.paid;
     ++counts_.choices[static_cast<std::size_t>(policy.acting)];
-    if (policy.acting == scheduler::Policy::auction) note_price(pick.cls);
   }
   if (policy.shadow) watch(policy.settings(*policy.shadow), task, seed, before, pick);
   return true;
@@ -89,12 +89,25 @@ void Engine::offer_unsold() {
   unsold_.clear();
 }
 
-void Engine::note_price(scheduler::ClassNo cls) {
-  const auto paid = chooser_.choice().award.paid;
-  if (cls >= prices_.size()) prices_.resize(ledger_.classes.size());
-  auto& price = prices_[cls];
-  price.level = price.awards++ == 0 ? paid : price.level + (paid - price.level) / price_memory;
-  counts_.auction_paid += static_cast<std::uint64_t>(paid);
+// What the awards of one choice cost: for the price of their class, and for who has a budget.
+void Engine::settle(const scheduler::Pick& pick, std::uint32_t awards) {
+  const auto paid = chosen_.paid;
+  if (pick.cls >= prices_.size()) prices_.resize(ledger_.classes.size());
+  for (std::uint32_t i = 0; i < awards; ++i) {
+    auto& price = prices_[pick.cls];
+    price.level = price.awards++ == 0 ? paid : price.level + (paid - price.level) / price_memory;
+  }
+  const auto total = static_cast<std::int64_t>(awards) * paid;
+  if (total == 0) return;
+  counts_.auction_paid += static_cast<std::uint64_t>(total);
+  const auto& agent = sessions_.at(pick.worker).spec.agents[pick.agent].name;
+  auto& payments = chosen_.settled.payments;
+  const auto same = std::ranges::find_if(
+      payments, [&](const auto& p) { return p.lane == pick.lane && p.agent == agent; });
+  if (same != payments.end())
+    same->micros += total;
+  else
+    payments.push_back({pick.lane, agent, total});
 }
 
 }  // namespace hirehall::engine

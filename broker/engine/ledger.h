@@ -211,6 +211,7 @@ class Ledger {
   void apply(Coalesced& fact);
   void apply(BudgetSet& fact);  // (ledger_usage.cpp)
   void apply(BudgetDeleted& fact);
+  void apply(Settled& fact);
   void apply(Checkpointed& fact);
   void apply(Replayed& fact);
   void apply(DeadPurged& fact);
@@ -367,6 +368,7 @@ class Ledger {
   void write_question(Sequence sequence, QuestionRecord& question);
   void enter_unique(Sequence sequence, const Body& body, const TaskOptions& options, State state);
   void spend(std::uint32_t lane, std::string_view reported);
+  void spend(std::uint32_t lane, const UsageReport& report, std::uint64_t attempts);
   Gate& budget_gate(const std::string& name, const Budget& budget);
   void shut_budget(const std::string& name, const Budget& budget);
   void save_books(ArchiveOut& a) const;

@@ -7,10 +7,24 @@ namespace hirehall::engine {
 void Ledger::spend(std::uint32_t lane_number, std::string_view reported) {
   if (index == nullptr && HH_MUTANT("usage_not_replayed")) return;
   const auto report = decode_usage(reported);
-  if (report.amounts.empty()) return;
+  if (!report.amounts.empty()) spend(lane_number, report, 1);
+}
+
+// Paid with the award: a hard budget that it uses up holds the next award back.
+void Ledger::apply(Settled& fact) {
+  if (index == nullptr && HH_MUTANT("settlements_not_replayed")) return;
+  for (const auto& payment : fact.payments) {
+    UsageReport report;
+    report.agent = payment.agent;
+    report.amounts.emplace(auction_unit, payment.micros);
+    spend(payment.lane, report, 0);
+  }
+}
+
+void Ledger::spend(std::uint32_t lane_number, const UsageReport& report, std::uint64_t attempts) {
   const auto& lane = lanes[lane_number];
   const auto& queue = queues[lane.queue];
-  const auto booked = usage.book(report, lane_number, lane.queue, now);
+  const auto booked = usage.book(report, lane_number, lane.queue, now, attempts);
   for (auto& [name, budget] : budgets) {
     const auto& rule = budget.rule;
     auto at = booked.find(rule.unit);

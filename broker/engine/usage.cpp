@@ -111,13 +111,14 @@ const std::string& UsageBook::unit_of(const std::string& unit) {
   return unit;
 }
 
-Amounts UsageBook::book(const UsageReport& report, std::uint32_t lane, std::uint32_t queue, Millis now) {
+Amounts UsageBook::book(const UsageReport& report, std::uint32_t lane, std::uint32_t queue, Millis now,
+                        std::uint64_t attempts) {
   Amounts booked;
   for (const auto& [unit, micros] : report.amounts) add_up(booked[unit_of(unit)], micros);
   const auto today = floor_div(now, day_ms);
   while (!rows_.empty() && rows_.begin()->first.day + usage_days_kept <= today) rows_.erase(rows_.begin());
   auto [row, fresh] = rows_.try_emplace(UsageKey{today, lane, report.agent});
-  ++row->second.attempts;
+  row->second.attempts += attempts;
   add(row->second.amounts, booked);
   for (const auto& [unit, micros] : booked) add_up(totals_[{queue, unit}], micros);
   while (rows_.size() > usage_rows_max) {

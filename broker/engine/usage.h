@@ -55,7 +55,8 @@ struct UsageRow {
 class UsageBook {
  public:
   // The amounts as they were booked: units beyond what is kept apart are `other`.
-  Amounts book(const UsageReport& report, std::uint32_t lane, std::uint32_t queue, Millis now);
+  Amounts book(const UsageReport& report, std::uint32_t lane, std::uint32_t queue, Millis now,
+               std::uint64_t attempts = 1);
 
   const std::map<UsageKey, UsageRow>& rows() const { return rows_; }
   // Since ever; by queue and unit.
@@ -169,6 +170,26 @@ struct BudgetDeleted {
   template <typename A>
   void archive(A& a) {
     a(name);
+  }
+};
+
+// What awards of a lane by auction cost in one turn of the loop, by agent (docs/scheduler.md).
+inline constexpr std::string_view auction_unit = "auction_paid";
+struct Settled {
+  static constexpr auto kind = FactKind::settled;
+  struct Payment {
+    std::uint32_t lane = 0;
+    std::string agent;
+    std::int64_t micros = 0;
+    template <typename A>
+    void archive(A& a) {
+      a(lane, agent, micros);
+    }
+  };
+  std::vector<Payment> payments;
+  template <typename A>
+  void archive(A& a) {
+    a(payments);
   }
 };
 

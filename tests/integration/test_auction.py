@@ -124,6 +124,26 @@ class Auction(PolicyTest):
         id_, _name, _award = self.one(workers)
         self.check(self.awards_of(id_)[-1])
 
+    def test_what_is_paid_is_charged_to_a_budget_and_survives_a_crash(self):
+        workers = {"only": self.bidder("only", {"base": 0.25}, slots=4)}
+        self.cli("queue", "set", "default", "--policy", "auction", "--settlement", "first_price")
+        self.cli("budget", "set", "bids", "--unit", "auction_paid", "--hard", "0.5")
+        for _ in range(2):
+            self.one(workers)
+        waits = self.client.submit_one("echo", max_attempts=1)
+
+        def held_back():
+            (budget,) = json.loads(self.cli("budget", "list", "-o", "json"))
+            (row,) = json.loads(self.cli("usage", "--by", "tenant,agent", "-o", "json"))
+            why = [w["what"] for w in self.client.call(wire.EXPLAIN, {"id": waits})["why"]]
+            return (budget["used"], row["agent"], row["usage"], "budget" in why) == (0.5, "only-agent", {"auction_paid": 0.5}, True)
+
+        fleet.eventually(held_back, 30, "half a unit is paid, and the third task waits for the budget")
+        self.fleet.crash()
+        fleet.eventually(held_back, 30, "the same after a crash")
+        self.cli("budget", "set", "bids", "--hard", "0.75")
+        fleet.eventually(lambda: (workers["only"].pump(0.01), self.client.get(waits)["state"])[1] == "leased", 30, "it goes when the budget is raised")
+
     def test_learned_uses_the_settings_of_its_queue(self):
         workers = self.pair()
         self.client.queue("default", policy="learned", success_value=4, preference=0.5)

@@ -75,6 +75,7 @@ inline constexpr std::array mutants = {
     Mutant{"replaced_stay", "what a later submission replaces is awarded as well"},
     Mutant{"coalesced_payload_lost", "a coalesced task is awarded with its first payload"},
     Mutant{"usage_not_replayed", "a restart forgets what attempts have used"},
+    Mutant{"settlements_not_replayed", "a restart forgets what awards by auction have cost"},
     Mutant{"budgets_not_replayed", "a restart forgets budgets"},
     Mutant{"removed_miscounted", "reclaimed tasks are counted one short"},
     Mutant{"stragglers_swept", "what outlives its neighbours is swept away with their records"},

@@ -55,6 +55,42 @@ TEST_F(Auctions, TheLowestBidderIsAwardedAndThePriceIsKept) {
   EXPECT_EQ(hall.engine->counts().auction_paid, static_cast<std::uint64_t>(choice->award.paid));
 }
 
+TEST_F(Auctions, WhatIsPaidIsChargedToTheBudgetOfTheTenantAndHoldsItsNextTasksBack) {
+  set_policy("auction settlement=first_price");
+  hire("only", 0.2, 0, 4);
+  BudgetRule rule;
+  rule.tenant = "acme", rule.unit = auction_unit, rule.hard = 400'000;
+  ASSERT_TRUE(hall.engine->set_budget("acme", rule, "test"));
+  std::vector<Sequence> sequences;
+  for (const auto* key : {"one", "two", "three"}) {
+    auto options = echo();
+    options.tenant = "acme";
+    sequences.push_back(hall.submit(key, std::move(options)));
+    hall.turn();
+  }
+  EXPECT_EQ(hall.state(sequences[1]), State::leased);
+  EXPECT_EQ(hall.state(sequences[2]), State::ready) << "0.4 of 0.4 units are paid";
+  const auto& rows = hall.engine->ledger().usage.rows();
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(rows.begin()->first.agent, "only");
+  EXPECT_EQ(rows.begin()->second.amounts.at(std::string(auction_unit)), 400'000);
+  EXPECT_EQ(rows.begin()->second.attempts, 0u) << "attempts are counted when they end";
+  EXPECT_EQ(hall.submit("another tenant", echo()), sequences[2] + 1);
+  hall.turn();
+  EXPECT_EQ(hall.state(sequences[2] + 1), State::leased);
+}
+
+TEST_F(Auctions, AShadowDoesNotChangeWhatIsPaid) {
+  set_policy("auction+least_loaded settlement=first_price");
+  hire("cheap", 0.2);
+  hire("dear", 0.5);
+  hall.submit("task", echo());
+  hall.turn();
+  ASSERT_EQ(hall.choices.size(), 1u);
+  const auto choice = scheduler::unpack_choice(*hall.choices.back().packed);
+  EXPECT_EQ(hall.engine->counts().auction_paid, static_cast<std::uint64_t>(choice->award.paid));
+}
+
 TEST_F(Auctions, WithEveryBidAboveTheReserveItWaitsUntilOneComesBelow) {
   set_policy("auction reserve=300000");
   hire("dear", 0.5);

@@ -189,6 +189,7 @@ TEST(Format, FactsOfUniqueKeysAndBudgets) {
             "4011016e017401710175018092f401d00f0162")
       << what_to_do;
   EXPECT_EQ(fact_bytes(BudgetDeleted{"n"}), "4102016e") << what_to_do;
+  EXPECT_EQ(fact_bytes(Settled{{{3, "a", 1000}}}), "4e0601030161d00f") << what_to_do;
   UsageReport report;
   report.agent = "a";
   report.amounts = {{"n", 1'500'000}};
