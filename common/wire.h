@@ -95,6 +95,10 @@ enum class Kind : std::uint16_t {
   budget_set = 119,
   budget_list = 120,
   budget_delete = 121,
+  breaker_list = 122,
+  breaker_show = 123,
+  breaker_reset = 124,
+  breaker_trip = 125,
 
   agent_stats = 128,
   agent_unlearn = 129,

@@ -146,6 +146,13 @@ std::optional<std::uint16_t> agent_for(const Need& need, const WorkerSpec& abili
   return static_cast<std::uint16_t>(found - agents.begin());
 }
 
+bool could_do(const AgentSpec& agent, const WorkerSpec& worker, const std::string& type,
+              const Requirements& requirements) {
+  auto same = agent;
+  for (auto* words : {&same.types, &same.capabilities, &same.tools}) *words = sorted(std::move(*words));
+  return can_do(same, worker, {type, requirements}) && has_resources(worker, requirements.resources);
+}
+
 std::vector<std::string> missing_among(const Need& need, const std::vector<const WorkerSpec*>& fleet) {
   if (need.type.empty()) return {"a type: tasks found by their description are awarded to nobody yet"};
   if (fleet.empty()) return {"a connected worker"};

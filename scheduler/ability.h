@@ -39,6 +39,10 @@ std::optional<std::uint16_t> agent_for(const Need& need, const WorkerSpec& abili
 // One agent of a worker, without what the worker must have itself: its resources, and the right to serve.
 bool can_do(const AgentSpec& agent, const WorkerSpec& worker, const Need& need);
 
+// The same of a specification as it was registered, with the worker's resources.
+bool could_do(const AgentSpec& agent, const WorkerSpec& worker, const std::string& type,
+              const Requirements& requirements);
+
 // What none of these has, in words; see Dispatcher::missing.
 std::vector<std::string> missing_among(const Need& need, const std::vector<const WorkerSpec*>& fleet);
 

@@ -15,6 +15,10 @@ Status check(const BreakerSettings& settings) {
   if (settings.failures == 0)
     return fail(Code::invalid, "a breaker needs at least 1 failure to open", "failures");
   if (settings.probes == 0) return fail(Code::invalid, "a breaker needs at least 1 probe to close", "probes");
+  if (settings.failures > breaker_count_max)
+    return fail(Code::invalid, "a breaker opens after at most 1000 failures", "failures");
+  if (settings.probes > breaker_count_max)
+    return fail(Code::invalid, "a breaker closes after at most 1000 probes", "probes");
   if (settings.open_ms >= 1 && settings.open_ms <= open_ms_max) return {};
   return fail(Code::invalid, "a breaker stays open for 1 ms to 24 h", std::to_string(settings.open_ms));
 }
@@ -37,16 +41,21 @@ BreakerState Breaker::state(Millis now) const {
 }
 
 bool Breaker::admits(Millis now) const {
-  if (now < paused_until_) return false;
+  return room(now) > 0;
+}
+
+std::uint32_t Breaker::room(Millis now) const {
+  if (now < paused_until_) return 0;
   switch (state(now)) {
     case BreakerState::closed:
-      return true;
+      return without_end;
     case BreakerState::open:
-      return false;
+      return 0;
     case BreakerState::half_open:
       break;
   }
-  return probing_ + proven_ < settings_.probes;
+  const auto taken = probing_ + proven_;
+  return taken < settings_.probes ? settings_.probes - taken : 0;
 }
 
 Millis Breaker::admits_at(Millis now) const {
@@ -95,6 +104,15 @@ void Breaker::pause_until(Millis when) {
 void Breaker::reset() {
   const auto settings = settings_;
   *this = Breaker(settings);
+}
+
+void Breaker::trip(Millis now, Millis for_ms) {
+  open(now);
+  open_until_ = now + for_ms;
+}
+
+void Breaker::adjust(const BreakerSettings& settings) {
+  settings_ = settings;
 }
 
 std::size_t first_admitted(const std::vector<const Breaker*>& in_order, Millis now) {

@@ -22,6 +22,7 @@ struct BreakerSettings {
   std::uint32_t probes = 3;
 };
 inline constexpr BreakerSettings agent_breaker{3, 60'000, 3};
+inline constexpr std::uint32_t breaker_count_max = 1000;
 Status check(const BreakerSettings& settings);  // each at least 1; refused by name
 
 enum class BreakerState : std::uint8_t { closed = 0, open = 1, half_open = 2 };
@@ -32,7 +33,9 @@ class Breaker {
   explicit Breaker(BreakerSettings settings = {}) : settings_(settings) {}
 
   BreakerState state(Millis now) const;
-  bool admits(Millis now) const;       // one more attempt may begin
+  bool admits(Millis now) const;         // one more attempt may begin
+  std::uint32_t room(Millis now) const;  // so many more; without_end while it is closed
+  static constexpr std::uint32_t without_end = ~std::uint32_t{0};
   Millis admits_at(Millis now) const;  // when that can change by itself: now, or the end of open or paused
 
   void began(Millis now);
@@ -41,6 +44,14 @@ class Breaker {
   void gave_back(Millis now);     // neither: interrupted or lost, the probe is free again
   void pause_until(Millis when);  // an upstream said when to come back (429 and Retry-After)
   void reset();
+  void trip(Millis now, Millis for_ms);          // by hand, whatever came before
+  void adjust(const BreakerSettings& settings);  // from now on; its state stays
+
+  const BreakerSettings& settings() const { return settings_; }
+  std::uint32_t failures() const { return failures_; }
+  std::uint32_t probing() const { return probing_; }
+  std::uint32_t proven() const { return proven_; }
+  Millis paused_until() const { return paused_until_; }
 
  private:
   void open(Millis now);

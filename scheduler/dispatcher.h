@@ -30,6 +30,7 @@ inline constexpr std::uint32_t load_one =
     1u << 16;  // the load of a worker that holds as many tasks as it has slots
 
 class PriceFunction;  // prices.h
+struct Guard;         // guard.h
 
 struct AgentSpec {
   std::string name, version, digest;
@@ -37,6 +38,7 @@ struct AgentSpec {
   StringMap labels;
   std::int64_t tier = 0;
   std::shared_ptr<const PriceFunction> price = nullptr;  // for auctions; nothing: it asks for nothing
+  std::shared_ptr<const Guard> guard = nullptr;          // what may keep awards from it; nothing: nothing
 };
 
 struct WorkerSpec {

@@ -3,9 +3,9 @@
 namespace hirehall::worker {
 
 std::size_t OutcomeExtras::size() const {
-  return static_cast<std::size_t>(!result_type.empty()) + !error_code.empty() + !error.empty() + !on.empty() +
-         !question.empty() + !checkpoint.empty() + !usage.empty() + (delay_ms != 0) + (started_at != 0) +
-         (ended_at != 0);
+  return static_cast<std::size_t>(!result_type.empty()) + !error_code.empty() + !error.empty() +
+         !service.empty() + !on.empty() + !question.empty() + !checkpoint.empty() + !usage.empty() +
+         (delay_ms != 0) + (started_at != 0) + (ended_at != 0);
 }
 
 void Results::add(Token token, Outcome outcome, std::string_view result, const OutcomeExtras& extras) {
@@ -20,6 +20,7 @@ void Results::add(Token token, Outcome outcome, std::string_view result, const O
   if (!extras.result_type.empty()) w.entry("result_type", extras.result_type);
   if (!extras.error_code.empty()) w.entry("error_code", extras.error_code);
   if (!extras.error.empty()) w.entry("error", extras.error);
+  if (!extras.service.empty()) w.entry("service", extras.service);
   if (!extras.on.empty()) w.entry("on", extras.on);
   if (!extras.question.empty()) w.str("question"), w.raw(extras.question);
   if (!extras.checkpoint.empty()) w.entry_bin("checkpoint", extras.checkpoint);

@@ -40,6 +40,7 @@ struct OutcomeExtras {
   std::string_view result_type;
   std::string_view error_code;
   std::string_view error;
+  std::string_view service;   // failed: the outside service whose fault it is
   std::string_view on;        // suspended: input, approval, signal
   std::string_view question;  // an encoded map: what is asked
   std::string_view checkpoint;

@@ -17,7 +17,8 @@ enum class ChildSays : std::uint8_t {
   cancel = 3,       // to the child: nil
   ready = 10,       // from the child: nil; after `agent`
   refused = 11,     // from the child: why the agent does not load
-  result = 12,      // [outcome, data, result_type, error_code, error, on, delay_ms, usage]
+  result = 12,      // [outcome, data, result_type, error_code, error, on, delay_ms, usage, question,
+                    // service]
   progress = 13,    // [done, total, message]
   checkpoint = 14,  // bin
   log = 15,         // str

@@ -150,7 +150,7 @@ void ChildSide::run(std::string_view body) {
   auto outcome = read_result(returned, result, out, data, reason);
   std::string answer;
   msgpack::Writer w(answer);
-  w.array(9);
+  w.array(10);
   w.uint(static_cast<std::uint64_t>(outcome));
   w.bin(data);
   for (auto text : {out.result_type, out.error_code, out.error, out.on}) w.str(text);
@@ -158,6 +158,7 @@ void ChildSide::run(std::string_view body) {
   w.map(usage_.size());
   for (const auto& [what, amount] : usage_) w.str(what), w.real(amount);
   w.str(to_view(result.question));
+  w.str(out.service);
   say(ChildSays::result, answer);
 }
 

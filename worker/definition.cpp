@@ -226,6 +226,44 @@ PriceOffer read_price(const YAML::Node& node) {
   return out;
 }
 
+// `on`, which is the usual settings, or a map.
+std::optional<BreakerOffer> read_breaker(const YAML::Node& node) {
+  constexpr const char* form = "on, off, or a map with failures, open, probes";
+  BreakerOffer out;
+  if (node.IsScalar()) {
+    const auto& word = node.Scalar();
+    if (word == "on" || word == "true" || word == "yes") return out;
+    if (word == "off" || word == "false" || word == "no") return std::nullopt;
+    throw Complaint{"give " + std::string(form) + ", not '" + word + "'", node.Mark()};
+  }
+  if (!node.IsMap()) throw Complaint{"give " + std::string(form), node.Mark()};
+  for (const auto& pair : node) {
+    const auto key = scalar(pair.first);
+    if (key == "failures") {
+      out.failures = static_cast<std::uint32_t>(number(pair.second, 1, BreakerOffer::count_max));
+    } else if (key == "probes") {
+      out.probes = static_cast<std::uint32_t>(number(pair.second, 1, BreakerOffer::count_max));
+    } else if (key == "open") {
+      out.open_ms = duration(pair.second);
+      if (out.open_ms < 1 || out.open_ms > BreakerOffer::open_ms_max)
+        throw Complaint{"open: give 1 ms to 24h, not '" + pair.second.Scalar() + "'", pair.second.Mark()};
+    } else {
+      throw Complaint{"a breaker has failures, open and probes, not '" + key + "'", pair.first.Mark()};
+    }
+  }
+  return out;
+}
+
+std::vector<std::string> names(const YAML::Node& node) {
+  auto out = list(node, true);
+  if (out.size() > guard_names_max) throw Complaint{"at most 16 names", node.Mark()};
+  for (auto at = out.begin(); at != out.end(); ++at) {
+    if (at->size() > limits::name_bytes_max) throw Complaint{"a name has 1 to 255 bytes", node.Mark()};
+    if (std::find(out.begin(), at, *at) != at) throw Complaint{"'" + *at + "' is named twice", node.Mark()};
+  }
+  return out;
+}
+
 void read_kind(const YAML::Node& node, Definition& d) {
   auto kind = scalar(node, "plugin or process");
   if (kind == "plugin")
@@ -262,6 +300,9 @@ void read_keys(const YAML::Node& root, Definition& d, const std::string& path, W
       {"tools", [&](const auto& n) { d.tools = list(n, true); }},
       {"tier", [&](const auto& n) { d.tier = number(n, 0, 1000); }},
       {"price", [&](const auto& n) { d.price = read_price(n); }},
+      {"breaker", [&](const auto& n) { d.guard.breaker = read_breaker(n); }},
+      {"fallbacks", [&](const auto& n) { d.guard.fallbacks = names(n); }},
+      {"services", [&](const auto& n) { d.guard.services = names(n); }},
   };
   for (const auto& pair : root) {
     if (!pair.first.IsScalar()) throw Complaint{"a key is a text", pair.first.Mark()};
@@ -299,6 +340,11 @@ Status check_whole(const Definition& d) {
   if (!plugin && !d.library.empty()) return no("library: only for kind plugin");
   if (!plugin && d.in_process) return no("in_process: only for kind plugin");
   if (plugin && d.per_task) return no("per_task: only for kind process");
+  const auto& fallbacks = d.guard.fallbacks;
+  if (std::find(fallbacks.begin(), fallbacks.end(), d.name) != fallbacks.end())
+    return no("fallbacks: an agent is no fallback of itself");
+  if (!fallbacks.empty() && !d.guard.breaker && d.guard.services.empty())
+    return no("fallbacks: they take over when a breaker is open; say `breaker: on` as well");
   return {};
 }
 

@@ -10,6 +10,7 @@
 
 #include "common/error.h"
 #include "common/task.h"
+#include "worker/guard.h"
 #include "worker/price.h"
 
 namespace hirehall::worker {
@@ -44,6 +45,7 @@ struct Definition {
   std::vector<std::string> tools;
   std::int64_t tier = 0;
   std::optional<PriceOffer> price = {};  // where its work is auctioned
+  GuardOffer guard = {};                 // what may keep awards from it
   std::string prompt;
   std::string digest;  // of the whole file, hexadecimal
 };

@@ -202,6 +202,7 @@ void read_end(const std::string& key, const json& value, Utterance& out) {
     auto final_ = value.find("final");
     bool for_good = value.is_object() && final_ != value.end() && final_->is_boolean() && final_->get<bool>();
     out.outcome = for_good ? Outcome::failed_final : Outcome::failed;
+    out.service = text_of(value, "service", limits::name_bytes_max);
   } else if (key == "snoozed") {
     out.outcome = Outcome::snoozed;
   } else if (key == "suspended") {

@@ -25,6 +25,7 @@ struct Utterance {
   std::string result_type;
   std::string error_code;
   std::string error;
+  std::string service;
   std::string on;
   std::string question;  // an encoded map
   std::string message;

@@ -80,6 +80,7 @@ Outcome read_result(int returned, const hirehall_result& result, OutcomeExtras& 
   extras.error = to_view(result.error).substr(0, limits::error_bytes_max);
   extras.on = to_view(result.suspended_on).substr(0, limits::name_bytes_max);
   extras.delay_ms = result.delay_ms;
+  extras.service = to_view(result.service).substr(0, limits::name_bytes_max);
   if (data.size() > limits::payload_bytes_max)
     return failed("too_large",
                   "the result has " + std::to_string(data.size()) + " bytes, at most 1 MiB is kept");

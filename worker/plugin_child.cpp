@@ -147,6 +147,7 @@ class PluginExecutor : public SingleExecutor {
     auto usage = r.raw();
     auto question = question_of(r.str());
     extras.question = question;
+    extras.service = r.str();
     if (!r.ok() || number > static_cast<std::uint64_t>(Outcome::suspended))
       return add_no_start(a, "the agent's process answered something unreadable", results);
     auto outcome = static_cast<Outcome>(number);

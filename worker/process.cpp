@@ -96,6 +96,7 @@ class ProcessExecutor : public SingleExecutor {
     extras.result_type = answer.result_type;
     extras.error_code = answer.error_code;
     extras.error = answer.error;
+    extras.service = answer.service;
     extras.on = answer.on;
     extras.question = answer.question;
     extras.delay_ms = answer.delay_ms;

@@ -36,7 +36,7 @@ void write_map(Writer& w, std::string_view key, const StringMap& values) {
 }
 
 void write_offer(Writer& w, const AgentOffer& agent) {
-  w.map(agent.price ? 9 : 8);
+  w.map((agent.price ? 9u : 8u) + agent.guard.fields());
   w.entry("name", agent.name);
   w.entry("version", agent.version);
   w.entry("digest", agent.digest);
@@ -46,6 +46,7 @@ void write_offer(Writer& w, const AgentOffer& agent) {
   write_map(w, "labels", agent.labels);
   w.entry_sint("tier", agent.tier);
   if (agent.price) w.str("price"), write_price(w, *agent.price);
+  write_guard(w, agent.guard);
 }
 
 bool try_again(const Error& error) {

@@ -18,6 +18,7 @@
 #include "common/limits.h"
 #include "common/wire.h"
 #include "worker/attempt.h"
+#include "worker/guard.h"
 #include "worker/price.h"
 
 namespace hirehall::worker {
@@ -33,6 +34,7 @@ struct AgentOffer {
   StringMap labels;
   std::int64_t tier = 0;
   std::optional<PriceOffer> price = {};
+  GuardOffer guard = {};
 };
 
 struct SessionConfig {

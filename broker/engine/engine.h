@@ -23,10 +23,13 @@
 #include <vector>
 
 #include "broker/engine/auctions.h"
+#include "broker/engine/breakers.h"
 #include "broker/engine/counts.h"
 #include "broker/engine/inputs.h"
 #include "broker/engine/ledger.h"
 #include "broker/engine/outputs.h"
+#include "broker/engine/resolved.h"
+#include "broker/engine/worker_session.h"
 #include "scheduler/chooser.h"
 #include "scheduler/dispatcher.h"
 #include "scheduler/queue_policy.h"
@@ -101,7 +104,8 @@ class Engine {
   void drain_worker(std::uint32_t worker);
   void set_aside(std::uint32_t worker,
                  bool aside);  // an operator wants it to get nothing, until told otherwise
-  void bind_worker(std::uint32_t worker, const QueueScope& queues);  // its rights have changed
+  // Its rights have changed.
+  void bind_worker(std::uint32_t worker, const QueueScope& queues, const QueueScope& types = std::nullopt);
   // The answer: encoded array of [index, code] for refused items.
   Result<std::string> finish(std::uint32_t worker, std::uint64_t number, std::uint64_t acked,
                              std::uint32_t credit, std::span<const FinishItem> items);
@@ -165,6 +169,12 @@ class Engine {
   // --- budgets ---
   Status set_budget(const std::string& name, const BudgetRule& rule, std::string_view by);
   Status delete_budget(const std::string& name);
+
+  // --- breakers (engine_breakers.cpp); not_found ---
+  Status reset_breaker(BreakerOf of, const std::string& name);
+  Status trip_breaker(BreakerOf of, const std::string& name, Millis for_ms, std::string_view reason);
+  const Breakers& breakers() const { return breakers_; }
+  std::vector<KeptOut> kept_out(std::uint32_t class_, std::uint32_t queue) const;  // that could do it
 
   // --- the audit log ---
   void audit(Audited act);
@@ -233,17 +243,7 @@ class Engine {
   Ahead ahead_of(const Place& place, Sequence sequence) const;
   Millis oldest_ready_ms(std::uint32_t queue) const;  // age of the oldest task at a line's front
 
-  // A worker as it is connected now; not durable.
-  struct Session {
-    bool connected = false;
-    bool draining = false;
-    Millis last_seen = 0;
-    std::uint32_t credit = 0;
-    std::uint64_t confirmed = 0;  // awards up to this number have arrived
-    scheduler::WorkerSpec spec;
-    QueueScope queues;
-    bool aside = false;  // by an operator
-  };
+  using Session = WorkerSession;
   const std::map<std::uint32_t, Session>& sessions() const { return sessions_; }
   const std::map<scheduler::ShelfNo, Unsold>& unsold() const { return unsold_; }
   const std::vector<PriceLevel>& prices() const { return prices_; }  // by class
@@ -256,18 +256,6 @@ class Engine {
   void write(Fact& fact);  // only the record: it is applied already
   void open_part();
 
-  struct Resolved {
-    std::uint32_t lane = 0, class_ = 0;
-    std::uint8_t priority = 0, flags = 0;
-    std::uint32_t code = 0;
-    Sequence existing = 0;
-    Millis retention_ms = 0;
-    std::string message, own, key, unique, digest, batch;
-    std::string slot;  // its unique key, when that goes by a rule
-    bool coalesces = false;
-    Sequence replaces = 0;
-    Millis due = 0;  // of what is coalesced
-  };
   Code resolve(const SubmitRequest& request, const SubmitItem& item, Resolved& out);
   void note_retention(Millis retention_ms);
   Code check_cap(std::uint32_t queue, Resolved& out);
@@ -294,6 +282,11 @@ class Engine {
 
   void decide_end(Lease& lease, const FinishItem& item, EndedItem& out);
   void tell_attempt(const Lease& lease, const EndedItem& ended);
+  void tell_breakers(const Lease& lease, const FinishItem& item);
+  void guard_agents(const scheduler::WorkerSpec& spec);
+  void fit_agents();
+  void cap_probes(scheduler::Pick& pick) const;
+  void note_probes(const scheduler::Pick& pick, std::uint32_t taken);
   std::string_view usage_of(const Lease& lease, std::string_view reported);
   bool needs_consent(const Lease& lease, std::uint8_t point) const;  // (engine_inbox.cpp)
   void ask(const Lease& lease, const FinishItem& item, std::vector<Asked>& asked) const;
@@ -411,6 +404,7 @@ class Engine {
   };
   Chosen chosen_;  // for the pick at hand
   std::map<scheduler::ShelfNo, Unsold> unsold_;
+  Breakers breakers_;
   Millis unsold_again_ = 0;         // when they are offered again, all at once
   std::vector<PriceLevel> prices_;  // by class; empty until an auction was held
   std::vector<Times> times_;

@@ -230,6 +230,7 @@ std::uint64_t Engine::award_number(std::uint32_t worker, const Entry& next) {
 
 void Engine::award_all() {
   if (!unsold_.empty()) offer_unsold();
+  if (breakers_.due(now_)) fit_agents();
   refresh_shelves();
   Awarded fact;
   fact.counter = ledger_.counter;
@@ -239,6 +240,7 @@ void Engine::award_all() {
     auto pick = dispatcher_.next();
     if (!pick) break;
     if (!policies_.empty() && !choose(*pick)) continue;
+    if (breakers_.disturbed()) cap_probes(*pick);
     if (fact.runs.empty()) {
       open_part();
       fact.counter = ledger_.counter;
@@ -246,6 +248,7 @@ void Engine::award_all() {
     auto taken = award_run(*pick, fact.runs, left);
     if (taken != 0) dispatcher_.take(*pick, taken, 1);
     if (chosen_.choice && chosen_.policy == scheduler::Policy::auction) settle(*pick, taken);
+    if (taken != 0 && breakers_.disturbed()) note_probes(*pick, taken);
     left -= taken;
     refresh_shelves();
     if (taken == 0) {

@@ -73,6 +73,8 @@ Result<Registered> Engine::register_worker(const Registration& registration) {
   session.credit = std::min(registration.credit, limits::credit_max);
   session.spec = registration.spec;
   session.queues = registration.queues;
+  session.types = registration.types;
+  guard_agents(session.spec);
   connect(out.worker, session);
   dispatcher_.set_held(out.worker, worker.held);
   if (!out.resumed) {
@@ -91,35 +93,6 @@ Result<Registered> Engine::register_worker(const Registration& registration) {
   return out;
 }
 
-// Gives the dispatcher what the session says. Queues without a number yet are added once they are made.
-void Engine::connect(std::uint32_t worker, Session& session) {
-  session.spec.queues.reset();
-  if (session.queues) {
-    auto& numbers = session.spec.queues.emplace();
-    for (const auto& name : *session.queues)
-      if (auto at = ledger_.queue_by_name.find(name); at != ledger_.queue_by_name.end())
-        numbers.push_back(at->second);
-  }
-  session.spec.name_hash = scheduler::hash_of(ledger_.workers.at(worker).name);
-  dispatcher_.connect(worker, session.spec, session.credit);
-  dispatcher_.set_draining(worker, session.draining || (session.aside && !HH_MUTANT("drains_forgotten")));
-}
-
-void Engine::set_aside(std::uint32_t worker, bool aside) {
-  auto at = sessions_.find(worker);
-  if (at == sessions_.end()) return;
-  if (HH_MUTANT("drains_ignored")) return;
-  at->second.aside = aside;
-  dispatcher_.set_draining(worker, at->second.draining || aside);
-}
-
-void Engine::bind_worker(std::uint32_t worker, const QueueScope& queues) {
-  auto at = sessions_.find(worker);
-  if (at == sessions_.end() || !at->second.connected || at->second.queues == queues) return;
-  at->second.queues = queues;
-  connect(worker, at->second);
-}
-
 // A stop may have been lost with the former connection.
 void Engine::repeat_stops(const Worker& worker) {
   each_lease(worker, [&](Lease& lease) {
@@ -128,13 +101,6 @@ void Engine::repeat_stops(const Worker& worker) {
     else if (auto limit = timeout_of(lease); limit != 0 && lease.started + limit <= now_)
       outputs_.stops.push_back({lease.worker, lease.token, timeout_grace_ms, "timeout"});
   });
-}
-
-void Engine::disconnect_worker(std::uint32_t worker) {
-  auto at = sessions_.find(worker);
-  if (at == sessions_.end()) return;
-  at->second.connected = false;
-  dispatcher_.disconnect(worker);
 }
 
 Engine::HeartbeatAnswer Engine::heartbeat(std::uint32_t number, std::uint32_t held, std::uint64_t hash,
@@ -182,13 +148,6 @@ std::vector<std::uint64_t> Engine::holding(std::uint32_t number, std::uint64_t l
     session->second.confirmed = std::max(session->second.confirmed, last_award);
   }
   return gone;
-}
-
-void Engine::drain_worker(std::uint32_t worker) {
-  auto at = sessions_.find(worker);
-  if (at == sessions_.end()) return;
-  at->second.draining = true;
-  dispatcher_.set_draining(worker, true);
 }
 
 // What the end of an attempt means for its task.
@@ -284,6 +243,7 @@ void Engine::decide_end(Lease& lease, const FinishItem& item, EndedItem& out) {
   if (!parked_by_task_.empty()) unpark(lease.sequence);
   if (!timeouts_.empty()) timeouts_.erase({lease.started + timeout_of(lease), lease.token});
   tell_attempt(lease, out);
+  if (!breakers_.empty()) tell_breakers(lease, item);
 }
 
 void Engine::tell_attempt(const Lease& lease, const EndedItem& ended) {

@@ -54,6 +54,7 @@ struct FinishItem {
   std::uint64_t token = 0;
   Outcome outcome = Outcome::succeeded;
   std::string_view result, result_type, error_code, error, checkpoint, usage;
+  std::string_view service;  // of a failure: the outside service whose fault it is
   Millis delay_ms = 0;
   SuspendedOn on = SuspendedOn::none;
   struct Question {  // of a suspended one
@@ -108,6 +109,7 @@ struct Registration {
   std::string principal;
   scheduler::WorkerSpec spec;
   QueueScope queues;
+  QueueScope types;  // that it may do, beside those that its agents list; nothing: all
   std::uint32_t credit = 1;
   std::string resume;  // worker token of an earlier registration
   std::string token;   // to be given to a new worker

@@ -305,6 +305,11 @@ void Broker::dispatch(Peer& peer, const Frame& frame, std::string_view bytes) {
     case Kind::limit_delete:
     case Kind::limit_pause:
       return limit_steer(peer, frame);
+    case Kind::breaker_list:
+    case Kind::breaker_show:
+    case Kind::breaker_reset:
+    case Kind::breaker_trip:
+      return breaker(peer, frame);
     case Kind::usage:
       return usage(peer, frame);
     case Kind::budget_set:

@@ -62,7 +62,8 @@ void Broker::reload_principals() {
       gone.push_back(routing);
     else
       peer->principal = now;
-    if (now && peer->worker != 0) engine_.bind_worker(peer->worker, now->queues.listed());
+    if (now && peer->worker != 0)
+      engine_.bind_worker(peer->worker, now->queues.listed(), now->types.listed());
     peer->template_bytes.clear();  // what a template leaves open is the principal's
   }
   known_templates_.clear();

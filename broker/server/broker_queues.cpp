@@ -440,6 +440,7 @@ void Broker::fill_metrics() {
   page_.decisions = engine_.counts().decisions;
   page_.choices = engine_.counts().choices;
   fill_prices();
+  fill_breakers();
   page_.shadow_agreed = engine_.counts().shadow_agreed;
   page_.shadow_differed = engine_.counts().shadow_differed;
   page_.stale_results = engine_.counts().stale;

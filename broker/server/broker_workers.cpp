@@ -1,6 +1,7 @@
 // Workers' requests, and the awards, stops and losses that are pushed to them.
 #include <algorithm>
 
+#include "broker/server/agent_reading.h"
 #include "broker/server/broker.h"
 #include "broker/server/price_reading.h"
 #include "broker/server/question.h"
@@ -9,50 +10,6 @@
 
 namespace hirehall::server {
 namespace {
-
-void read_strings(msgpack::Reader& r, std::vector<std::string>& out) {
-  auto n = r.array();
-  for (std::size_t i = 0; i < n && r.ok(); ++i) out.emplace_back(r.str());
-}
-
-void read_map(msgpack::Reader& r, StringMap& out) {
-  auto n = r.map();
-  for (std::size_t i = 0; i < n && r.ok(); ++i) {
-    auto key = r.str();
-    out.insert_or_assign(std::string(key),
-                         r.peek() == msgpack::Kind::str ? std::string(r.str()) : std::to_string(r.sint()));
-  }
-}
-
-Status read_agent(msgpack::Reader& r, scheduler::AgentSpec& agent) {
-  auto pairs = r.map();
-  for (std::size_t i = 0; i < pairs && r.ok(); ++i) {
-    auto key = r.str();
-    if (key == "name")
-      agent.name = r.str();
-    else if (key == "version")
-      agent.version = r.str();
-    else if (key == "digest")
-      agent.digest = r.str();
-    else if (key == "types")
-      read_strings(r, agent.types);
-    else if (key == "capabilities")
-      read_strings(r, agent.capabilities);
-    else if (key == "tools")
-      read_strings(r, agent.tools);
-    else if (key == "labels")
-      read_map(r, agent.labels);
-    else if (key == "tier")
-      agent.tier = r.sint();
-    else if (key == "price") {
-      auto price = read_price(r, agent.name);
-      if (!price) return tl::unexpected(price.error());
-      agent.price = *price;
-    } else
-      r.skip();
-  }
-  return {};
-}
 
 Result<engine::Registration> read_registration(std::string_view body) {
   engine::Registration out;
@@ -129,6 +86,8 @@ void read_finish_extras(msgpack::Reader& r, engine::FinishItem& item) {
       item.error_code = r.str();
     else if (key == "error")
       item.error = r.str();
+    else if (key == "service")
+      item.service = r.str();
     else if (key == "delay_ms")
       item.delay_ms = r.sint();
     else if (key == "on")
@@ -155,6 +114,7 @@ void Broker::register_worker(Peer& peer, const Frame& frame) {
       if (auto may_do = allowed(*peer.principal, wire::Kind::register_worker, {{}, {}, type}); !may_do)
         return refuse(peer, request, may_do.error());
   read->queues = peer.principal->queues.listed();
+  read->types = peer.principal->types.listed();
   read->principal = peer.principal->name;
   read->token = token();
   auto done = engine_.register_worker(*read);

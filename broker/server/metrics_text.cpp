@@ -194,6 +194,16 @@ void add_auctions(Families& out, const MetricsPage& page) {
             page.unsold);
 }
 
+void add_breakers(Families& out, const MetricsPage& page) {
+  out.begin("breaker_state", "Breakers of agents and services: 0 closed, 1 open, 2 half-open, 3 paused.",
+            MetricType::Gauge);
+  for (const auto& breaker : page.breakers)
+    out.value(breaker.state, {{"of", breaker.of}, {"name", breaker.name}});
+  out.begin("breaker_opened_total", "How often breakers opened.", MetricType::Counter);
+  for (const auto& breaker : page.breakers)
+    out.value(breaker.opened, {{"of", breaker.of}, {"name", breaker.name}});
+}
+
 void add_books(Families& out, const BooksProbe& books) {
   out.begin("books_tasks", "The books: accepted = queued + leased + suspended + kept + removed.",
             MetricType::Gauge);
@@ -249,6 +259,10 @@ constexpr std::pair<wire::Kind, const char*> kind_labels[] = {
     {wire::Kind::limit_show, "limit_show"},
     {wire::Kind::limit_delete, "limit_delete"},
     {wire::Kind::limit_pause, "limit_pause"},
+    {wire::Kind::breaker_list, "breaker_list"},
+    {wire::Kind::breaker_show, "breaker_show"},
+    {wire::Kind::breaker_reset, "breaker_reset"},
+    {wire::Kind::breaker_trip, "breaker_trip"},
     {wire::Kind::register_worker, "register_worker"},
     {wire::Kind::finish, "finish"},
     {wire::Kind::worker_heartbeat, "worker_heartbeat"},
@@ -417,6 +431,7 @@ std::string render_page(const MetricsPage& page, const ProcessFigures& process) 
   add_batches(out, page);
   add_choices(out, page);
   add_auctions(out, page);
+  add_breakers(out, page);
   add_books(out, page.books);
   add_wire(out, page);
   add_schedules(out, page);

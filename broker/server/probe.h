@@ -89,6 +89,13 @@ struct PriceProbe {
   std::int64_t level = 0;          // millionths
 };
 
+struct BreakerProbe {
+  std::string of, name;    // "agent" or "service"
+  std::uint8_t state = 0;  // as scheduler::BreakerState; 3: closed, and paused
+  std::uint64_t opened = 0;
+};
+inline constexpr std::size_t breakers_shown_max = 1000;
+
 struct MetricsPage {
   std::vector<QueueProbe>
       queues;  // any number; the page shows the first `queues_shown_max` and the sum of the rest
@@ -109,9 +116,10 @@ struct MetricsPage {
   std::uint64_t stale_results = 0;
   std::array<std::uint64_t, 4> choices{};  // awards that a policy chose for, by scheduler::Policy
   std::uint64_t shadow_agreed = 0, shadow_differed = 0;
-  std::vector<PriceProbe> prices;  // of awards in auctions, at most prices_shown_max
-  std::uint64_t auction_paid = 0;  // millionths
-  std::uint64_t unsold = 0;        // shelves that nobody bids for
+  std::vector<PriceProbe> prices;      // of awards in auctions, at most prices_shown_max
+  std::uint64_t auction_paid = 0;      // millionths
+  std::vector<BreakerProbe> breakers;  // at most breakers_shown_max
+  std::uint64_t unsold = 0;            // shelves that nobody bids for
   std::uint64_t limits = 0, limits_holding = 0, limits_paused = 0;
   std::uint64_t schedules = 0, schedules_paused = 0;
   std::array<std::uint64_t, 5> unique{};   // submissions that found their unique key taken, by OnConflict

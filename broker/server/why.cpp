@@ -188,12 +188,37 @@ void nobody_can(const Held& held, const scheduler::Prospect& p, Whys& out) {
   out.push_back(std::move(why));
 }
 
+// Agents that could do it and get nothing now, when nobody else can.
+bool ask_breakers(const Held& held, Whys& out) {
+  const auto& engine = held.engine;
+  const auto kept_out = engine.kept_out(held.loaded.place.class_, held.queue);
+  for (const auto& one : kept_out) {
+    auto until = one.until > engine.now() ? "for another " + seconds(one.until - engine.now())
+                                          : std::string("until its probes have ended");
+    const auto whose = one.service.empty() ? "agent " + one.agent
+                                           : "service " + one.service + " (of agent " + one.agent + ")";
+    auto& why =
+        out.emplace_back(Why{"breaker", "the breaker of " + whose + " is " + one.state + " " + until, {}});
+    if (!one.error.empty()) why.message += ": " + one.error;
+    if (!one.fallbacks.empty())
+      why.message += "; no fallback is there and admitted: " + joined(one.fallbacks);
+    why.details = {
+        {"agent", one.agent}, {"state", one.state}, {"error", one.error}, {"fallbacks", one.fallbacks}};
+    if (!one.service.empty()) why.details.emplace_back("service", one.service);
+    if (one.until > engine.now()) why.details.emplace_back("until", engine.to_wall(one.until));
+  }
+  return !kept_out.empty();
+}
+
 void ask_fleet(const Held& held, Whys& out) {
   if (held.task_class().type.empty())
     return out.push_back({"no_type", "it has no type: tasks are not yet found by their description", {}});
   auto p = held.engine.dispatcher().prospect(held.loaded.place.class_, held.queue);
   if (p.connected == 0) return out.push_back({"no_worker", "no worker is connected", {}});
-  if (p.capable == 0) return nobody_can(held, p, out);
+  if (p.capable == 0) {
+    if (!ask_breakers(held, out)) nobody_can(held, p, out);
+    return;
+  }
   if (held.loaded.state != State::ready) return;
   if (p.draining == p.capable)
     return out.push_back({"draining",

@@ -25,8 +25,9 @@ client::Result<std::vector<Finding>> examine(Context& c) {
   if (!queues) return tl::unexpected(queues.error());
   auto workers = ask(wire::Kind::worker_list);
   if (!workers) return tl::unexpected(workers.error());
-  return findings(*stats, queues->items("queues"), workers->items("workers"), answered,
-                  limits_of(c.values()));
+  auto breakers = ask(wire::Kind::breaker_list);
+  return findings(*stats, queues->items("queues"), workers->items("workers"), answered, limits_of(c.values()),
+                  breakers ? breakers->items("breakers") : std::vector<Document>{});
 }
 
 int tell(Context& c, const std::vector<Finding>& all) {

@@ -195,6 +195,16 @@ int budget_set(Context&);
 int budget_list(Context&);
 int budget_delete(Context&);
 void declare_limit(OptionTable&);
+void declare_queue_set(OptionTable&);
+int breaker_list(Context&);
+int breaker_show(Context&);
+int breaker_reset(Context&);
+int breaker_trip(Context&);
+void declare_breaker(OptionTable&);
+void declare_breaker_steer(OptionTable&);
+void declare_breaker_trip(OptionTable&);
+// Names and what stands beside them; none when the broker does not say.
+std::vector<std::pair<std::string, std::string>> breaker_names(client::Client& client);
 int schedule_create(Context&);
 int schedule_edit(Context&);
 int schedule_list(Context&);

@@ -144,7 +144,8 @@ class Completing {
     if (kind == "WHERE") where(noun);
     if (kind == "SHELL")
       for (const auto* shell : {"bash", "zsh", "fish"}) add(shell, {});
-    for (std::string_view asked : {"QUEUE", "WORKER", "AGENT", "SCHEDULE", "LIMIT", "ID", "TYPE", "CONTEXT"})
+    for (std::string_view asked :
+         {"QUEUE", "WORKER", "AGENT", "BREAKER", "SCHEDULE", "LIMIT", "BATCH", "ID", "TYPE", "CONTEXT"})
       if (kind == asked)
         for (const auto& name : names_(kind, noun)) add(name.word, name.note);
   }

@@ -72,6 +72,8 @@ std::vector<Candidate> ask(client::Client& client, std::string_view kind, std::s
   } else if (kind == "LIMIT") {
     if (auto limits = client.limits())
       for (const auto& l : *limits) out.push_back({l.name, l.paused ? "paused" : ""});
+  } else if (kind == "BREAKER") {
+    for (auto& [name, note] : breaker_names(client)) out.push_back({std::move(name), std::move(note)});
   } else if (kind == "AGENT") {
     for (auto& name : agent_names(client)) out.push_back({std::move(name), {}});
   } else if (kind == "ID") {

@@ -65,6 +65,20 @@ Finding worker_finding(const std::vector<Document>& workers, const HealthLimits&
   return f;
 }
 
+Finding breaker_finding(const std::vector<Document>& breakers) {
+  Finding f{"breakers", Verdict::fine, "no breaker is open", 0, {}};
+  std::string names;
+  for (const auto& b : breakers) {
+    if (b.text("state") == "closed") continue;
+    names += (f.value++ == 0 ? "" : ", ") + b.text("kind") + " " + b.text("name") + " " + b.text("state");
+  }
+  if (f.value == 0) return f;
+  f.verdict = Verdict::warning;
+  f.message =
+      std::to_string(f.value) + (f.value == 1 ? " breaker is" : " breakers are") + " not closed: " + names;
+  return f;
+}
+
 // Of a broker that keeps backups.
 Finding backup_finding(std::int64_t age_ms, std::int64_t uptime_ms, const HealthLimits& limits) {
   if (age_ms < 0)
@@ -109,13 +123,14 @@ Finding found_unreachable(const std::string& why) {
 
 std::vector<Finding> findings(const Document& stats, const std::vector<Document>& queues,
                               const std::vector<Document>& workers, std::int64_t answered_ms,
-                              const HealthLimits& limits) {
+                              const HealthLimits& limits, const std::vector<Document>& breakers) {
   std::vector<Finding> all{
       {"broker", Verdict::fine, "answers within " + std::to_string(answered_ms) + "ms", answered_ms, "ms"},
       store_finding(stats),
       oldest_finding(queues, limits),
       worker_finding(workers, limits),
       dead_finding(queues, limits)};
+  if (!breakers.empty()) all.push_back(breaker_finding(breakers));
   if (stats.has("backup_age_ms"))
     all.push_back(backup_finding(stats.number("backup_age_ms"), stats.number("uptime_ms"), limits));
   return all;

@@ -23,7 +23,7 @@ struct HealthLimits {
 };
 
 struct Finding {
-  std::string check;  // broker, store, oldest_ready, workers, dead, backup
+  std::string check;  // broker, store, oldest_ready, workers, dead, breakers, backup
   Verdict verdict = Verdict::fine;
   std::string message;
   std::int64_t value = 0;
@@ -33,7 +33,7 @@ struct Finding {
 Finding found_unreachable(const std::string& why);
 std::vector<Finding> findings(const Document& stats, const std::vector<Document>& queues,
                               const std::vector<Document>& workers, std::int64_t answered_ms,
-                              const HealthLimits& limits);
+                              const HealthLimits& limits, const std::vector<Document>& breakers = {});
 Verdict worst_of(const std::vector<Finding>& all);
 
 Document health_document(const std::vector<Finding>& all);

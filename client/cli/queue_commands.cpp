@@ -140,6 +140,26 @@ client::Status write_key(const std::string& path, const std::string& key, mode_t
 
 }  // namespace
 
+void declare_queue_set(OptionTable& t) {
+  t.text("weight", "", "share of the fleet compared with other queues, 1–1000", "N");
+  t.text("cap", "", "tasks the queue may hold, dead letters included; 0: no cap", "N");
+  t.text("retention", "", "how long ended tasks are kept", "DURATION");
+  t.text("attempt-timeout", "", "of attempts whose task names none", "DURATION");
+  t.text("aging", "", "a waiting task gains a priority every so long; 0: never", "DURATION");
+  t.text("policy", "", "who gets its tasks: least_loaded, sticky, learned, auction", "POLICY");
+  t.text("success-value", "", "learned, auction: what a success is worth, in cost units", "UNITS");
+  t.text("wait-price", "", "learned, auction: what a second until the finish costs", "UNITS");
+  t.text("preference", "", "learned, auction: what the agent is worth that the task would like", "UNITS");
+  t.text("reserve", "", "auction: the highest bid that takes part; 0: any", "UNITS");
+  t.text("settlement", "", "auction: which price counts as paid: second_price, first_price", "PRICE");
+  t.text("shadow", "", "a policy that only watches, counted in the metrics; none: no more", "POLICY");
+  t.text("approval", "", "what somebody has to approve: none, award, release, both", "POINTS");
+  t.text("approval-timeout", "", "how long an approval may take; 0: for ever", "DURATION");
+  t.text("approval-on-timeout", "", "what happens then: fail, approve, reject", "WHAT");
+  t.texts("tenant-weight", "weight of a tenant inside the queue", "TENANT=N");
+  t.texts("limit", "most tasks with this limit key that run at once; 0: no limit", "KEY=N");
+}
+
 int queue_list(Context& c) {
   auto answer = c.ask(number(wire::Kind::queue_list), Body().take());
   return answer ? c.show(answer->items("queues"), queue_columns) : c.complain(answer.error());

@@ -49,25 +49,6 @@ void declare_list(OptionTable& t) {
 void declare_answer(OptionTable& t) {
   t.text("value", "null", "the answer: JSON", "JSON");
 }
-void declare_queue_set(OptionTable& t) {
-  t.text("weight", "", "share of the fleet compared with other queues, 1–1000", "N");
-  t.text("cap", "", "tasks the queue may hold, dead letters included; 0: no cap", "N");
-  t.text("retention", "", "how long ended tasks are kept", "DURATION");
-  t.text("attempt-timeout", "", "of attempts whose task names none", "DURATION");
-  t.text("aging", "", "a waiting task gains a priority every so long; 0: never", "DURATION");
-  t.text("policy", "", "who gets its tasks: least_loaded, sticky, learned, auction", "POLICY");
-  t.text("success-value", "", "learned, auction: what a success is worth, in cost units", "UNITS");
-  t.text("wait-price", "", "learned, auction: what a second until the finish costs", "UNITS");
-  t.text("preference", "", "learned, auction: what the agent is worth that the task would like", "UNITS");
-  t.text("reserve", "", "auction: the highest bid that takes part; 0: any", "UNITS");
-  t.text("settlement", "", "auction: which price counts as paid: second_price, first_price", "PRICE");
-  t.text("shadow", "", "a policy that only watches, counted in the metrics; none: no more", "POLICY");
-  t.text("approval", "", "what somebody has to approve: none, award, release, both", "POINTS");
-  t.text("approval-timeout", "", "how long an approval may take; 0: for ever", "DURATION");
-  t.text("approval-on-timeout", "", "what happens then: fail, approve, reject", "WHAT");
-  t.texts("tenant-weight", "weight of a tenant inside the queue", "TENANT=N");
-  t.texts("limit", "most tasks with this limit key that run at once; 0: no limit", "KEY=N");
-}
 void declare_pause(OptionTable& t) {
   t.text("type", "", "only tasks of this type", "TYPE");
   t.text("tenant", "", "only tasks of this tenant", "TENANT");
@@ -255,6 +236,17 @@ constexpr std::array table{
             "hirehall limit resume smtp"},
     Command{"limit", "delete", "take a limit away", "LIMIT", "name of the limit", 1, nullptr, limit_delete,
             "hirehall limit delete smtp"},
+    Command{"breaker", "list", "list the breakers of agents and of the services they share", "", "", 0,
+            nullptr, breaker_list, "hirehall breaker list", true},
+    Command{"breaker", "show", "show a breaker: its state, what opened it, and who takes over", "BREAKER",
+            "name of the agent or service", 1, declare_breaker, breaker_show,
+            "hirehall breaker show writer -o json\nhirehall breaker show smtp --service", true},
+    Command{"breaker", "reset", "close a breaker: it gets work at once", "BREAKER",
+            "name of the agent or service", 1, declare_breaker_steer, breaker_reset,
+            "hirehall breaker reset writer --reason 'key renewed'"},
+    Command{"breaker", "trip", "open a breaker: no work for a while, then a few probes", "BREAKER",
+            "name of the agent or service", 1, declare_breaker_trip, breaker_trip,
+            "hirehall breaker trip smtp --for 10m --reason 'maintenance'"},
     Command{"budget", "set", "make a budget by name, or change what is given of it", "BUDGET",
             "name of the budget", 1, declare_budget, budget_set,
             "hirehall budget set acme --tenant acme --unit cost_usd --period day --soft 20 --hard 25"},

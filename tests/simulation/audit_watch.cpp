@@ -30,6 +30,8 @@ const std::map<Kind, const char*>& act_names() {
       {Kind::schedule_trigger, "schedule_trigger"},
       {Kind::limit_set, "limit_set"},
       {Kind::limit_pause, "limit_pause"},
+      {Kind::breaker_reset, "breaker_reset"},
+      {Kind::breaker_trip, "breaker_trip"},
       {Kind::limit_delete, "limit_delete"},
       {Kind::budget_set, "budget_set"},
       {Kind::budget_delete, "budget_delete"},

@@ -135,9 +135,10 @@ void Model::read_submit_frame(Asked& asked, std::string_view body) {
   }
 }
 
-void Model::read_finish_frame(const std::string&, Asked& asked, std::string_view body) {
+void Model::read_finish_frame(const std::string& routing, Asked& asked, std::string_view body) {
   asked.finishes = read_finish(body).items;
   for (const auto& item : asked.finishes) {
+    if (item.outcome == Outcome::succeeded) note_success(routing);
     auto at = tokens_.find(item.token);
     if (at == tokens_.end()) violated("I4", "a worker finishes with a token that was never given");
     auto& [life, attempt] = at->second;
@@ -182,6 +183,7 @@ void Model::broker_started() {
   last_change_.clear();  // what was not answered is not known
   workers_.clear();
   aside_.clear();
+  tripped_.clear();
   restarted = true;
 }
 

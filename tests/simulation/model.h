@@ -169,6 +169,12 @@ class Model {
   void sent_purged(const Asked& asked, std::string_view body);
   void sent_retried(const Asked& asked, std::string_view body);
   void check_drained(const std::string& routing) const;
+  void read_breaker_frame(const std::string& routing, std::uint64_t request, Asked& asked,
+                          std::string_view body);
+  void sent_breaker(const std::string& routing, std::uint64_t request, const Asked& asked,
+                    std::string_view body);
+  void check_tripped(const std::string& routing, std::size_t awards);
+  void note_success(const std::string& routing);
   static BatchName batch_of(const TaskOptions& options);
   void check_unique(const Life& life, const ReadAward::Item& item) const;
   void check_apart(const Life& life) const;
@@ -229,6 +235,11 @@ class Model {
   std::map<std::string, std::uint64_t> workers_;                           // their numbers, by connection
   std::map<std::uint64_t, std::string> worker_names_;
   std::map<std::uint64_t, Micros> aside_;  // workers that an operator drains, and since when we know it
+  struct Tripped {
+    Micros since = 0;
+    Millis for_ms = 0;
+  };
+  std::map<std::string, Tripped> tripped_;                    // breakers of agents that surely are not closed
   std::set<std::pair<std::string, std::uint64_t>> given_up_;  // streams, by connection
   std::set<std::uint64_t> may_stop_bulks_;
   std::map<std::string, std::string> triggers_;  // ids of what was triggered by hand, by key

@@ -29,6 +29,7 @@ Number Model::payload_known(std::string_view payload) const {
 void Model::sent_award(const std::string& routing, std::string_view body) {
   check_drained(routing);
   auto award = read_award(body);
+  check_tripped(routing, award.items.size());
   tally_.saw_if(award.items.size() > 1, Situation::award_of_many);
   for (const auto& item : award.items) {
     auto number = payload_known(item.payload);

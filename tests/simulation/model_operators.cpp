@@ -30,6 +30,9 @@ void Model::read_operators_frame(const std::string& routing, std::uint64_t reque
       last_change_["drain " + asked.scope] = {routing, request};
       std::erase_if(aside_, [&](const auto& worker) { return worker_names_[worker.first] == asked.scope; });
       return;
+    case Kind::breaker_trip:
+    case Kind::breaker_reset:
+      return read_breaker_frame(routing, request, asked, body);
     case Kind::dead_purge:
     case Kind::dead_retry:
       asked.ids = read_ids(body);
@@ -71,6 +74,9 @@ void Model::sent_operators_ok(const std::string& routing, std::uint64_t request,
       if (asked.undo || last_change_["drain " + asked.scope] != std::pair{routing, request}) return;
       for (auto worker : read_drained(body)) aside_.try_emplace(worker, time_.now());
       return;
+    case Kind::breaker_trip:
+    case Kind::breaker_list:
+      return sent_breaker(routing, request, asked, body);
     case Kind::dead_purge:
       return sent_purged(asked, body);
     case Kind::dead_retry:

@@ -105,6 +105,10 @@ struct ReadAgent {
   std::string name, version, digest;
   std::uint64_t workers = 0;  // that offer it, as agent_list tells
 };
+struct ReadBreaker {
+  std::string name, state;
+  std::uint64_t opened = 0;
+};
 struct ReadReport {
   struct Item {
     std::uint64_t token = 0;
@@ -118,6 +122,7 @@ ReadSubmitted read_submitted(std::string_view body);
 ReadAward read_award(std::string_view body);
 ReadFinish read_finish(std::string_view body);
 ReadReport read_report(std::string_view body);
+std::vector<ReadBreaker> read_breakers(std::string_view body);
 std::vector<std::pair<std::size_t, Code>> read_refusals(std::string_view body);
 std::vector<ReadEnding> read_results(std::string_view body);
 ReadTask read_task(std::string_view body);

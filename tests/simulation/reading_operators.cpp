@@ -31,7 +31,33 @@ ReadAgent read_agent(Reader& r) {
   return agent;
 }
 
+ReadBreaker read_breaker(Reader& r) {
+  ReadBreaker breaker;
+  each_entry(r, [&](std::string_view key) {
+    if (key == "name")
+      breaker.name = r.str();
+    else if (key == "state")
+      breaker.state = r.str();
+    else if (key == "opened")
+      breaker.opened = r.uint();
+    else
+      r.skip();
+  });
+  return breaker;
+}
+
 }  // namespace
+
+std::vector<ReadBreaker> read_breakers(std::string_view body) {
+  std::vector<ReadBreaker> out;
+  Reader r(body);
+  each_entry(r, [&](std::string_view key) {
+    if (key != "breakers") return r.skip();
+    auto n = r.array();
+    for (std::size_t i = 0; i < n && r.ok(); ++i) out.push_back(read_breaker(r));
+  });
+  return out;
+}
 
 std::vector<ReadAgent> read_agents(std::string_view body) {
   std::vector<ReadAgent> out;

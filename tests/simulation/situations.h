@@ -47,6 +47,7 @@ namespace hirehall::sim {
   X(agent_redefined) X(agent_change_refused) X(agent_forgotten) X(agent_forget_refused) X(agents_listed) \
   X(stream_given_up) X(stream_given_up_before_it_stood) X(log_followed) X(bulk_stopped) \
   X(schedule_triggered_by_hand) X(trigger_said_again) X(limit_held_by_hand) \
+  X(breaker_tripped_by_hand) X(breaker_opened) X(breaker_was_half_open) X(fallback_stood_in) \
   X(act_audited) X(refused_act_audited) X(audit_listed)
 // clang-format on
 

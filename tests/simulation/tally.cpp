@@ -77,6 +77,10 @@ const std::map<Kind, const char*>& kind_names() {
       {Kind::limit_list, "limit_list"},
       {Kind::limit_show, "limit_show"},
       {Kind::limit_pause, "limit_pause"},
+      {Kind::breaker_list, "breaker_list"},
+      {Kind::breaker_show, "breaker_show"},
+      {Kind::breaker_reset, "breaker_reset"},
+      {Kind::breaker_trip, "breaker_trip"},
   };
   return names;
 }

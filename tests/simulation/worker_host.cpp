@@ -16,6 +16,16 @@ worker::PriceOffer price_of(std::string_view worker) {
   return price;
 }
 
+worker::GuardOffer guard_of(std::string_view worker) {
+  constexpr std::string_view prefix = "worker";
+  if (!worker.starts_with(prefix)) return {};
+  const auto number = static_cast<unsigned>(std::stoul(std::string(worker.substr(prefix.size()))));
+  if (number % 2 != 0) return {.services = {"upstream"}};
+  return {.breaker = worker::BreakerOffer{2, 2000, guarded_probes},
+          .fallbacks = {"agent-nobody", "agent-worker" + std::to_string(number + 1)},
+          .services = {"upstream"}};
+}
+
 WorkerHost::WorkerHost(Scene& scene, std::string name, std::vector<std::string> types, std::uint32_t slots)
     : Peer(scene), name_(std::move(name)), types_(std::move(types)), slots_(slots) {}
 
@@ -31,6 +41,7 @@ void WorkerHost::start() {
   agent.digest = "d" + std::to_string(digest_);
   agent.types = types_;
   agent.price = price_of(name_);
+  agent.guard = guard_of(name_);
   config.agents.push_back(agent);
   config.credit_max = slots_ * 4;
   config.seed = scene_.chance.next();
@@ -158,9 +169,15 @@ void WorkerHost::award(const worker::Attempt& a) {
   r.id = a.id;
   r.attempt = a.attempt;
   r.number = Model::number_of(a.payload);
-  if (r.number != 0 && r.number <= scene_.model.intents() &&
-      std::find(types_.begin(), types_.end(), scene_.model.intent(r.number).options.type) == types_.end())
-    violated("I21", name_ + " was awarded a task of a type that it cannot do", r.number);
+  if (r.number != 0 && r.number <= scene_.model.intents()) {
+    const auto& type = scene_.model.intent(r.number).options.type;
+    const auto has = [&](const auto& some) {
+      return std::find(some.begin(), some.end(), type) != some.end();
+    };
+    scene_.tally.saw_if(!has(types_) && has(others_), Situation::fallback_stood_in);
+    if (!has(types_) && !has(others_))
+      violated("I21", name_ + " was awarded a task of a type that it cannot do", r.number);
+  }
   waiting_.push_back(a.token);
   scene_.note("award arrives", r.number, a.attempt, static_cast<std::int64_t>(a.token));
 }
@@ -245,6 +262,7 @@ void WorkerHost::finish(worker::Token token, Outcome outcome) {
       if (outcome == Outcome::snoozed || scene_.chance.permille(300))
         extras.delay_ms = scene_.chance.between(1, 4000);
       extras.error_code = "trouble";
+      if (outcome == Outcome::failed && scene_.chance.permille(150)) extras.service = "upstream";
       break;
     case Outcome::suspended:
       if (scene_.chance.permille(950)) extras.on = "input";

@@ -17,6 +17,10 @@ namespace hirehall::sim {
 // busy.
 worker::PriceOffer price_of(std::string_view worker);
 
+// What the agent of a worker says of its breaker: some have one, and the worker after them stands in.
+worker::GuardOffer guard_of(std::string_view worker);
+inline constexpr std::uint32_t guarded_probes = 1;
+
 class WorkerHost final : public Peer {
  public:
   WorkerHost(Scene& scene, std::string name, std::vector<std::string> types, std::uint32_t slots);
@@ -28,6 +32,8 @@ class WorkerHost final : public Peer {
   void break_link() { scene_.network.break_some(link_); }
   void cut(bool up, bool down, Micros until) { scene_.network.cut(this, up, down, until); }
   void heal();
+  void stand_in(const std::vector<std::string>& types) { others_ = types; }  // for the worker before it
+  const std::vector<std::string>& types() const { return types_; }
   std::size_t held() const { return alive() ? session_->held() : 0; }
 
  private:
@@ -61,6 +67,7 @@ class WorkerHost final : public Peer {
 
   const std::string name_;
   const std::vector<std::string> types_;
+  std::vector<std::string> others_;
   const std::uint32_t slots_;
   std::unique_ptr<worker::Session> session_;
   Link link_ = 0;

@@ -35,6 +35,20 @@ void drain_worker(Workload& w, ClientHost& client) {
   client.request(Kind::worker_drain, b.take(), nullptr);
 }
 
+// Opened for less and for more than a burst of work takes, closed, looked at.
+void steer_breaker(Workload& w, ClientHost& client) {
+  auto& scene = w.scene();
+  Body b;
+  b.text("name", "agent-worker" + std::to_string(scene.chance.below(scene.weather.workers)));
+  const auto dice = scene.chance.below(10);
+  if (dice < 5) {
+    b.number("for_ms", scene.chance.permille(700) ? scene.chance.between(200, 3000) : 20'000);
+    return client.request(Kind::breaker_trip, b.take(), nullptr);
+  }
+  const auto kind = dice < 6 ? Kind::breaker_reset : dice < 8 ? Kind::breaker_list : Kind::breaker_show;
+  client.request(kind, b.take(), nullptr);
+}
+
 // Some are purged, some of those a second time or retried all the same; others never were dead.
 void purge_dead(Workload& w, ClientHost& client) {
   Body b;

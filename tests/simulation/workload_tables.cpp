@@ -443,6 +443,7 @@ std::span<const Tables::Action> Tables::actions() {
        }},
       {"unfollow", 3, [](Workload&, ClientHost& c) { c.unfollow(); }},
       {"drain_worker", 8, drain_worker},
+      {"breaker", 8, steer_breaker},
       {"dead_purge", 4, purge_dead},
       {"agent_forget", 6, forget_agent},
       {"look_around", 6, look_around},

@@ -23,6 +23,7 @@ struct Tables {
 
 // What operators do (workload_operators.cpp).
 void drain_worker(Workload& w, ClientHost& client);
+void steer_breaker(Workload& w, ClientHost& client);
 void purge_dead(Workload& w, ClientHost& client);
 void forget_agent(Workload& w, ClientHost& client);
 void look_around(Workload& w, ClientHost& client);

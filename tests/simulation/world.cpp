@@ -46,6 +46,7 @@ World::World(std::uint64_t seed, const Weather& weather)
     if (own.size() > 1 && scene_.chance.permille(400)) own.resize(1 + scene_.chance.below(own.size()));
     workers_.push_back(std::make_unique<WorkerHost>(scene_, "worker" + std::to_string(i), own,
                                                     static_cast<std::uint32_t>(scene_.chance.between(1, 4))));
+    if (i % 2 != 0) workers_[i]->stand_in(workers_[i - 1]->types());
   }
 }
 

@@ -26,6 +26,9 @@ class Agent:
     labels: Mapping[str, str] = field(default_factory=dict)
     tier: int = 0
     price: float | Mapping[str, Any] | None = None
+    breaker: bool | Mapping[str, int] = False
+    fallbacks: Sequence[str] = ()
+    services: Sequence[str] = ()
 
     def offer(self) -> dict[str, Any]:
         """As register_worker wants it. The digest is that of what is declared: one name and version may not stand for two."""
@@ -33,7 +36,10 @@ class Agent:
                 "tools": list(self.tools), "labels": dict(self.labels), "tier": self.tier}  # fmt: skip
         digest = hashlib.blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=16).hexdigest()
         price = {"base": self.price} if isinstance(self.price, (int, float)) else self.price
-        return said | {"digest": digest} | ({"price": dict(price)} if price is not None else {})
+        guard: dict[str, Any] = {"fallbacks": list(self.fallbacks)} if self.fallbacks else {}
+        guard |= {"services": list(self.services)} if self.services else {}
+        guard |= {"breaker": {} if self.breaker is True else dict(self.breaker)} if self.breaker is not False else {}
+        return said | {"digest": digest} | guard | ({"price": dict(price)} if price is not None else {})
 
     def __post_init__(self) -> None:
         if not self.types:

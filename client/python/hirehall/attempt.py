@@ -20,11 +20,12 @@ class Ending(Exception):
 
 
 class Failed(Ending):
-    """The attempt failed. `retry=False`: no other attempt would do better; `delay_ms`: the next one not before."""
+    """The attempt failed. `retry=False`: no other attempt would do better; `delay_ms`: the next one not before. `service`: the
+    outside service whose fault it is, one that the agent lists; with `delay_ms` nobody who lists it gets work before."""
 
-    def __init__(self, message: str, *, code: str = "failed", retry: bool = True, delay_ms: Duration = 0):
+    def __init__(self, message: str, *, code: str = "failed", retry: bool = True, delay_ms: Duration = 0, service: str = ""):
         super().__init__(message)
-        self.code, self.retry, self.delay_ms = code, retry, delay_ms
+        self.code, self.retry, self.delay_ms, self.service = code, retry, delay_ms, service
 
 
 class Snooze(Ending):

@@ -12,6 +12,7 @@ from typing import Any, Unpack
 
 from . import errors, ids, keys, payload, task
 from .batches import Batches
+from .breakers import Breakers
 from .errors import HirehallError
 from .limits import Limits
 from .options import TaskOptions, split, whole_template
@@ -56,7 +57,7 @@ class Refused(HirehallError):
         self.answers = answers
 
 
-class Client(Steering, Schedules, Limits, Usage, Batches):
+class Client(Steering, Schedules, Limits, Breakers, Usage, Batches):
     """
     broker            endpoint; default: $HIREHALL_BROKER, then the broker of this user or machine
     reason            of what it does, for the audit log, where a call has none of its own

@@ -64,8 +64,10 @@ class Worker:
 
     def agent(self, *types: str, name: str | None = None, version: str = "1", description: str = "", capabilities: Sequence[str] = (),
               tools: Sequence[str] = (), labels: Mapping[str, str] | None = None, tier: int = 0,
-              price: float | Mapping[str, Any] | None = None) -> Callable[[Function], Function]:  # fmt: skip
-        """Decorator: the function does tasks of these types. It is given an Attempt and returns the result."""
+              price: float | Mapping[str, Any] | None = None, breaker: bool | Mapping[str, int] = False,
+              fallbacks: Sequence[str] = (), services: Sequence[str] = ()) -> Callable[[Function], Function]:  # fmt: skip
+        """Decorator: the function does tasks of these types. It is given an Attempt and returns the result. `breaker` (True, or
+        failures, open_ms, probes), `fallbacks` and `services`: docs/breakers.md."""
 
         def register(function: Function) -> Function:
             called = name or function.__name__.replace("_", "-")
@@ -73,7 +75,8 @@ class Worker:
                 raise ValueError(f"this worker has an agent {called} already: give it another name")
             if self._hand:
                 raise RuntimeError("agents are registered before the worker starts")
-            self._agents[called] = Agent(called, types, function, version, description, capabilities, tools, labels or {}, tier, price)
+            self._agents[called] = Agent(called, types, function, version, description, capabilities, tools, labels or {}, tier, price, breaker,
+                                         fallbacks, services)  # fmt: skip
             return function
 
         return register
@@ -208,6 +211,8 @@ def _failed(attempt: Attempt, error: BaseException) -> End:
         extras: dict[str, Any] = {"error_code": error.code, "error": text}
         if delay := plain(error.delay_ms, "delay_ms"):
             extras["delay_ms"] = delay
+        if error.service:
+            extras["service"] = error.service
         return Outcome.FAILED if error.retry else Outcome.FAILED_FOR_GOOD, b"", extras
     log.warning("task %s: agent %s raised %r", attempt.id, attempt.agent, error)
     attempt.log(traceback.format_exc())

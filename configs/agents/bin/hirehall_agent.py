@@ -19,9 +19,9 @@ import threading
 class Failed(Exception):
     """Raise it to fail an attempt with a code; final=True when another attempt would fail as well."""
 
-    def __init__(self, error, code="failed", final=False, delay_ms=0):
+    def __init__(self, error, code="failed", final=False, delay_ms=0, service=""):
         super().__init__(error)
-        self.said = {"failed": {"error": error, "code": code, "final": final, "delay_ms": delay_ms}}
+        self.said = {"failed": {"error": error, "code": code, "final": final, "delay_ms": delay_ms, "service": service}}
 
 
 class Suspended(Exception):

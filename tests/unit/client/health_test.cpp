@@ -49,6 +49,23 @@ TEST(Health, AgeOfTheOldestReadyTaskIsJudged) {
       << "paused on purpose";
 }
 
+TEST(Health, ABreakerThatIsNotClosedIsAWarning) {
+  auto breaker = [](const char* name, const char* state) {
+    return Document().set("kind", "agent").set("name", name).set("state", state);
+  };
+  auto found = [&](const std::vector<Document>& breakers) {
+    for (const auto& f : findings(stats(true), {}, {}, 3, limits, breakers))
+      if (f.check == "breakers") return f;
+    return Finding{};
+  };
+  EXPECT_EQ(found({}).check, "") << "nobody has one";
+  EXPECT_EQ(found({breaker("a", "closed")}).verdict, Verdict::fine);
+  const auto open = found({breaker("a", "open"), breaker("b", "closed"), breaker("c", "half_open")});
+  EXPECT_EQ(open.verdict, Verdict::warning);
+  EXPECT_EQ(open.value, 2);
+  EXPECT_EQ(open.message, "2 breakers are not closed: agent a open, agent c half_open");
+}
+
 TEST(Health, TheNewestBackupIsJudgedWhereThereAreSome) {
   auto aged = [](std::int64_t ms) { return stats(true).set("backup_age_ms", ms); };
   EXPECT_EQ(verdict("backup", aged(1000), {}, {}), Verdict::fine);

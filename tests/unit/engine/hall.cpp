@@ -216,11 +216,13 @@ Exception Hall::refused(const std::string& name, TaskOptions options) {
   return answer && !answer->exceptions.empty() ? answer->exceptions[0] : Exception{};
 }
 
-Hand& Hall::hire(std::vector<std::string> types, std::uint32_t credit, const std::string& agent) {
+Hand& Hall::hire(std::vector<std::string> types, std::uint32_t credit, const std::string& agent,
+                 std::shared_ptr<const scheduler::Guard> guard) {
   begin();
   auto& hand = hands.emplace_back();
   hand.types = std::move(types);
   hand.agent = agent;
+  hand.guard = std::move(guard);
   hand.credit = credit;
   hand.token = "hand " + std::to_string(++names_);
   come_back(hand, {});
@@ -237,6 +239,7 @@ std::vector<std::uint64_t> Hall::come_back(Hand& hand, const std::vector<std::ui
   agent.name = hand.agent;
   agent.version = "1";
   agent.types = hand.types;
+  agent.guard = hand.guard;
   registration.spec.agents.push_back(agent);
   registration.credit = hand.credit;
   registration.queues = hand.queues;

@@ -44,7 +44,8 @@ struct Hand {
   std::vector<std::string> types;
   std::string agent;  // its only one
   std::uint32_t credit = 0;
-  QueueScope queues;  // that it may serve
+  QueueScope queues;                                        // that it may serve
+  std::shared_ptr<const scheduler::Guard> guard = nullptr;  // of its agent
   std::uint64_t last_award = 0;
   std::uint64_t finishes = 0;
   std::deque<AwardOut> awards;  // arrived and not answered, in order
@@ -64,7 +65,8 @@ class Hall {
                                     bool atomic = false);
   Sequence submit(const std::string& name, TaskOptions options = {});  // fails the test when it is refused
   Exception refused(const std::string& name, TaskOptions options);     // fails the test when it is not
-  Hand& hire(std::vector<std::string> types, std::uint32_t credit = 1, const std::string& agent = "agent");
+  Hand& hire(std::vector<std::string> types, std::uint32_t credit = 1, const std::string& agent = "agent",
+             std::shared_ptr<const scheduler::Guard> guard = nullptr);
   std::vector<std::uint64_t> come_back(Hand& hand, const std::vector<std::uint64_t>& holding);
   Code finish(Hand& hand, const AwardOut& award, FinishItem item = {});
   Code finish(Hand& hand, const AwardOut& award, Outcome outcome);

@@ -42,6 +42,33 @@ TEST(Definition, FrontMatterBecomesKeysAndTheBodyThePrompt) {
   EXPECT_THAT(loaded->warnings, IsEmpty());
 }
 
+TEST(Definition, ABreakerIsAWordOrAMapAndMayHaveFallbacksAndServices) {
+  auto guard_of = [](const std::string& text) {
+    return parse_definition(with(text), "a.md")->definition.guard;
+  };
+  EXPECT_FALSE(guard_of("").breaker);
+  EXPECT_FALSE(guard_of("breaker: off\n").breaker);
+  const auto usual = guard_of("breaker: on\nfallbacks: [b-one, c-two]\nservices: smtp, crm\n");
+  ASSERT_TRUE(usual.breaker);
+  EXPECT_EQ(usual.breaker->failures, 3u);
+  EXPECT_EQ(usual.breaker->open_ms, 60'000);
+  EXPECT_EQ(usual.breaker->probes, 3u);
+  EXPECT_THAT(usual.fallbacks, ElementsAre("b-one", "c-two"));
+  EXPECT_THAT(usual.services, ElementsAre("smtp", "crm"));
+  const auto own = guard_of("breaker: {failures: 5, open: 2m, probes: 1}\n").breaker;
+  EXPECT_EQ(own->failures, 5u);
+  EXPECT_EQ(own->open_ms, 120'000);
+  EXPECT_EQ(own->probes, 1u);
+  EXPECT_THAT(error_of(with("breaker: perhaps\n")),
+              AllOf(HasSubstr("a.md:7"), HasSubstr("give on, off, or a map")));
+  EXPECT_THAT(error_of(with("breaker: {failures: 0}\n")), HasSubstr("from 1 to 1000"));
+  EXPECT_THAT(error_of(with("breaker: {open: 25h}\n")), HasSubstr("1 ms to 24h"));
+  EXPECT_THAT(error_of(with("breaker: {after: 3}\n")), HasSubstr("failures, open and probes"));
+  EXPECT_THAT(error_of(with("breaker: [3]\n")), HasSubstr("on, off, or a map"));
+  EXPECT_THAT(error_of(with("fallbacks: [b-one]\n")), HasSubstr("say `breaker: on` as well"));
+  EXPECT_THAT(error_of(with("services: [a, a]\n")), HasSubstr("named twice"));
+}
+
 TEST(Definition, APriceIsANumberOrAMap) {
   auto price_of = [](const std::string& text) {
     return parse_definition(with(text), "a.md")->definition.price;

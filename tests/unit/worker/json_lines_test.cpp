@@ -48,6 +48,8 @@ TEST(JsonLines, EveryWordIsUnderstood) {
   EXPECT_EQ(failed.outcome, Outcome::failed_final);
   EXPECT_EQ(failed.error_code, "c");
   EXPECT_EQ(failed.delay_ms, 50);
+  EXPECT_EQ(failed.service, "");
+  EXPECT_EQ(read_utterance(R"({"failed": {"error": "no", "service": "smtp"}})")->service, "smtp");
   EXPECT_EQ(read_utterance(R"({"snoozed": {"delay_ms": 1000}})")->outcome, Outcome::snoozed);
   EXPECT_EQ(read_utterance(R"({"suspended": {"on": "approval"}})")->on, "approval");
   EXPECT_EQ(read_utterance(R"({"cancelled": {}})")->outcome, Outcome::cancelled);

@@ -97,6 +97,8 @@ typedef struct hirehall_result {
   int64_t delay_ms;            /* snoozed: how long; failed: the least delay of the retry */
   hirehall_bytes
       question; /* suspended: JSON {"question", "options" or "form", "timeout_ms", "default", "who"} */
+  hirehall_bytes service; /* failed: the outside service whose fault it is, one of the definition's
+                             `services`; with delay_ms: it said when to come back */
 } hirehall_result;
 
 HIREHALL_EXPORT uint32_t hirehall_agent_api_version(void);
