@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -17,6 +18,7 @@ struct AgentFigures {
   double success = 0, success_low = 0, success_high = 0;  // chance, with a 95 % interval
   double p50_ms = 0, p90_ms = 0, p99_ms = 0;              // 0: not known
   std::uint64_t running = 0;                              // attempts just now
+  std::optional<double> cost, quality;                    // of an attempt, where agents tell them
   TrendTest trend;
 };
 

@@ -15,6 +15,7 @@ namespace hirehall::scheduler {
 namespace {
 
 constexpr double p50_max = 1e12;
+constexpr double cost_max = 1e6;  // units, as the price of an auction
 
 std::uint64_t load_of(const Listed& listed) {
   return std::uint64_t{listed.held} * load_one / listed.slots;
@@ -53,7 +54,8 @@ const Chooser::Outlook& Chooser::outlook(const Listed& listed, const TaskAtHand&
           .cls = task.cls,
           .log_odds_milli = milli(forecast.success.log_odds),
           .sd_milli = milli(forecast.success.own_sd),
-          .p50_ms = std::llround(std::clamp(forecast.duration.p50_ms, 1.0, p50_max))};
+          .p50_ms = std::llround(std::clamp(forecast.duration.p50_ms, 1.0, p50_max)),
+          .cost = std::llround(std::clamp(forecast.cost, 0.0, cost_max) * micros_per_unit)};
   return kept;
 }
 
@@ -124,6 +126,7 @@ void Chooser::weigh(const PolicySettings& settings, const TaskAtHand& task) {
     candidate.log_odds = from_milli(seen.log_odds_milli);
     candidate.log_odds_sd = from_milli(seen.sd_milli);
     candidate.finish_ms = finish_of(listed, seen.p50_ms);
+    if (settings.policy == Policy::learned) candidate.cost = seen.cost;
   }
 }
 
@@ -236,6 +239,7 @@ std::string pack(const Choice& choice) {
     p.sint(milli(c.log_odds));
     p.sint(milli(c.log_odds_sd));
     p.sint(c.finish_ms);
+    p.sint(c.cost);
     p.bytes(choice.agents[i]);
     if (settings.policy != Policy::auction) continue;
     const auto& quote = choice.quotes[i];
@@ -270,6 +274,7 @@ std::optional<Choice> unpack_choice(std::string_view packed) {
     c.log_odds = from_milli(in.sint());
     c.log_odds_sd = from_milli(in.sint());
     c.finish_ms = in.sint();
+    c.cost = in.sint();
     out.agents.emplace_back(in.bytes());
     if (out.settings.policy != Policy::auction) continue;
     auto& quote = out.quotes.emplace_back();

@@ -73,6 +73,7 @@ class Chooser {
     std::uint64_t agent = 0, turn = 0;
     ClassNo cls = none;
     std::int64_t log_odds_milli = 0, sd_milli = 0, p50_ms = 0;
+    Micros cost = 0;  // as its attempts have told
   };
   const Outlook& outlook(const Listed& listed, const TaskAtHand& task);
   void keep_one_of_each_agent();

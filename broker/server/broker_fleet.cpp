@@ -89,6 +89,8 @@ AgentFigures figures_of(const scheduler::AgentStatus& row) {
   out.success = success.probability;
   out.success_low = scheduler::logistic(success.log_odds - 1.96 * success.sd);
   out.success_high = scheduler::logistic(success.log_odds + 1.96 * success.sd);
+  if (row.forecast.costs_told > 0) out.cost = row.forecast.cost;
+  if (row.forecast.qualities_told > 0) out.quality = row.forecast.quality;
   if (duration.outcomes <= 0) return out;
   out.p50_ms = duration.p50_ms;
   out.p90_ms = duration.p90_ms;
@@ -131,7 +133,7 @@ void write_trend(msgpack::Writer& w, const scheduler::TrendTest& t) {
 }
 
 void write_agent(msgpack::Writer& w, const AgentFigures& a) {
-  w.map(12);
+  w.map(12u + (a.cost ? 1 : 0) + (a.quality ? 1 : 0));
   w.entry("agent", a.agent);
   w.entry("version", a.version);
   w.entry("type", a.type);
@@ -144,6 +146,8 @@ void write_agent(msgpack::Writer& w, const AgentFigures& a) {
                                    {"p90_ms", a.p90_ms},
                                    {"p99_ms", a.p99_ms}})
     put(w, key, value);
+  if (a.cost) put(w, "cost", *a.cost);
+  if (a.quality) put(w, "quality", *a.quality);
   write_trend(w, a.trend);
 }
 

@@ -29,7 +29,8 @@ void write_row(msgpack::Writer& w, const scheduler::AgentStatus& row) {
   const auto& success = row.forecast.success;
   const auto& duration = row.forecast.duration;
   const bool timed = duration.outcomes > 0;
-  w.map(timed ? 10 : 7);
+  const bool priced = row.forecast.costs_told > 0, rated = row.forecast.qualities_told > 0;
+  w.map((timed ? 10 : 7) + (priced ? 1 : 0) + (rated ? 1 : 0));
   w.entry("name", row.agent);
   w.entry("version", row.version);
   w.entry("type", row.type);
@@ -37,10 +38,23 @@ void write_row(msgpack::Writer& w, const scheduler::AgentStatus& row) {
   w.entry_uint("success_per_mille", per_mille(success.probability));
   w.entry_uint("success_low", per_mille(scheduler::logistic(success.log_odds - 1.96 * success.sd)));
   w.entry_uint("success_high", per_mille(scheduler::logistic(success.log_odds + 1.96 * success.sd)));
+  if (priced) w.str("cost"), w.real(row.forecast.cost);
+  if (rated) w.str("quality"), w.real(row.forecast.quality);
   if (!timed) return;
   w.entry_uint("p50_ms", whole(duration.p50_ms));
   w.entry_uint("p90_ms", whole(duration.p90_ms));
   w.entry_uint("p99_ms", whole(duration.p99_ms));
+}
+
+void read_outcomes(std::string_view usage, Finishing& ended) {
+  const auto report = engine::read_usage_report(usage);
+  const auto told = [&](std::string_view unit) -> std::optional<double> {
+    const auto at = report.amounts.find(unit);
+    if (at == report.amounts.end()) return std::nullopt;
+    return static_cast<double>(at->second) / engine::micros_per_unit;
+  };
+  ended.cost = told(cost_unit);
+  ended.quality = told(quality_unit);
 }
 
 struct StatsQuery {
@@ -82,9 +96,10 @@ void Broker::note_finishing(std::uint32_t worker) {
     if (lease == nullptr || lease->worker != worker || lease->agent >= agents.size() || !tells(item.outcome))
       continue;
     const auto& agent = agents[lease->agent];
-    finishing_.push_back({item.token, &agent.name, &agent.version, &ledger.classes[lease->class_].type,
-                          item.outcome == Outcome::succeeded,
-                          std::max<Millis>(0, engine_.now() - lease->started)});
+    auto& ended = finishing_.emplace_back(
+        Finishing{item.token, &agent.name, &agent.version, &ledger.classes[lease->class_].type,
+                  item.outcome == Outcome::succeeded, std::max<Millis>(0, engine_.now() - lease->started)});
+    if (!item.usage.empty()) read_outcomes(item.usage, ended);
   }
 }
 

@@ -25,8 +25,8 @@ void Learning::take_up(const store::Store& store) {
 void Learning::learn(const Finishing& ended) {
   --left_;
   changed_ = true;
-  prediction_.learn(
-      {*ended.agent, *ended.version, *ended.type, ended.success, static_cast<double>(ended.took)});
+  prediction_.learn({*ended.agent, *ended.version, *ended.type, ended.success,
+                     static_cast<double>(ended.took), ended.cost, ended.quality});
 }
 
 bool Learning::unlearn(std::string_view agent) {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -23,7 +24,11 @@ struct Finishing {
   const std::string* type = nullptr;
   bool success = false;
   Millis took = 0;
+  std::optional<double> cost = std::nullopt, quality = std::nullopt;  // of its usage, where it tells them
 };
+
+// The units of usage that are learned, beside being added up.
+inline constexpr std::string_view cost_unit = "cost", quality_unit = "quality";
 
 class Learning {
  public:

@@ -12,7 +12,7 @@ using client::Body;
 constexpr std::string_view agent_columns = "name,version,types,workers,registered_by,registered_at,digest";
 
 constexpr std::string_view stats_columns =
-    "name,version,type,outcomes,success_per_mille,success_low,success_high,p50_ms,p90_ms,p99_ms";
+    "name,version,type,outcomes,success_per_mille,success_low,success_high,p50_ms,p90_ms,p99_ms,cost,quality";
 
 client::Result<Document> about(Context& c, wire::Kind kind) {
   Body b;

@@ -208,7 +208,7 @@ namespace {
 // Shares as people read them, and the trend in a word; the evidence is for programs.
 Document agent_row(const Document& agent) {
   Document row;
-  for (const auto* key : {"agent", "type", "outcomes", "running", "success", "p50_ms", "p90_ms"})
+  for (const auto* key : {"agent", "type", "outcomes", "running", "success", "p50_ms", "p90_ms", "cost"})
     row.set(key, agent.text(key));
   return row.set("trend", agent.child("trend").text("trend"));
 }

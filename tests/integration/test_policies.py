@@ -118,6 +118,26 @@ class Policies(PolicyTest):
         rows = {row["name"]: row for row in self.client.call(wire.AGENT_STATS, {})["agents"]}
         self.assertGreater(rows["steady"]["success_per_mille"], rows["shaky"]["success_per_mille"])
 
+    def test_what_attempts_cost_is_learned_shown_and_weighed(self):
+        workers = self.pair()
+        cost = {"first": 0.5, "second": 0.125}
+        self.client.queue("default", policy="learned", wait_price=0)
+        got = dict.fromkeys(workers, 0)
+        for round_ in range(40):
+            id_ = self.client.submit_one("echo", max_attempts=1)
+            name = fleet.eventually(lambda: self.holder(workers), 30, "an award")
+            award = workers[name].award()
+            workers[name].finish(award, hand.SUCCEEDED, usage={"cost": cost[name], "quality": 0.75, "tokens": 3})
+            got[name] += round_ >= 10
+        self.assertGreater(got["second"], 24, got)
+        (told,) = self.awards_of(id_)
+        self.assertEqual(winner_of(told["terms"]), told["worker"], told)
+        self.assertEqual({t["worker"]: t["cost"] for t in told["terms"]}["second"], 125_000)
+        (row,) = json.loads(self.cli("agent", "stats", "second-agent", "-o", "json"))
+        self.assertEqual((row["cost"], row["quality"]), (0.125, 0.75))
+        rows = {row["agent"]: row for row in json.loads(self.cli("stats", "-o", "json"))["fleet"]["agents"]}
+        self.assertEqual(rows["second-agent"]["cost"], 0.125)
+
     def test_a_queue_changes_its_policy_while_it_works_and_keeps_it_over_a_crash(self):
         workers = self.pair()
         chance = {"first": 0.05, "second": 0.95}

@@ -67,6 +67,26 @@ TEST_F(Choosing, LearnedPrefersTheBetterOfTwoAndStillTriesTheOther) {
   EXPECT_GT(got["bad"], 0);
 }
 
+TEST_F(Choosing, OfAgentsThatSucceedAlikeTheCheaperOneIsLearned) {
+  hire(0, {"dear"});
+  hire(1, {"cheap"});
+  for (int i = 0; i < 50; ++i)
+    for (const auto& [agent, cost] : {std::pair{"dear", 0.4}, {"cheap", 0.1}})
+      prediction.learn({agent, "1", "echo", true, 100, cost});
+  std::map<std::string, int> got;
+  for (int i = 0; i < 200; ++i) {
+    choose(Policy::learned);
+    const auto& choice = chooser.choice();
+    ++got[choice.agents[choice.award.winner]];
+    for (std::size_t c = 0; c < choice.agents.size(); ++c)
+      EXPECT_EQ(choice.award.terms[c].cost, choice.agents[c] == "dear" ? 400'000 : 100'000);
+    const auto again = unpack_choice(pack(choice));
+    ASSERT_TRUE(again);
+    EXPECT_EQ(again->award.winner, choice.award.winner);
+  }
+  EXPECT_GT(got["cheap"], 190);
+}
+
 TEST_F(Choosing, AnAgentThatNobodyKnowsIsTriedAndTakesOverWhenItIsBetter) {
   hire(0, {"known"});
   teach("known", 150, 150);
