@@ -49,17 +49,18 @@ inline constexpr std::int64_t producer_idle_ms = 24 * 3600 * 1000;  // then sess
 inline constexpr std::int64_t idempotency_window_ms = 24 * 3600 * 1000;
 
 // Engine tables: what is resident must be bounded whatever the backlog is.
-inline constexpr std::size_t queues_max = 4096;           // busy
-inline constexpr std::size_t lanes_max = 100000;          // busy: (queue, tenant) pairs
-inline constexpr std::size_t classes_max = 16384;         // busy: (type, requirements) pairs
-inline constexpr std::size_t lines_max = 1000000;         // busy: lines with work, see docs/storage.md
-inline constexpr std::size_t window_bytes = 64u << 20;    // bodies and entries kept resident for all lines
-inline constexpr std::size_t chunk_bytes = 64u << 10;     // one packed record, unless one task is larger
-inline constexpr std::size_t known_templates_max = 8192;  // shared by the tasks that name them …
-inline constexpr std::size_t known_template_bytes_max = 1024;  // … when they are small
-inline constexpr std::size_t commit_bytes_max = 4u << 20;      // one commit batch closes at this size …
-inline constexpr std::size_t commit_items_max = 16384;         // … or at this many inputs
-inline constexpr std::size_t scheduled_resident_max = 65536;   // timers kept in memory; the rest on disk
+inline constexpr std::size_t queues_max = 4096;            // busy
+inline constexpr std::size_t lanes_max = 100000;           // busy: (queue, tenant) pairs
+inline constexpr std::size_t classes_max = 16384;          // busy: (type, requirements) pairs
+inline constexpr std::size_t lines_max = 1000000;          // busy: lines with work, see docs/storage.md
+inline constexpr std::size_t window_bytes = 64u << 20;     // bodies and entries kept resident for all lines
+inline constexpr std::size_t chunk_bytes = 64u << 10;      // one packed record, unless one task is larger
+inline constexpr std::size_t known_templates_max = 16384;  // shared by the tasks that name them …
+inline constexpr std::size_t known_templates_bytes_max = 4u << 20;  // … as long as they come to this much …
+inline constexpr std::size_t known_template_bytes_max = 1024;       // … when they are small
+inline constexpr std::size_t commit_bytes_max = 4u << 20;     // one commit batch closes at this size …
+inline constexpr std::size_t commit_items_max = 16384;        // … or at this many inputs
+inline constexpr std::size_t scheduled_resident_max = 65536;  // timers kept in memory; the rest on disk
 inline constexpr std::size_t stragglers_max =
     100000;  // tasks that outlive their neighbours; more keep these …
 inline constexpr std::size_t stragglers_per_segment_max = 64;  // … as do more of one segment

@@ -10,6 +10,17 @@ namespace {
 
 constexpr std::uint8_t record_version = 1;
 
+bool says_little(const TaskOptions& options) {
+  TaskOptions little;
+  little.type = options.type;
+  little.queue = options.queue;
+  little.tenant = options.tenant;
+  little.limit_keys = options.limit_keys;
+  little.submitter = options.submitter;
+  little.producer = options.producer;
+  return options == little;
+}
+
 }  // namespace
 
 std::uint8_t flags_of(const TaskOptions& o) {
@@ -27,8 +38,10 @@ std::uint8_t flags_of(const TaskOptions& o) {
 
 TemplateRef make_template(TaskOptions options) {
   auto made = std::make_shared<Template>();
+  made->producer = options.producer;
   made->encoded = encode_options(options);
   made->flags = flags_of(options);
+  made->plain = (made->flags & ~unsigned{body_limited}) == 0 && says_little(options);
   made->options = std::move(options);
   return made;
 }

@@ -31,15 +31,30 @@ enum BodyFlag : std::uint8_t {
   body_batched = 128,  // it counts in a batch
 };
 
+struct LimitSet;
+
+// The limit keys of a template in one lane and class, as a ledger last found them: good while that ledger's
+// count of forgotten sets is the same.
+struct KnownLimits {
+  const void* ledger = nullptr;
+  std::uint64_t forgotten = 0;
+  LimitSet* set = nullptr;
+};
+
 // Options shared by many tasks. Immutable but for the caches of its owner, the engine.
 struct Template {
-  TaskOptions options;
-  std::string encoded;
-  std::string fault;  // what was wrong with it as sent: each task that names it is refused
   std::uint8_t flags = 0;
+  // It says nothing but type, queue, tenant, limit keys and who sent it: what follows from that is known
+  // without a look at the options, which are far too large to be in the cache.
+  bool plain = false;
   mutable std::uint32_t lane = no_number;    // of options.queue and options.tenant, once resolved
   mutable std::uint32_t class_ = no_number;  // of options.type and requirements, once resolved
   mutable std::uint32_t number = 0;          // in the chunk it was last packed into: a guess, to be checked
+  mutable KnownLimits known_limits;
+  std::uint64_t producer = 0;  // options.producer
+  std::string encoded;
+  std::string fault;  // what was wrong with it as sent: each task that names it is refused
+  TaskOptions options;
 };
 using TemplateRef = std::shared_ptr<const Template>;
 

@@ -12,6 +12,17 @@ namespace {
 constexpr std::uint32_t awards_per_turn = 8192;
 constexpr std::size_t item_overhead_bytes = 96;  // token, id, attempt, shape and lengths
 
+// Soon an award counts in them.
+void fetch_windows(const Line& line) {
+  if (line.limits == nullptr) return;
+  for (const auto* gate : line.limits->gates) {
+    if (gate->windows.empty()) continue;
+    const auto* from = reinterpret_cast<const char*>(gate->windows.data());
+    const auto* to = reinterpret_cast<const char*>(gate->windows.data() + gate->windows.size());
+    for (; from < to; from += 64) __builtin_prefetch(from, 1);
+  }
+}
+
 }  // namespace
 
 // Ready work gains one step of priority for each aging period it waits, so none waits for ever: a task of
@@ -99,6 +110,7 @@ Line* Engine::find_best_line(Shelf& shelf) {
       continue;
     }
     consider(at->second);
+    if (shelf.limited.rbegin()->first.first == level) break;
     at = shelf.limited.lower_bound({level + 1, 0});
   }
   // Of several lines with limits the oldest goes, and an award changes which that is.
@@ -157,6 +169,7 @@ std::uint32_t Engine::award_run(const scheduler::Pick& pick, std::vector<AwardRu
     auto* line = best_line(shelf);
     if (line == nullptr) break;
     if (held_back(*line)) break;
+    fetch_windows(*line);
     auto award = award_number(pick.worker, *line->front(ledger_.segments));
     bool continues = !runs.empty() && runs.back().line == line->id && runs.back().worker == pick.worker &&
                      runs.back().agent == pick.agent && runs.back().award == award &&
@@ -182,7 +195,7 @@ std::uint32_t Engine::award_run(const scheduler::Pick& pick, std::vector<AwardRu
     auto& lease = ledger_.award(*line, pick.worker, award, pick.agent, run.reasons, counter, slot, entry);
     run.items.push_back({lease.sequence, slot});
     note_times(lease.lane, now_ - entry.ready_at, false);
-    auto timeout = lease.options->options.timeout_ms;
+    auto timeout = lease.options->plain ? 0 : lease.options->options.timeout_ms;
     if (timeout == 0) timeout = ledger_.queues[ledger_.lanes[lease.lane].queue].settings.timeout_ms;
     if (timeout != 0) timeouts_.emplace(now_ + timeout, lease.token);
     auto& out = outputs_.awards.emplace_back();

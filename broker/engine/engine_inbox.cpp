@@ -42,6 +42,7 @@ Deed deed_of(const QuestionRecord& question) {
 bool Engine::needs_consent(const Lease& lease, std::uint8_t point) const {
   const auto& settings = ledger_.queues[ledger_.lanes[lease.lane].queue].settings;
   if ((settings.approval & point) != 0) return true;
+  if (lease.options->plain) return false;
   const auto& policies = lease.options->options.policies;
   if (policies.empty()) return false;
   auto approval = read_approval(policies);

@@ -104,24 +104,23 @@ void Engine::place_limited(Line& line) {
   } else {
     ready = false;
   }
-  if (line.offered && (!ready || gate != nullptr || key != line.offered_key)) {
-    shelf.limited.erase(line.offered_key);
+  if (line.offered && (!ready || gate != nullptr || key != line.place->first)) {
+    line.step_off(shelf.limited);
     line.offered = false;
   }
   if (!ready) return;
   if (gate != nullptr) return park(line, *gate, key);
   if (line.offered) return;
-  shelf.limited.emplace(key, &line);
-  line.offered_key = key;
+  line.stand(shelf.limited, key);
   line.offered = true;
   if (shelf.best != &line) shelf.best = nullptr;
 }
 
 void Engine::park(Line& line, Gate& gate, const std::pair<std::uint32_t, Sequence>& order) {
   ++counts_.limit_delays;
-  gate.waiting[{line.shelf->lane, line.shelf->class_}].emplace(order, &line);
+  line.stand(gate.waiting[{line.shelf->lane, line.shelf->class_}], order);
   line.waits_on = &gate;
-  line.waits_as = order;
+  ++gate.held;
   look_later(gate);
 }
 
@@ -134,9 +133,20 @@ void Engine::look_later(Gate& gate) {
 }
 
 void Engine::place_dirty(Shelf& shelf) {
+  // What is far from the processor is on its way while those before are placed.
+  auto fetch = [&](std::size_t i) {
+    if (i + 8 < shelf.dirty.size())
+      if (const auto* line = ledger_.lines[shelf.dirty[i + 8].first].get()) __builtin_prefetch(&line->limits);
+    if (i + 4 >= shelf.dirty.size()) return;
+    const auto* line = ledger_.lines[shelf.dirty[i + 4].first].get();
+    if (line == nullptr || line->limits == nullptr) return;
+    for (const auto* gate : line->limits->gates) __builtin_prefetch(gate);
+  };
   for (std::size_t i = 0; i < shelf.dirty.size(); ++i) {
-    auto* line = ledger_.line_by_id(shelf.dirty[i]);
-    if (line == nullptr) continue;
+    fetch(i);
+    const auto& [slot, id] = shelf.dirty[i];
+    auto* line = ledger_.lines[slot].get();
+    if (line == nullptr || line->id != id) continue;
     line->dirty = false;
     if (line->limits != nullptr) place_limited(*line);
   }

@@ -122,19 +122,20 @@ Code Engine::resolve(const SubmitRequest& request, const SubmitItem& item, Resol
   if (item.template_ >= request.templates.size())
     return refuse(Code::invalid, "there is no template " + std::to_string(item.template_));
   const auto& base = *request.templates[item.template_];
-  if (!base.fault.empty()) return refuse(Code::invalid, base.fault);
+  if (!base.plain && !base.fault.empty()) return refuse(Code::invalid, base.fault);
   if (item.payload.size() > limits::payload_bytes_max)
     return refuse(Code::too_large,
                   "a payload has at most 1 MiB, this has " + std::to_string(item.payload.size()) + " bytes");
   if (item.priority != 0 && (item.priority < limits::priority_min || item.priority > limits::priority_max))
     return refuse(Code::invalid, "priority is " + std::to_string(item.priority) + "; accepted: 1 to 10");
   out.flags = base.flags;
-  out.retention_ms = base.options.retention_ms;
+  out.retention_ms = base.plain ? 0 : base.options.retention_ms;
   if ((base.flags & body_batched) != 0) out.batch = base.options.batch;
-  auto priority = item.priority != 0 ? item.priority : base.options.priority;
+  auto priority = item.priority != 0 || base.plain ? item.priority : base.options.priority;
   out.priority = static_cast<std::uint8_t>(priority != 0 ? priority : limits::priority_default);
-  bool own = !item.options.empty() || !item.type.empty() || !item.queue.empty() || base.options.delay_ms != 0;
-  if (base.options.deadline != 0 && item.options.empty() && base.options.deadline <= now_)
+  bool own = !item.options.empty() || !item.type.empty() || !item.queue.empty() ||
+             (!base.plain && base.options.delay_ms != 0);
+  if (!base.plain && base.options.deadline != 0 && item.options.empty() && base.options.deadline <= now_)
     return refuse(Code::invalid, "deadline is in the past");
   if (base.class_ == no_number && !own && validate(base.options))
     if (auto code = class_of(base.options, base.class_, out.message); code != Code::ok)

@@ -42,6 +42,20 @@ Status check_spec(const Registration& registration) {
   return {};
 }
 
+// What the next ends need is on its way while this one is recorded.
+void fetch_leases(const Ledger& ledger, std::span<const FinishItem> items, std::size_t at) {
+  if (at + 9 < items.size())
+    if (auto slot = Ledger::slot_of(items[at + 9].token); slot < ledger.leases.size())
+      __builtin_prefetch(&ledger.leases[slot], 1);
+  auto ahead = [&](std::size_t by) {
+    const auto* lease = at + by < items.size() ? ledger.lease_by_token(items[at + by].token) : nullptr;
+    return lease == nullptr ? nullptr : lease->limits;
+  };
+  if (const auto* set = ahead(6)) __builtin_prefetch(set, 1);
+  if (const auto* set = ahead(3))
+    for (const auto* gate : set->gates) __builtin_prefetch(gate, 1);
+}
+
 }  // namespace
 
 Result<Registered> Engine::register_worker(const Registration& registration) {
@@ -168,7 +182,7 @@ void Engine::decide_end(Lease& lease, const FinishItem& item, EndedItem& out) {
   out.usage = item.usage.empty() ? item.usage : usage_of(lease, item.usage);
   HH_CHECK(lease.options, "a lease knows its task's options");
   const auto& options = lease.options->options;
-  out.producer = options.producer;
+  out.producer = lease.options->producer;
   Event event = Event::succeed;
   if (item.outcome == Outcome::succeeded &&
       (!HH_MUTANT("success_under_a_stop_is_lost") || lease.stop_to == State::leased)) {
@@ -246,15 +260,6 @@ void Engine::decide_end(Lease& lease, const FinishItem& item, EndedItem& out) {
   if (!breakers_.empty()) tell_breakers(lease, item);
 }
 
-void Engine::tell_attempt(const Lease& lease, const EndedItem& ended) {
-  if (settings_.tell_attempts == Settings::Tell::none) return;
-  if (settings_.tell_attempts == Settings::Tell::traced && lease.options->options.trace.empty()) return;
-  outputs_.attempts.push_back({lease.sequence, lease.tries.attempts, lease.worker, lease.agent, lease.lane,
-                               lease.class_, lease.started, now_, ended.outcome, ended.next,
-                               std::string(ended.error_code), std::string(ended.error),
-                               std::string(ended.usage), lease.options});
-}
-
 // As the end keeps it: with the name of the agent, which no fact tells otherwise.
 std::string_view Engine::usage_of(const Lease& lease, std::string_view reported) {
   auto report = read_usage_report(reported);
@@ -266,7 +271,7 @@ std::string_view Engine::usage_of(const Lease& lease, std::string_view reported)
 }
 
 Millis Engine::timeout_of(const Lease& lease) const {
-  auto own = lease.options ? lease.options->options.timeout_ms : 0;
+  auto own = lease.options && !lease.options->plain ? lease.options->options.timeout_ms : 0;
   return own != 0 ? own : ledger_.queues[ledger_.lanes[lease.lane].queue].settings.timeout_ms;
 }
 
@@ -320,6 +325,7 @@ Result<std::string> Engine::finish(std::uint32_t number, std::uint64_t message, 
   std::vector<Asked> asked;
   auto index_from = index_.size();
   for (std::uint32_t i = 0; i < items.size(); ++i) {
+    fetch_leases(ledger_, items, i);
     auto* lease = ledger_.lease_by_token(items[i].token);
     if (lease == nullptr || lease->worker != number) {
       refused.emplace_back(i, Code::stale);

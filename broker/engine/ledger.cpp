@@ -10,6 +10,7 @@ namespace hirehall::engine {
 namespace {
 
 constexpr std::size_t idle_lines_kept = 100000;
+constexpr std::size_t spare_lines_max = 8192;
 
 std::string lane_key(std::uint32_t queue, std::string_view tenant) {
   std::string key;
@@ -92,7 +93,12 @@ Line& Ledger::line_for(Shelf& shelf, std::uint8_t priority, bool urgent, LimitSe
     slot = free_lines.back();
     free_lines.pop_back();
   }
-  lines[slot] = std::make_unique<Line>();
+  if (spare_lines.empty()) {
+    lines[slot] = std::make_unique<Line>();
+  } else {
+    lines[slot] = std::move(spare_lines.back());
+    spare_lines.pop_back();
+  }
   auto& line = *lines[slot];
   line.id = next_line++;
   line.slot = slot;
@@ -127,17 +133,21 @@ void Ledger::retire(Line& line) {
   auto& shelf = *line.shelf;
   touch(shelf);
   entries -= line.resident();
-  if (line.offered) shelf.limited.erase(line.offered_key);
+  if (line.offered) line.step_off(shelf.limited);
   unpark(line);
-  if (line.keyed())
-    std::erase(line.limits->lines, &line);
+  const bool keyed = line.keyed();
+  if (keyed)
+    line.limits->lines.erase(&line);
   else
     (line.urgent ? shelf.urgent : shelf.plain)[line.priority] = nullptr;
   if (line.limits != nullptr) release(line.limits);
   line_slots.erase(line.id);
   auto slot = line.slot;
-  lines[slot].reset();
   free_lines.push_back(slot);
+  auto gone = std::move(lines[slot]);
+  if (!keyed || spare_lines.size() >= spare_lines_max) return;
+  gone->renew();
+  spare_lines.push_back(std::move(gone));
 }
 
 const Tries& Ledger::tries_of(const Entry& entry) const {

@@ -233,6 +233,7 @@ class Ledger {
   Shelf& shelf_for(std::uint32_t lane, std::uint32_t class_);
   Line* line_by_id(std::uint64_t id);
   LimitSet* limit_set(std::uint32_t lane, std::uint32_t class_, const std::vector<std::string>& names);
+  LimitSet* limit_set_of(const Template& keyed, std::uint32_t lane, std::uint32_t class_);
   const LimitSet* known_limit_set(std::uint32_t lane, std::uint32_t class_,
                                   const std::vector<std::string>& names) const;
   void settle_limits() {
@@ -290,12 +291,14 @@ class Ledger {
   std::vector<std::unique_ptr<Shelf>> shelves;
   std::vector<std::unique_ptr<Line>> lines;
   std::vector<std::uint32_t> free_lines;
+  std::vector<std::unique_ptr<Line>> spare_lines;  // for those that come next
   FlatMap line_slots;
   std::uint64_t next_line = 1;
   Limits limits;
   std::map<std::string, std::unique_ptr<Gate>, std::less<>> gates;
   std::unordered_map<std::string, std::unique_ptr<LimitSet>> limit_sets;  // never iterated
   std::vector<LimitSet*> limit_set_list;
+  std::uint64_t limit_sets_forgotten = 0;
   bool limits_stale = false;  // which gates are whose has to be found anew
   std::vector<Gate*> opened;  // with lines that wait and perhaps may go on
   std::deque<Lease> leases;   // by slot; addresses stay

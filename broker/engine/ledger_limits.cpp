@@ -28,6 +28,7 @@ void set_rates(Gate& gate, const std::vector<Rate>& rates) {
     windows.back().set_units(rate.units);
   }
   gate.windows = std::move(windows);
+  gate.find_spare();
 }
 
 }  // namespace
@@ -118,6 +119,17 @@ LimitSet* Ledger::limit_set(std::uint32_t lane, std::uint32_t class_, const std:
   return set->names.empty() && set->gates.empty() ? nullptr : set;
 }
 
+LimitSet* Ledger::limit_set_of(const Template& keyed, std::uint32_t lane, std::uint32_t class_) {
+  settle_limits();
+  auto& known = keyed.known_limits;
+  if (known.ledger == this && known.forgotten == limit_sets_forgotten && known.set != nullptr &&
+      known.set->lane == lane && known.set->class_ == class_)
+    return known.set;
+  auto* set = limit_set(lane, class_, keyed.options.limit_keys);
+  known = {this, limit_sets_forgotten, set};
+  return set;
+}
+
 const LimitSet* Ledger::known_limit_set(std::uint32_t lane, std::uint32_t class_,
                                         const std::vector<std::string>& names) const {
   auto at = limit_sets.find(set_key(lane, class_, names));
@@ -132,6 +144,7 @@ void Ledger::sweep_limits() {
     limit_sets.erase(std::string(set->key));
     return true;
   });
+  ++limit_sets_forgotten;
   std::erase_if(gates, [&](const auto& gate) { return gate.second->idle(now); });
   sweep_limits_at = std::max(sweep_from, 2 * limit_set_list.size());
 }
@@ -147,7 +160,7 @@ void Ledger::release(LimitSet* set) {
 void Ledger::mark(Line& line) {
   if (line.limits == nullptr || line.dirty) return;
   line.dirty = true;
-  line.shelf->dirty.push_back(line.id);
+  line.shelf->dirty.emplace_back(line.slot, line.id);
 }
 
 void Ledger::touch_line(Line& line) {
@@ -159,12 +172,13 @@ void Ledger::unpark(Line& line) {
   auto* gate = std::exchange(line.waits_on, nullptr);
   if (gate == nullptr) return;
   auto at = gate->waiting.find({line.shelf->lane, line.shelf->class_});
-  at->second.erase(line.waits_as);
+  line.step_off(at->second);
+  --gate->held;
   if (at->second.empty()) gate->waiting.erase(at);
 }
 
 void Ledger::note_open(Gate& gate) {
-  if (gate.waiting.empty() || gate.opening) return;
+  if (gate.held == 0 || gate.opening) return;
   gate.opening = true;
   opened.push_back(&gate);
 }
@@ -176,7 +190,7 @@ void Ledger::enter_gates(Lease& lease, LimitSet* set, bool counted) {
   for (auto* gate : set->gates) {
     ++gate->running;
     if (!counted || (index == nullptr && HH_MUTANT("rates_not_replayed"))) continue;
-    for (auto& window : gate->windows) window.count(now);
+    if (!gate->windows.empty()) gate->count(now);
   }
 }
 
@@ -194,7 +208,7 @@ void Ledger::leave_gates(Lease& lease) {
 void Ledger::rebuild_limits() {
   limits_stale = false;
   for (auto& [key, gate] : gates) {
-    gate->running = gate->users = 0;
+    gate->running = gate->users = gate->held = 0;
     gate->waiting.clear();
     gate->opening = false;
   }
@@ -207,7 +221,7 @@ void Ledger::rebuild_limits() {
     if (!line) continue;
     line->waits_on = nullptr;
     auto& shelf = *line->shelf;
-    if (std::exchange(line->offered, false)) shelf.limited.erase(line->offered_key);
+    if (std::exchange(line->offered, false)) line->step_off(shelf.limited);
     auto* old = line->limits;
     auto* set = limit_set(shelf.lane, shelf.class_, old == nullptr ? std::vector<std::string>() : old->names);
     if (set != nullptr) hold(set);
@@ -327,13 +341,15 @@ bool Ledger::load_limits(ArchiveIn& a) {
     a(name, value);
     auto at = limits.find(name);
     if (at == limits.end()) return false;
-    for (auto& window : limit_gate(name, at->second, value).windows) {
+    auto& gate = limit_gate(name, at->second, value);
+    for (auto& window : gate.windows) {
       std::vector<Window::Piece> pieces;
       a(pieces);
       for (const auto& piece : pieces)
         if (piece.number < 0) return false;
       window.restore(pieces);
     }
+    gate.find_spare();
   }
   return a.ok();
 }

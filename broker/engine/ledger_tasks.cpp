@@ -13,12 +13,14 @@ void Ledger::apply_task(Sequence sequence, const ChunkRef& chunk, std::uint32_t 
   next_sequence = sequence + 1;
   Entry entry{sequence, now, chunk, offset, false};
   constexpr unsigned special =
-      body_delayed | body_timed | body_limited | body_keyed | body_urgent | body_held | body_batched;
-  if ((body.flags & special) == 0) {
+      body_delayed | body_timed | body_keyed | body_urgent | body_held | body_batched;
+  const bool limited = (body.flags & body_limited) != 0;
+  if ((body.flags & special) == 0 && (!limited || body.own.empty())) {
     ++queue.tasks[static_cast<std::size_t>(State::ready)];
     ++lanes[body.lane].tasks[static_cast<std::size_t>(State::ready)];
     ++books.tasks[static_cast<std::size_t>(State::ready)];
-    auto& line = line_for(shelf_for(body.lane, body.class_), body.priority, false, nullptr);
+    auto* set = limited ? limit_set_of(*chunk->templates[body.template_], body.lane, body.class_) : nullptr;
+    auto& line = line_for(shelf_for(body.lane, body.class_), body.priority, false, set);
     ++entries;
     ++line.ready;
     line.push_back(std::move(entry), 0);

@@ -60,9 +60,18 @@ void Window::restore(const std::vector<Piece>& saved) {
   }
 }
 
-bool Gate::full(Millis now) const {
-  if (crowded() || paused_until > now) return true;
+bool Gate::used_up(Millis now) const {
   return std::ranges::any_of(windows, [&](const Window& w) { return w.full(now); });
+}
+
+void Gate::count(Millis now) {
+  for (auto& window : windows) window.count(now);
+  find_spare();
+}
+
+void Gate::find_spare() {
+  spare = std::numeric_limits<std::uint32_t>::max();
+  for (const auto& window : windows) spare = std::min(spare, window.spare());
 }
 
 std::uint32_t Gate::room(Millis now) const {

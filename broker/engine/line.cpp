@@ -65,4 +65,29 @@ void Line::join_tail() {
   tail.release();
 }
 
+// Mostly behind the others: what is young goes last.
+void Line::stand(LineOrder& order, const LineOrder::key_type& key) {
+  if (idle_place.empty()) {
+    place = order.emplace_hint(order.end(), key, this);
+  } else {
+    idle_place.key() = key;
+    idle_place.mapped() = this;
+    place = order.insert(order.end(), std::move(idle_place));
+  }
+  HH_CHECK(place->second == this, "two lines have different fronts");
+}
+
+void Line::step_off(LineOrder& order) {
+  idle_place = order.extract(place);
+}
+
+void Line::renew() {
+  auto ring = std::move(head);
+  auto node = std::move(idle_place);
+  ring.clear();
+  *this = {};
+  head = std::move(ring);
+  idle_place = std::move(node);
+}
+
 }  // namespace hirehall::engine

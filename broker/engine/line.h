@@ -11,6 +11,7 @@
 
 #include "broker/engine/body.h"
 #include "broker/engine/facts.h"
+#include "broker/engine/few.h"
 #include "broker/engine/limit.h"
 #include "broker/engine/segments.h"
 
@@ -53,6 +54,12 @@ class EntryRing {
     std::vector<Entry>().swap(items_);
     first_ = 0;
   }
+  // For the next one that uses the same memory, when that is little.
+  void clear() {
+    if (items_.capacity() > 8) return release();
+    items_.clear();
+    first_ = 0;
+  }
 
  private:
   std::vector<Entry> items_;
@@ -60,13 +67,13 @@ class EntryRing {
 };
 
 // The gates that the tasks of one lane, class and set of limit keys have to pass; shared by lines and leases.
-struct LimitSet {
-  std::string key;
+struct alignas(64) LimitSet {
   std::uint32_t lane = 0, class_ = 0;
-  std::vector<std::string> names;  // limit keys
-  std::vector<Gate*> gates;
-  std::vector<Line*> lines;  // with keys: one for each priority, and with deadlines or without
   std::uint32_t references = 0;
+  Few<Gate> gates;
+  Few<Line> lines;                 // with keys: one for each priority, and with deadlines or without
+  std::vector<std::string> names;  // limit keys
+  std::string key;
 };
 
 struct Shelf;
@@ -90,11 +97,14 @@ struct Line {
   // How the owner sees it; not durable.
   bool page_asked = false;
   bool bodies_asked = false;
-  bool offered = false;  // in the shelf's order of limited lines, under offered_key
-  std::pair<std::uint32_t, Sequence> offered_key{};
+  bool offered = false;      // it stands in the shelf's order of limited lines
   bool dirty = false;        // among the shelf's `dirty`
-  Gate* waits_on = nullptr;  // the gate that holds it, where it stands as waits_as
-  std::pair<std::uint32_t, Sequence> waits_as{};
+  Gate* waits_on = nullptr;  // the gate that holds it, where it stands instead
+  LineOrder::iterator place;
+  LineOrder::node_type idle_place;  // while it stands nowhere: to stand without asking for memory
+
+  void stand(LineOrder& order, const LineOrder::key_type& key);
+  void step_off(LineOrder& order);
 
   bool keyed() const { return limits != nullptr && !limits->names.empty(); }
   bool has_pages() const { return first_page != next_page; }
@@ -108,6 +118,7 @@ struct Line {
   Entry pop_front();  // what front() gave
   // The pages are read: what came after them follows the head.
   void join_tail();
+  void renew();  // as new, but for memory that the next user needs again
 };
 
 // The lines of one (lane, class).
@@ -117,8 +128,9 @@ struct Shelf {
   std::uint32_t number = no_number;  // the dispatcher's, once known
   std::array<Line*, limits::priority_max + 1> plain{};
   std::array<Line*, limits::priority_max + 1> urgent{};
-  std::map<std::pair<std::uint32_t, Sequence>, Line*> limited;  // open ones: (max - priority, front)
-  std::vector<std::uint64_t> dirty;                             // ids of lines with limits that have changed
+  LineOrder limited;  // open ones
+  std::vector<std::pair<std::uint32_t, std::uint64_t>>
+      dirty;  // slot and id of lines with limits that changed
   bool touched = false;
   // The line that goes next, as the owner found it: until another line of the shelf changes, another one ages
   // (best_until), or its own front sinks to the level of the others. Not durable.

@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "broker/engine/engine.h"
@@ -35,6 +36,7 @@
 #include "broker/server/surroundings.h"
 #include "broker/server/task_reading.h"
 #include "broker/server/task_walk.h"
+#include "broker/server/template_cache.h"
 #include "broker/server/wakeup.h"
 #include "common/ids.h"
 #include "common/wire.h"
@@ -400,7 +402,9 @@ class Broker {
   std::uint64_t batch_rests_seen_ = 0;  // when they were looked at
   std::vector<engine::SubmitItem> items_;
   // Templates of submits by producer and bytes: tasks that name the same options share them. Never iterated.
-  std::unordered_map<std::string, engine::TemplateRef> known_templates_;
+  TemplateCache known_templates_;
+  std::vector<std::pair<std::string_view, std::uint64_t>>
+      sent_templates_;  // bytes and hash, of the frame at hand
   std::vector<engine::FinishItem> finish_items_;
 
   AuditDesk audit_;

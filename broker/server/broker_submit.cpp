@@ -25,15 +25,20 @@ Status Broker::read_templates(Peer& peer, std::string_view encoded) {
   msgpack::Reader r(encoded);
   auto count = r.array();
   bool timed = false;
+  sent_templates_.clear();
   for (std::size_t i = 0; i < count && r.ok(); ++i) {
-    TaskOptions options;
     auto bytes = r.raw();
     if (!r.ok()) break;
-    auto key = std::to_string(peer.producer).append(1, ' ').append(bytes);
-    if (auto known = known_templates_.find(key); known != known_templates_.end()) {
-      peer.templates.push_back(known->second);
+    sent_templates_.emplace_back(bytes, TemplateCache::hash_of(peer.producer, bytes));
+    known_templates_.fetch(sent_templates_.back().second);
+  }
+  if (!r.finished()) return fail(Code::bad_message, "templates are not an array of maps");
+  for (const auto& [bytes, hash] : sent_templates_) {
+    if (const auto* known = known_templates_.find(hash, peer.producer, bytes)) {
+      peer.templates.push_back(*known);
       continue;
     }
+    TaskOptions options;
     msgpack::Reader one(bytes);
     if (auto read = read_wire_options(one, options); !read) {
       // An item that names it is refused; the others are not harmed.
@@ -51,10 +56,8 @@ Status Broker::read_templates(Peer& peer, std::string_view encoded) {
     options.producer = peer.producer;
     peer.templates.push_back(engine::make_template(std::move(options)));
     if (of_a_time || bytes.size() > limits::known_template_bytes_max) continue;
-    if (known_templates_.size() >= limits::known_templates_max) known_templates_.clear();
-    known_templates_.emplace(std::move(key), peer.templates.back());
+    known_templates_.add(hash, peer.producer, bytes, peer.templates.back());
   }
-  if (!r.finished()) return fail(Code::bad_message, "templates are not an array of maps");
   if (!timed) peer.template_bytes = encoded;  // a time of the wall clock is read anew each time
   return {};
 }

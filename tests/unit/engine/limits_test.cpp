@@ -1,4 +1,10 @@
 // Limits spoken to: how many run, how many begin in a time, and who waits for what.
+#include <array>
+#include <functional>
+#include <set>
+#include <vector>
+
+#include "broker/engine/few.h"
 #include "common/hash.h"
 #include "tests/unit/engine/hall.h"
 
@@ -30,6 +36,72 @@ TEST(Windows, SavedPiecesGiveTheSameWindow) {
   Window again({5, 1000});
   again.restore(window.pieces_at(950));
   for (Millis now : {950, 1000, 1100, 1500, 2000, 5000}) EXPECT_EQ(again.used(now), window.used(now)) << now;
+}
+
+// What a gate remembers to spare its windows the question changes no answer.
+TEST(Gates, AreFullExactlyWhenAWindowIs) {
+  Gate gate;
+  gate.windows = {Window({3, 500}), Window({20, 10'000})};
+  gate.find_spare();
+  std::uint64_t chance = 11;
+  std::size_t passed = 0, held = 0;
+  for (Millis now = 0; now < 60'000; now += static_cast<Millis>((chance = mix(chance)) % 211)) {
+    const bool full = gate.windows[0].full(now) || gate.windows[1].full(now);
+    ASSERT_EQ(gate.full(now), full) << now;
+    ++(full ? held : passed);
+    if (!full) gate.count(now);
+    if (chance % 37 != 0) continue;
+    gate.windows[0].set_units(static_cast<std::uint32_t>(1 + chance % 5));  // as when a limit is set anew
+    gate.find_spare();
+  }
+  EXPECT_GT(passed, 50u);
+  EXPECT_GT(held, 50u);
+}
+
+TEST(Few, KeepsWhatItIsGivenHoweverMany) {
+  std::array<int, 9> numbers{};
+  std::set<const int*> kept;
+  Few<int> few;
+  std::uint64_t chance = 5;
+  for (int step = 0; step < 2000; ++step) {
+    chance = mix(chance);
+    auto* item = &numbers.at(chance % numbers.size());
+    if (kept.contains(item)) {
+      few.erase(item);
+      kept.erase(item);
+    } else {
+      few.push_back(item);
+      kept.insert(item);
+    }
+    ASSERT_EQ(std::set<const int*>(few.begin(), few.end()), kept) << step;
+    ASSERT_EQ(few.size(), kept.size()) << step;
+  }
+  few.erase(nullptr);
+  EXPECT_EQ(few.size(), kept.size());
+}
+
+TEST(Templates, ArePlainWhenNothingIsSaidButWhereTheyGo) {
+  TaskOptions options;
+  options.type = "t";
+  options.queue = "q";
+  options.tenant = "acme";
+  options.limit_keys = {"a", "b"};
+  options.submitter = "alice";
+  options.producer = 3;
+  EXPECT_TRUE(make_template(options)->plain);
+  EXPECT_EQ(make_template(options)->producer, 3u);
+  const std::vector<std::function<void(TaskOptions&)>> more{
+      [](TaskOptions& o) { o.priority = 9; },       [](TaskOptions& o) { o.timeout_ms = 1; },
+      [](TaskOptions& o) { o.retention_ms = 1; },   [](TaskOptions& o) { o.parent = "a"; },
+      [](TaskOptions& o) { o.delay_ms = 1; },       [](TaskOptions& o) { o.labels = {{"a", "b"}}; },
+      [](TaskOptions& o) { o.content_type = "x"; }, [](TaskOptions& o) { o.policies = "x"; },
+      [](TaskOptions& o) { o.deadline = 1; },       [](TaskOptions& o) { o.idempotency_key = "x"; },
+      [](TaskOptions& o) { o.batch = "x"; },        [](TaskOptions& o) { o.retry.max_attempts = 1; }};
+  for (std::size_t i = 0; i < more.size(); ++i) {
+    auto changed = options;
+    more[i](changed);
+    EXPECT_FALSE(make_template(changed)->plain) << i;
+  }
 }
 
 class LimitTest : public testing::Test {
