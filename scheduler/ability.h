@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -13,11 +14,14 @@
 
 namespace hirehall::scheduler {
 
+using Amounts = std::map<std::string, std::int64_t, std::less<>>;
+
 // What a demand asks for, ready to be compared.
 struct Need {
   std::string type;
   Requirements requirements;
   QueueNo queue = none;  // that some worker is bound to; none: any other
+  Amounts asked = {};    // of resources, as numbers
 };
 
 // The keys that some class asks for. Workers that differ in nothing else are alike: a label with the host's

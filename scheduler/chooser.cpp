@@ -15,7 +15,7 @@ namespace hirehall::scheduler {
 namespace {
 
 constexpr double p50_max = 1e12;
-constexpr double cost_max = 1e6;  // units, as the price of an auction
+constexpr double told_cost_max = 1e6;  // units, as the price of an auction
 
 std::uint64_t load_of(const Listed& listed) {
   return std::uint64_t{listed.held} * load_one / listed.slots;
@@ -55,7 +55,7 @@ const Chooser::Outlook& Chooser::outlook(const Listed& listed, const TaskAtHand&
           .log_odds_milli = milli(forecast.success.log_odds),
           .sd_milli = milli(forecast.success.own_sd),
           .p50_ms = std::llround(std::clamp(forecast.duration.p50_ms, 1.0, p50_max)),
-          .cost = std::llround(std::clamp(forecast.cost, 0.0, cost_max) * micros_per_unit)};
+          .cost = std::llround(std::clamp(forecast.cost, 0.0, told_cost_max) * micros_per_unit)};
   return kept;
 }
 

@@ -1,6 +1,7 @@
 #include "scheduler/demands.h"
 
 #include "common/check.h"
+#include "scheduler/rooms.h"
 
 namespace hirehall::scheduler {
 
@@ -11,7 +12,8 @@ void Demands::define_lane(LaneNo lane, QueueNo queue) {
 
 void Demands::define_class(ClassNo cls, std::string type, Requirements requirements) {
   if (cls >= classes_.size()) classes_.resize(std::size_t{cls} + 1);
-  classes_[cls] = {std::move(type), std::move(requirements), none};
+  auto asked = amounts_of(requirements.resources);  // with what is no amount nobody can do it
+  classes_[cls] = {std::move(type), std::move(requirements), none, asked ? std::move(*asked) : Amounts{}};
   demand_of(cls, none);
   for (auto at = demands_.lower_bound({cls, 0}); at != demands_.end() && at->first.first == cls; ++at)
     define(at->second, cls, at->first.second);

@@ -24,6 +24,7 @@ class Demands {
   ShelfNo shelf(LaneNo lane, ClassNo cls);
   void bind(const std::vector<QueueNo>& queues);  // some worker may serve these only
   Need need_of(ClassNo cls, QueueNo queue) const;
+  const Amounts& asked(ClassNo cls) const { return classes_.at(cls).asked; }
 
  private:
   bool bound(QueueNo queue) const { return queue < bound_.size() && bound_[queue]; }

@@ -71,6 +71,23 @@ void Dispatcher::release(WorkerNo worker, std::uint32_t count) {
   if (count > 0) state_->fleet.set_held(worker, held - count);
 }
 
+void Dispatcher::use(WorkerNo worker, ClassNo cls) {
+  if (const auto& asked = state_->demands.asked(cls); !asked.empty()) state_->fleet.take(worker, asked, 1);
+}
+
+void Dispatcher::give_back(WorkerNo worker, ClassNo cls) {
+  if (const auto& asked = state_->demands.asked(cls); !asked.empty()) state_->fleet.give_back(worker, asked);
+}
+
+std::uint64_t Dispatcher::room_changes() const {
+  return state_->fleet.room_changes();
+}
+
+std::uint32_t Dispatcher::room(const Pick& pick) const {
+  const auto& asked = state_->demands.asked(pick.cls);
+  return asked.empty() ? run_max : state_->fleet.rooms().room(pick.worker, asked);
+}
+
 std::uint32_t Dispatcher::held(WorkerNo worker) const {
   return state_->fleet.held(worker);
 }
@@ -104,6 +121,11 @@ void Dispatcher::take(const Pick& pick, std::uint32_t count, std::uint64_t cost_
   HH_CHECK(count <= pick.run, "more tasks were taken than the pick allows");
   HH_CHECK(count <= state_->fleet.free_credit(pick.worker),
            "the pick is out of date: the worker has no such credit");
+  const auto& asked = state_->demands.asked(pick.cls);
+  if (!asked.empty()) {
+    cost_each = std::clamp<std::uint64_t>(cost_each, 1, cost_max) * state_->fleet.rooms().weight_of(asked);
+    state_->fleet.take(pick.worker, asked, count);
+  }
   state_->turns.charge(pick.lane, std::clamp<std::uint64_t>(cost_each, 1, cost_max) * count);
   state_->fleet.set_held(pick.worker, state_->fleet.held(pick.worker) + count);
 }

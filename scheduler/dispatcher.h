@@ -85,11 +85,14 @@ struct Effort {
 
 // Who could do a class just now, and what keeps those who could from it.
 struct Prospect {
-  std::uint32_t connected = 0;             // workers
-  std::uint32_t capable = 0;               // of them
-  std::uint32_t draining = 0, full = 0;    // of the capable; the rest is free
-  std::uint64_t held = 0, credit = 0;      // of the capable that do not drain
-  WorkerNo nearest = none;                 // of those that are not capable: the one that lacks least
+  std::uint32_t connected = 0;           // workers
+  std::uint32_t capable = 0;             // of them
+  std::uint32_t draining = 0, full = 0;  // of the capable; the rest is free
+  std::uint64_t held = 0, credit = 0;    // of the capable that do not drain
+  std::uint32_t cramped = 0;             // of them, with credit and without the resources that are asked for
+  WorkerNo cramped_worker = none;        // the first of these
+  std::vector<std::string> short_of;     // what it has too little of
+  WorkerNo nearest = none;               // of those that are not capable: the one that lacks least
   std::vector<std::string> nearest_lacks;  // what that is
 };
 
@@ -121,18 +124,27 @@ class Dispatcher {
   void set_draining(WorkerNo worker, bool draining);
   void set_held(WorkerNo worker, std::uint32_t held);
   void release(WorkerNo worker, std::uint32_t count);  // holds `count` fewer
+  // Resources that tasks of a class use: take() books them, these do for a task that it held before, and for
+  // one that has ended.
+  void use(WorkerNo worker, ClassNo cls);
+  void give_back(WorkerNo worker, ClassNo cls);
   std::uint32_t held(WorkerNo worker) const;
 
   // Nothing when no ready shelf has an eligible worker with free credit. Asking changes nothing: the same
-  // pick comes until something is taken or changed.
+  // pick comes until something is taken or changed. With worker `none`: all that are free have too little of
+  // the resources that the class asks for; the shelf has to be set aside until room_changes() is another.
   std::optional<Pick> next();
+  std::uint64_t room_changes() const;
+  // How many tasks of the pick's class its worker has room for, run_max at most.
+  std::uint32_t room(const Pick& pick) const;
   // Who else could get the task of the pick that next() has just given: all free workers, or when there are
   // more than workers_looked_at_max the two least loaded and others drawn from the seed.
   void short_list(const Pick& pick, std::uint64_t seed, std::vector<Listed>& out);
   // Those two with a free slot that draw an affinity key most (policy.h); looks at every free worker.
   void nearest(const Pick& pick, std::uint64_t affinity, std::vector<Listed>& out);
   // The engine took `count` ≤ run tasks from the pick: charges lane and queue and raises the worker's load.
-  // Costs are in one unit of the engine's choice (milliseconds); each is cut to 1 … 2^30.
+  // Costs are in one unit of the engine's choice (milliseconds), times the class's dominant share of the
+  // fleet in slots (rooms.h); each is cut to 1 … 2^30.
   void take(const Pick& pick, std::uint32_t count, std::uint64_t cost_each);
   // At completion: real cost minus the cost that was charged.
   void correct(LaneNo lane, std::int64_t cost_difference);

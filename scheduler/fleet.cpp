@@ -7,6 +7,7 @@
 
 #include "common/check.h"
 #include "common/limits.h"
+#include "common/mutant.h"
 #include "scheduler/policy.h"
 
 namespace hirehall::scheduler {
@@ -47,6 +48,8 @@ void Fleet::connect(WorkerNo worker, const WorkerSpec& spec, std::uint32_t credi
   row.slots = std::clamp<std::uint32_t>(spec.slots, 1, limits::credit_max);
   row.credit = std::min(credit, limits::credit_max);
   row.draining = false;
+  rooms_.offer(worker, spec.resources, row.slots);
+  ++room_changes_;
   specs_[worker] = std::make_unique<WorkerSpec>(spec);
   names_[worker].clear();
   for (const auto& agent : spec.agents) names_[worker].push_back(hash_of(agent.name));
@@ -62,6 +65,7 @@ void Fleet::connect(WorkerNo worker, const WorkerSpec& spec, std::uint32_t credi
 void Fleet::disconnect(WorkerNo worker) {
   if (worker_at(worker).group == none) return;
   part(worker);
+  rooms_.withdraw(worker);
   specs_[worker].reset();
   std::vector<std::uint64_t>().swap(names_[worker]);
   if (groups_.size() - live_groups_ > live_groups_ + dead_groups_kept) regroup();
@@ -118,6 +122,7 @@ void Fleet::relist(WorkerNo worker) {
     group.free.insert(worker_places_, {load_of(row), worker, worker});
   else if (row.listed)
     group.free.remove(worker_places_, worker);
+  if (list && !row.listed) ++room_changes_;
   row.listed = list;
   const bool has = !group.free.empty();
   fronts_[row.group] =
@@ -292,6 +297,7 @@ void Fleet::regroup() {
 }
 
 void Fleet::choose(PoolNo number, DemandNo demand, Pick& pick) {
+  if (!demands_[demand].need.asked.empty()) return choose_with_room(number, demand, pick);
   const auto& pool = pools_[number];
   TurnHeap::Entry best{no_load, none, none}, next{no_load, none, none};
   std::size_t best_index = 0;
@@ -312,8 +318,39 @@ void Fleet::choose(PoolNo number, DemandNo demand, Pick& pick) {
   HH_CHECK(best.id != none, "an open pool has a free worker");
   const auto& heap = groups_[pool.groups[best_index]].free;
   if (heap.size() > 1) next = std::min(next, heap.second());
-  pick.worker = best.id;
   pick.agent = demands_[demand].agents[best_index];
+  award_to(best, next, pick);
+}
+
+// Looks at every free worker: which of them has room is another question for each demand.
+void Fleet::choose_with_room(PoolNo number, DemandNo demand_no, Pick& pick) {
+  const auto& pool = pools_[number];
+  const auto& demand = demands_[demand_no];
+  TurnHeap::Entry best{no_load, none, none}, next{no_load, none, none};
+  pick.candidates = 0;
+  for (std::size_t i = 0; i < pool.groups.size(); ++i) {
+    const auto& heap = groups_[pool.groups[i]].free;
+    looked_at_ += heap.size();
+    for (std::size_t k = 0; k < heap.size(); ++k) {
+      const auto& entry = heap.at(k);
+      if (rooms_.room(entry.id, demand.need.asked) == 0 && !HH_MUTANT("resources_overbooked")) continue;
+      ++pick.candidates;
+      if (entry < best) {
+        next = best;
+        best = entry;
+        pick.agent = demand.agents[i];
+      } else if (entry < next) {
+        next = entry;
+      }
+    }
+  }
+  if (best.id == none) return;
+  award_to(best, next, pick);
+  pick.run = std::clamp(rooms_.room(best.id, demand.need.asked), 1u, pick.run);
+}
+
+void Fleet::award_to(const TurnHeap::Entry& best, const TurnHeap::Entry& next, Pick& pick) const {
+  pick.worker = best.id;
   pick.load = shown(best.key);
   pick.runner_up = next.id;
   pick.runner_up_load = next.id == none ? 0 : shown(next.key);
@@ -327,6 +364,11 @@ void Fleet::choose(PoolNo number, DemandNo demand, Pick& pick) {
     run = std::min(run, (limit - 1) / load_one - worker.held + 1);
   }
   pick.run = static_cast<std::uint32_t>(run);
+}
+
+void Fleet::give_back(WorkerNo worker, const Amounts& asked) {
+  rooms_.give_back(worker, asked);
+  ++room_changes_;
 }
 
 bool Fleet::served(const Need& need) const {

@@ -14,6 +14,7 @@
 
 #include "scheduler/ability.h"
 #include "scheduler/dispatcher.h"
+#include "scheduler/rooms.h"
 #include "scheduler/turn_heap.h"
 #include "scheduler/turns.h"
 
@@ -34,11 +35,18 @@ class Fleet {
   std::uint32_t held(WorkerNo worker) const;
   std::uint32_t free_credit(WorkerNo worker) const;
 
-  // Fills in worker, agent, run and the reasons for a demand, which has an open pool.
+  // Fills in worker, agent, run and the reasons for a demand, which has an open pool. With resources that are
+  // asked for and nowhere free the worker is none.
   void choose(PoolNo pool, DemandNo demand, Pick& pick);
   void short_list(PoolNo pool, DemandNo demand, const Pick& pick, std::uint64_t seed,
                   std::vector<Listed>& out);
   void nearest(PoolNo pool, DemandNo demand, std::uint64_t affinity, std::vector<Listed>& out);
+  // Tasks that ask for resources, as they begin and end.
+  void take(WorkerNo worker, const Amounts& asked, std::uint32_t tasks) { rooms_.take(worker, asked, tasks); }
+  void give_back(WorkerNo worker, const Amounts& asked);
+  const Rooms& rooms() const { return rooms_; }
+  std::uint64_t room_changes() const { return room_changes_; }  // since when there may be more room
+  const Amounts& asked(DemandNo demand) const { return demands_[demand].need.asked; }
   bool served(const Need& need) const;
   std::vector<std::string> missing(const Need& need) const;
   Prospect prospect(const Need& need) const;
@@ -79,6 +87,8 @@ class Fleet {
   };
 
   Worker& worker_at(WorkerNo worker);
+  void choose_with_room(PoolNo pool, DemandNo demand, Pick& pick);
+  void award_to(const TurnHeap::Entry& best, const TurnHeap::Entry& next, Pick& pick) const;
   void list(WorkerNo worker, const Need& need, std::uint16_t first, std::vector<Listed>& out) const;
   std::uint16_t first_agent(const Pool& pool, const Demand& demand, WorkerNo worker) const;
   static std::uint64_t load_of(const Worker& worker);
@@ -111,6 +121,8 @@ class Fleet {
   RelevantKeys relevant_;
   std::size_t live_groups_ = 0;
   std::uint64_t looked_at_ = 0;
+  Rooms rooms_;
+  std::uint64_t room_changes_ = 0;
 };
 
 }  // namespace hirehall::scheduler

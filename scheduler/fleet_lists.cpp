@@ -19,6 +19,7 @@ constexpr std::size_t drawn = workers_looked_at_max - 2;  // beside the two that
 
 // A worker and each of its agents that can do the demand, from the first on.
 void Fleet::list(WorkerNo worker, const Need& need, std::uint16_t first, std::vector<Listed>& out) const {
+  if (!need.asked.empty() && rooms_.room(worker, need.asked) == 0) return;
   const auto& row = workers_[worker];
   const auto& abilities = groups_[row.group].abilities;
   const auto& hashes = names_[worker];
@@ -98,6 +99,7 @@ void Fleet::nearest(PoolNo number, DemandNo demand_no, std::uint64_t affinity, s
     for (std::size_t k = 0; k < heap.size(); ++k) {
       const WorkerNo worker = heap.at(k).id;
       if (workers_[worker].held >= workers_[worker].slots) continue;
+      if (!demand.need.asked.empty() && rooms_.room(worker, demand.need.asked) == 0) continue;
       const Near near{pull_of(affinity, specs_[worker]->name_hash), worker, demand.agents[i]};
       if (near.before(best))
         second = best, best = near;

@@ -51,7 +51,11 @@ Prospect Fleet::prospect(const Need& need) const {
     }
     out.held += worker.held;
     out.credit += worker.credit;
-    out.full += worker.held >= worker.credit;
+    if (worker.held >= worker.credit) {
+      ++out.full;
+    } else if (!need.asked.empty() && rooms_.room(number, need.asked) == 0) {
+      if (out.cramped++ == 0) out.cramped_worker = number, out.short_of = rooms_.short_of(number, need.asked);
+    }
   }
   return out;
 }

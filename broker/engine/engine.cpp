@@ -267,6 +267,9 @@ void Engine::start(Millis now) {
   }
   start_batches();
   granted_ = now_;
+  tell_classes();
+  for (const auto& lease : ledger_.leases)
+    if (lease.token != 0 && !HH_MUTANT("resources_forgotten")) dispatcher_.use(lease.worker, lease.class_);
   for (const auto& lease : ledger_.leases)
     if (auto timeout = lease.token != 0 ? timeout_of(lease) : 0; timeout != 0)
       timeouts_.emplace(lease.started + timeout, lease.token);

@@ -380,6 +380,8 @@ class Engine {
   void tell_policy(std::uint32_t queue);
   void leave_unsold(const scheduler::Pick& pick);
   void offer_unsold();
+  void offer_cramped();
+  void tell_classes();
   void settle(const scheduler::Pick& pick, std::uint32_t awards);
   std::uint32_t award_run(const scheduler::Pick& pick, std::vector<AwardRun>& runs, std::uint32_t left);
   void spill();
@@ -402,7 +404,9 @@ class Engine {
     std::int64_t paid = 0;  // for one award
     Settled settled;        // in this turn
   };
-  Chosen chosen_;  // for the pick at hand
+  Chosen chosen_;                         // for the pick at hand
+  std::set<scheduler::ShelfNo> cramped_;  // whose resources are nowhere free
+  std::uint64_t cramped_at_ = 0;
   std::map<scheduler::ShelfNo, Unsold> unsold_;
   Breakers breakers_;
   Millis unsold_again_ = 0;         // when they are offered again, all at once

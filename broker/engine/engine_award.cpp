@@ -152,12 +152,16 @@ void Engine::refresh_shelves() {
     dispatcher_.define_lane(static_cast<std::uint32_t>(known_lanes_), lane.queue,
                             at == tenants.end() ? 1 : at->second);
   }
-  for (; known_classes_ < ledger_.classes.size(); ++known_classes_)
-    dispatcher_.define_class(static_cast<std::uint32_t>(known_classes_), ledger_.classes[known_classes_].type,
-                             ledger_.classes[known_classes_].requirements);
+  tell_classes();
   open_gates();
   for (std::size_t i = 0; i < ledger_.touched.size(); ++i) refresh(*ledger_.touched[i]);
   ledger_.touched.clear();
+}
+
+void Engine::tell_classes() {
+  for (; known_classes_ < ledger_.classes.size(); ++known_classes_)
+    dispatcher_.define_class(static_cast<std::uint32_t>(known_classes_), ledger_.classes[known_classes_].type,
+                             ledger_.classes[known_classes_].requirements);
 }
 
 std::uint32_t Engine::award_run(const scheduler::Pick& pick, std::vector<AwardRun>& runs,
@@ -241,7 +245,16 @@ std::uint64_t Engine::award_number(std::uint32_t worker, const Entry& next) {
   return message.number;
 }
 
+// What had no room anywhere is looked at again once some worker may have more.
+void Engine::offer_cramped() {
+  if (dispatcher_.room_changes() == cramped_at_) return;
+  cramped_at_ = dispatcher_.room_changes();
+  for (const auto shelf : cramped_) ledger_.touch(*shelf_by_number_[shelf]);
+  cramped_.clear();
+}
+
 void Engine::award_all() {
+  if (!cramped_.empty()) offer_cramped();
   if (!unsold_.empty()) offer_unsold();
   if (breakers_.due(now_)) fit_agents();
   refresh_shelves();
@@ -252,7 +265,15 @@ void Engine::award_all() {
   while (left > 0) {
     auto pick = dispatcher_.next();
     if (!pick) break;
-    if (!policies_.empty() && !choose(*pick)) continue;
+    if (pick->worker == scheduler::none) {
+      cramped_.insert(pick->shelf);
+      dispatcher_.set_ready(pick->shelf, false);
+      continue;
+    }
+    if (!policies_.empty()) {
+      if (!choose(*pick)) continue;
+      pick->run = std::clamp(dispatcher_.room(*pick), 1u, pick->run);
+    }
     if (breakers_.disturbed()) cap_probes(*pick);
     if (fact.runs.empty()) {
       open_part();

@@ -341,6 +341,7 @@ Result<std::string> Engine::finish(std::uint32_t number, std::uint64_t message, 
     decide_end(*lease, items[i], out);
     if (out.next == State::suspended && out.outcome == Outcome::suspended) ask(*lease, items[i], asked);
     note_times(lease->lane, now_ - lease->started, true);
+    dispatcher_.give_back(number, lease->class_);
     ledger_.end(fact, out);
   }
   msgpack::Writer w(fact.refused);
@@ -390,6 +391,7 @@ void Engine::end_leases(std::uint32_t number, const std::vector<std::uint64_t>& 
     auto& out = fact.items.emplace_back();
     decide_end(*lease, how, out);
     if (!terminal(out.next)) ++counts_.redelivered;
+    dispatcher_.give_back(number, lease->class_);
     ledger_.end(fact, out);
   }
   if (how.outcome == Outcome::lost) counts_.lease_expirations += tokens.size();

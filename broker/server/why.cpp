@@ -224,6 +224,14 @@ void ask_fleet(const Held& held, Whys& out) {
     return out.push_back({"draining",
                           "all that can do it are draining: " + counted(p.draining, "worker", "workers"),
                           {{"workers", static_cast<std::int64_t>(p.draining)}}});
+  if (p.cramped != 0 && p.draining + p.full + p.cramped == p.capable)
+    return out.push_back(
+        {"no_room",
+         "no worker that can do it has the resources free: " + counted(p.cramped, "worker", "workers") +
+             " with free slots; on " + worker_name(held, p.cramped_worker) + " " + joined(p.short_of),
+         {{"workers", static_cast<std::int64_t>(p.cramped)},
+          {"worker", worker_name(held, p.cramped_worker)},
+          {"short_of", p.short_of}}});
   if (p.draining + p.full == p.capable)
     out.push_back({"no_slot",
                    "no free slot: the " + counted(p.full, "worker", "workers") +

@@ -79,6 +79,11 @@ void declare_submit(OptionTable& t) {
   t.text("on-conflict", "", "when the key is taken: reject, existing, replace or coalesce", "RULE");
   t.text("affinity-key", "", "tasks with one key like the same worker", "KEY");
   t.text("agent", "", "preferred agent", "NAME");
+  t.texts("capability", "that the agent must have", "WORD");
+  t.texts("tool", "that the agent must have", "WORD");
+  t.number("tier", 0, {0, 1'000'000}, "that the agent must have at least; 0: any");
+  t.texts("require-label", "that the worker or its agent must have", "KEY=VALUE");
+  t.texts("resource", "that must be free on the worker: gpu=1, memory=8Gi", "NAME=AMOUNT");
   t.text("description", "", "for people");
   t.texts("label", "label of the task", "KEY=VALUE");
   t.duration("retention", 0, {0, INT64_C(86'400'000) * 36'600},
@@ -156,11 +161,17 @@ client::Result<client::TaskOptions> options_of(const OptionValues& v, std::int64
   o.approval_timeout_ms = v.number("approval-timeout");
   o.approval_on_timeout = v.text("approval-on-timeout");
   o.approvers = v.texts("approver");
-  for (const auto& label : v.texts("label")) {
-    auto at = label.find('=');
-    if (at == std::string::npos || at == 0) return tl::unexpected(bad("a label is KEY=VALUE", label));
-    o.labels[label.substr(0, at)] = label.substr(at + 1);
-  }
+  o.capabilities = v.texts("capability");
+  o.tools = v.texts("tool");
+  o.tier = v.number("tier");
+  for (auto [option, pairs] :
+       {std::pair{"label", &o.labels}, {"require-label", &o.required_labels}, {"resource", &o.resources}})
+    for (const auto& pair : v.texts(option)) {
+      auto at = pair.find('=');
+      if (at == std::string::npos || at == 0)
+        return tl::unexpected(bad(std::string("--") + option + " takes KEY=VALUE", pair));
+      (*pairs)[pair.substr(0, at)] = pair.substr(at + 1);
+    }
   if (v.number("count") > 1 && !(o.idempotency_key.empty() && o.unique_key.empty()))
     return tl::unexpected(bad("one idempotency or unique key makes one task; leave --count out", "--count"));
   return o;

@@ -141,6 +141,9 @@ std::string encode_template(const TaskOptions& o) {
   w.labels.insert(o.labels.begin(), o.labels.end());
   w.requirements.capabilities = o.capabilities;
   w.requirements.tools = o.tools;
+  w.requirements.labels.insert(o.required_labels.begin(), o.required_labels.end());
+  w.requirements.tier = o.tier;
+  w.requirements.resources.insert(o.resources.begin(), o.resources.end());
   w.agent = o.agent;
   w.affinity_key = o.affinity_key;
   w.unique_key = o.unique_key;

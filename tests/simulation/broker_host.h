@@ -53,6 +53,7 @@ class BrokerHost final : public BrokerPort, public server::Surroundings {
   void die(bool noticed);
   std::string folded(bool from_snapshot);
   void check_limits();
+  void check_rooms();
   void check_ticks();
 
   Scene& scene_;

@@ -50,6 +50,17 @@ void BrokerHost::check_limits() {
   }
 }
 
+// On no worker run more tasks that ask for a resource than it has.
+void BrokerHost::check_rooms() {
+  std::map<std::uint32_t, std::uint32_t> used;
+  for (const auto& lease : engine_->ledger().leases) {
+    if (lease.token == 0 || engine_->ledger().classes[lease.class_].requirements.resources.empty()) continue;
+    if (++used[lease.worker] > gpus_of_a_worker)
+      violated("I12", "more tasks run on a worker than its resources allow");
+    scene_.saw(Situation::resource_was_used_up);
+  }
+}
+
 // Of what is durable: a tick became one task (I8), in no stretch of its window more tasks began than the rate
 // allows; and of the schedule that skips never two run.
 void BrokerHost::check_ticks() {

@@ -46,6 +46,8 @@ inline constexpr std::array mutants = {
     Mutant{"reserve_ignored", "bids above the reserve take part"},
     Mutant{"breakers_ignored", "an open breaker does not keep work from its agent"},
     Mutant{"probes_uncapped", "a half-open breaker lets a whole run of awards through"},
+    Mutant{"resources_overbooked", "a worker gets tasks that ask for more resources than it has free"},
+    Mutant{"resources_forgotten", "a restart forgets what leased tasks use of their worker's resources"},
     Mutant{"limits_ignored", "a full limit key does not hold tasks back"},
     Mutant{"payload_of_a_neighbour", "an award carries the payload of the task before it"},
     Mutant{"attempts_share_a_trace", "a second attempt is told the trace of the first"},

@@ -34,6 +34,7 @@ void WorkerHost::start() {
   worker::SessionConfig config;
   config.name = name_;
   config.slots = slots_;
+  config.resources = {{"gpu", std::to_string(gpus_of_a_worker)}};
   worker::AgentOffer agent;
   agent.name = "agent-" + name_;
   redefine();

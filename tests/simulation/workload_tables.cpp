@@ -58,6 +58,10 @@ std::span<const Tables::Feature> Tables::features() {
        [](Workload& w, Draft& d) {
          d.options.batch = "batch" + std::to_string(w.scene_.model.intents() / tasks_per_batch);
        }},
+      {"gpu", 80,
+       [](Workload&, Draft& d) {
+         d.options.requirements.resources = {{"gpu", "1"}};
+       }},
       {"rare", 40, [](Workload&, Draft& d) { d.options.type = "rare"; }},
       {"limit_one", 80, [](Workload&, Draft& d) { d.options.limit_keys = {"one"}, d.plain = false; }},
       {"limit_three", 80,

@@ -68,7 +68,10 @@ struct TaskOptions {
   std::map<std::string, std::string> labels = {};
   std::vector<std::string> capabilities = {};  // the agent must have all of them
   std::vector<std::string> tools = {};
-  std::string agent = {};  // preferred
+  std::map<std::string, std::string> required_labels = {};  // of the worker or its agent
+  std::int64_t tier = 0;                                    // of the agent, at least
+  std::map<std::string, std::string> resources = {};  // free on the worker: "gpu" → "1", "memory" → "8Gi"
+  std::string agent = {};                             // preferred
   std::string affinity_key = {};
   std::string unique_key = {};
   UniqueUntil unique_until = UniqueUntil::unsaid;

@@ -3,7 +3,6 @@
 
 #include <limits>
 
-#include "scheduler/resource_book.h"
 #include "tests/unit/scheduler/hall.h"
 
 namespace hirehall::scheduler {
@@ -93,38 +92,6 @@ TEST(Breaker, FallbacksAreTriedInTheirOrder) {
   EXPECT_EQ(first_admitted({&bad, &good, &also_good}, 10), 1u);
   EXPECT_EQ(first_admitted({&bad, &bad}, 10), 2u);
   EXPECT_EQ(first_admitted({&bad, &good}, 30'000), 0u);
-}
-
-TEST(ResourceBook, WhatIsTakenIsMissingUntilItIsGivenBack) {
-  ResourceBook book(amounts_of({{"gpu", "4"}, {"memory", "8Gi"}}).value());
-  const Amounts task{{"gpu", 3}, {"memory", 1}};
-  ASSERT_TRUE(book.fits(task));
-  book.take(task);
-  EXPECT_FALSE(book.fits(task));
-  EXPECT_EQ(book.short_of(task), std::vector<std::string>{"gpu: 3 asked, 1 of 4 free"});
-  EXPECT_TRUE(book.fits({{"gpu", 1}}));
-  book.give_back(task);
-  EXPECT_TRUE(book.fits(task));
-}
-
-TEST(ResourceBook, AWorkerWithoutResourcesTakesTasksThatAskForNone) {
-  const ResourceBook book({});
-  EXPECT_TRUE(book.fits({}));
-  EXPECT_TRUE(book.fits({{"gpu", 0}}));
-  EXPECT_FALSE(book.fits({{"gpu", 1}}));
-}
-
-TEST(ResourceBook, WhatIsNoAmountIsRefusedByName) {
-  EXPECT_EQ(amounts_of({{"gpu", "many"}}).error().context, "gpu");
-  EXPECT_EQ(amounts_of({{"gpu", "-1"}}).error().code, Code::invalid);
-}
-
-TEST(ResourceBook, TheDominantShareIsTheGreatestOne) {
-  const Amounts fleet{{"cpu", 9}, {"memory", 18}};
-  EXPECT_EQ(dominant_share({{"cpu", 3}, {"memory", 3}}, fleet), 333'333);
-  EXPECT_EQ(dominant_share({{"cpu", 1}, {"memory", 12}}, fleet), 666'666);
-  EXPECT_EQ(dominant_share({{"quantum", 5}}, fleet), 0);
-  EXPECT_EQ(dominant_share({{"memory", INT64_MAX}}, {{"memory", INT64_MAX}}), 1'000'000);
 }
 
 }  // namespace

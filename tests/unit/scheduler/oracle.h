@@ -58,7 +58,18 @@ class Oracle {
     WorkerSpec spec;
     bool connected = false, draining = false;
     std::uint32_t credit = 0, held = 0;
+    std::map<std::string, std::int64_t> used;
 
+    std::int64_t free_of(const std::string& name) const {
+      const auto offered = spec.resources.find(name);
+      const auto taken = used.find(name);
+      return (offered == spec.resources.end() ? 0 : std::stoll(offered->second)) -
+             (taken == used.end() ? 0 : taken->second);
+    }
+    bool has_room(const Need& need) const {
+      return std::all_of(need.requirements.resources.begin(), need.requirements.resources.end(),
+                         [&](const auto& r) { return free_of(r.first) >= std::stoll(r.second); });
+    }
     bool free() const { return connected && !draining && held < credit; }
     std::uint64_t load() const { return std::uint64_t{held} * load_one / std::max(spec.slots, 1u); }
   };
@@ -122,11 +133,35 @@ class Oracle {
   void take(const Pick& pick, std::uint32_t count, std::uint64_t cost_each) {
     auto& lane = lanes[pick.lane];
     auto& queue = queues[lane.queue];
+    cost_each *= weight_of(pick.cls);
+    for (const auto& [name, want] : classes[pick.cls].requirements.resources)
+      workers[pick.worker].used[name] += std::stoll(want) * count;
     queue.lane_time = std::max(queue.lane_time, lane.tag);
     queue_time = std::max(queue_time, queue.tag);
     lane.charge(static_cast<std::int64_t>(cost_each * count));
     queue.charge(static_cast<std::int64_t>(cost_each * count));
     workers[pick.worker].held += count;
+  }
+  void give_back(WorkerNo worker, ClassNo cls) {
+    for (const auto& [name, want] : classes[cls].requirements.resources) {
+      auto& used = workers[worker].used[name];
+      used = std::max<std::int64_t>(0, used - std::int64_t{std::stoll(want)});
+    }
+  }
+  // The dominant share of the connected fleet, in slots, rounded up from whole millionths.
+  std::uint64_t weight_of(ClassNo cls) const {
+    std::int64_t slots = 0, most = 0;
+    for (const auto& [no, worker] : workers) slots += worker.connected ? worker.spec.slots : 0;
+    for (const auto& [name, want] : classes[cls].requirements.resources) {
+      std::int64_t total = 0;
+      for (const auto& [no, worker] : workers)
+        if (const auto offered = worker.spec.resources.find(name);
+            worker.connected && offered != worker.spec.resources.end())
+          total += std::stoll(offered->second);
+      if (total > 0) most = std::max(most, std::int64_t{std::stoll(want)} * 1000000 / total);
+    }
+    most = std::min<std::int64_t>(most, 1'000'000);
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(1, (most * slots + 999'999) / 1'000'000));
   }
   void correct(LaneNo lane, std::int64_t difference) {
     lanes[lane].correct(difference);
@@ -140,8 +175,10 @@ class Oracle {
     std::vector<std::pair<std::uint64_t, WorkerNo>> ranks;
     const auto queue = lanes[pick.lane].queue;
     for (const auto& [no, worker] : workers)
-      if (worker.free() && agent(worker, pick.cls, queue)) ranks.emplace_back(worker.load(), no);
+      if (worker.free() && agent(worker, pick.cls, queue) && worker.has_room(classes[pick.cls]))
+        ranks.emplace_back(worker.load(), no);
     std::sort(ranks.begin(), ranks.end());
+    if (ranks.empty()) return pick;
     pick.worker = ranks[0].second;
     pick.load = static_cast<std::uint32_t>(ranks[0].first);
     pick.agent = *agent(workers.at(pick.worker), pick.cls, queue);

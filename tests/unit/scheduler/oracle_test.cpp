@@ -46,8 +46,9 @@ class History {
       case 13:
       case 14:
       case 15:
-      case 16:
         return release();
+      case 16:
+        return give_back();
       default:
         return award();
     }
@@ -171,6 +172,13 @@ class History {
     worker->held -= count;
     hall_.release(no, count);
   }
+  void give_back() {
+    WorkerNo no;
+    if (known_worker(no) == nullptr) return;
+    const ClassNo cls = any(oracle_.classes.size());
+    hall_.give_back(no, cls);
+    oracle_.give_back(no, cls);
+  }
   void change_weight() {
     const auto no = any(oracle_.lanes.size());
     auto& lane = oracle_.lanes[no];
@@ -197,6 +205,11 @@ class History {
     oracle_.settle();
     const auto pick = hall_.next();
     if (!pick) return;
+    if (pick->worker == none) {  // nobody has room
+      oracle_.shelves[pick->shelf].ready = false;
+      hall_.set_ready(pick->shelf, false);
+      return;
+    }
     const std::uint32_t count = 1 + chance_.below(pick->run);
     const std::uint64_t cost = 1 + chance_.below(100);
     for (std::uint32_t i = 1; i < count; ++i) {

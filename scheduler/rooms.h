@@ -1,0 +1,51 @@
+// What of the workers' resources is free at this moment: cpu, memory, gpu, any named amount. A task fits
+// where all that it asks for is free. Amounts are whole numbers (ability.h, parse_amount).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "common/error.h"
+#include "scheduler/ability.h"
+
+namespace hirehall::scheduler {
+
+// "cpu=4" … as amounts; what is no amount is refused by name.
+Result<Amounts> amounts_of(const StringMap& resources);
+
+// The greatest share of any resource that somebody uses, in millionths of the fleet's total. Of a resource
+// that the fleet has not, nothing.
+std::int64_t dominant_share(const Amounts& used, const Amounts& total);
+
+class Rooms {
+ public:
+  // What is no amount is offered to nobody.
+  void offer(WorkerNo worker, const StringMap& resources, std::uint32_t slots);
+  void withdraw(WorkerNo worker);  // it is not connected; what its tasks use is kept
+  void take(WorkerNo worker, const Amounts& asked, std::uint32_t tasks);
+  void give_back(WorkerNo worker, const Amounts& asked);
+
+  // So many tasks that ask for this fit now, run_max at most.
+  std::uint32_t room(WorkerNo worker, const Amounts& asked) const;
+  std::vector<std::string> short_of(WorkerNo worker,
+                                    const Amounts& asked) const;  // "gpu: 2 asked, 1 of 4 free"
+  // What a task costs its lane, where one that asks for nothing costs 1: its dominant share of the fleet, of
+  // which a slot is a resource as well.
+  std::uint64_t weight_of(const Amounts& asked) const;
+
+ private:
+  struct Room {
+    Amounts offered, used;
+    std::uint32_t slots = 0;  // 0: not connected
+  };
+  void count(const Room& room, std::int64_t sign);
+  const Room* find(WorkerNo worker) const;
+
+  std::unordered_map<WorkerNo, Room> rooms_;  // never iterated
+  Amounts total_;                             // of the connected
+  std::int64_t slots_ = 0;
+};
+
+}  // namespace hirehall::scheduler
