@@ -118,7 +118,15 @@ void Breakers::ended(const AttemptEnd& end, Millis now) {
     }
   }
   const auto* guarded_agent = guarded(end.agent);
-  give_back(probes, guarded_agent, now);
+  // Of breakers that the agent has no more, or that are of another agent: the worker came back with others.
+  for (const auto& probe : probes) {
+    bool its_own = false;
+    if (guarded_agent != nullptr)
+      guarded_agent->each_row([&](const BreakerRow& row) { its_own = its_own || &row == probe.row; });
+    if (its_own || probe.round != probe.row->round) continue;
+    probe.row->breaker.gave_back(now);
+    stale_ = true;
+  }
   if (guarded_agent == nullptr) return;
   const auto is_probe = [&](const BreakerRow& row) {
     return std::ranges::any_of(
@@ -139,18 +147,6 @@ void Breakers::ended(const AttemptEnd& end, Millis now) {
     } else {
       feed(*row, end, is_probe(*row), speaks, now);
     }
-  }
-}
-
-// Of breakers that the agent has no more, or that are of another agent: the worker came back with others.
-void Breakers::give_back(const std::vector<Probe>& probes, const GuardedAgent* guarded_agent, Millis now) {
-  for (const auto& probe : probes) {
-    bool its_own = false;
-    if (guarded_agent != nullptr)
-      guarded_agent->each_row([&](const BreakerRow& row) { its_own = its_own || &row == probe.row; });
-    if (its_own || probe.round != probe.row->round) continue;
-    probe.row->breaker.gave_back(now);
-    stale_ = true;
   }
 }
 

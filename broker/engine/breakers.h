@@ -121,7 +121,6 @@ class Breakers {
     BreakerRow* row = nullptr;
     std::uint32_t round = 0;
   };
-  void give_back(const std::vector<Probe>& probes, const GuardedAgent* guarded_agent, Millis now);
   void feed(BreakerRow& row, const AttemptEnd& end, bool probe, bool speaks, Millis now);
   void count_failure(BreakerRow& row, const AttemptEnd& end, Millis now);
   void changed(BreakerRow& row, Millis now);
