@@ -1,6 +1,7 @@
 #include "broker/engine/breakers.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/limits.h"
 #include "common/mutant.h"
@@ -49,9 +50,12 @@ void Breakers::guard(const std::string& agent, const scheduler::Guard& guard) {
     guarded.own = nullptr;
     forget_row(agents_, agent);
   }
-  guarded.services.clear();
+  const auto former = std::exchange(guarded.services, {});
   for (const auto& service : guard.services) guarded.services.emplace_back(service, &services_[service]);
-  drop_idle_services();
+  const auto is_listed = [&](const auto& service) {
+    return std::ranges::find(guard.services, service.first) != guard.services.end();
+  };
+  if (!std::ranges::all_of(former, is_listed)) drop_idle_services();
   stale_ = stale_ || disturbed_;
 }
 
@@ -114,6 +118,15 @@ void Breakers::ended(const AttemptEnd& end, Millis now) {
     }
   }
   const auto* guarded_agent = guarded(end.agent);
+  // Of breakers that the agent has no more, or that are of another agent: the worker came back with others.
+  for (const auto& probe : probes) {
+    bool its_own = false;
+    if (guarded_agent != nullptr)
+      guarded_agent->each_row([&](const BreakerRow& row) { its_own = its_own || &row == probe.row; });
+    if (its_own || probe.round != probe.row->round) continue;
+    probe.row->breaker.gave_back(now);
+    stale_ = true;
+  }
   if (guarded_agent == nullptr) return;
   const auto is_probe = [&](const BreakerRow& row) {
     return std::ranges::any_of(

@@ -37,7 +37,7 @@ void Engine::guard_agents(const scheduler::WorkerSpec& spec) {
   for (const auto& agent : spec.agents) {
     if (agent.guard)
       breakers_.guard(agent.name, *agent.guard);
-    else if (!breakers_.empty() && !guarded_by_others(agent.name))
+    else if (breakers_.guarded(agent.name) != nullptr && !guarded_by_others(agent.name))
       breakers_.forget(agent.name);
   }
   if (breakers_.all_guarded().size() > limits::agents_max) {

@@ -22,7 +22,8 @@ from integration.hirehall_wire import WireError
 
 KINDS = {name.lower(): getattr(wire, name) for name in dir(wire) if name.isupper() and isinstance(getattr(wire, name), int)}
 KINDS.update(backup_create=112, backup_verify=115, backup_delete=116, schedule_set=80, schedule_delete=83, schedule_pause=84, schedule_resume=85,
-             schedule_trigger=86, limit_set=88, limit_delete=91, limit_pause=92, budget_set=119, budget_delete=121)
+             schedule_trigger=86, limit_set=88, limit_delete=91, limit_pause=92, breaker_reset=124, breaker_trip=125, budget_set=119,
+             budget_delete=121)
 # Whoever may do them, these look or submit.
 LOOKING = {"submit", "backup_status", "backup_list", "audit_list"}
 

@@ -156,6 +156,20 @@ class Breakers(FleetTest):
         why = self.why(self.client.submit_one("news"))["breaker"]
         self.assertEqual((why["agent"], why["service"]), ("newsletter", "smtp"))
 
+    def test_a_plugin_says_whose_fault_it_is_in_a_child_and_in_the_worker(self):
+        for name, in_process in (("apart", "false"), ("inside", "true")):
+            folder = self.fleet.directory / name
+            folder.mkdir()
+            (folder / f"{name}.md").write_text(f"---\nname: {name}\ndescription: Blames.\nlibrary: trouble.so\nin_process: {in_process}\n"
+                                               f"types: [blame]\nservices: [{name}-service]\n---\n")  # fmt: skip
+            worker = self.fleet.worker_program(name, agents=folder)
+            self.fleet.wait_worker(worker)
+            for _ in range(5):
+                end = self.client.wait(self.client.submit_one("blame", f"{name}-service".encode(), **ONCE))
+                self.assertEqual(end["error"]["message"], "it was not me")
+            self.assertEqual(self.state(f"{name}-service"), "open")
+            worker.end()
+
     def test_a_service_that_says_when_to_come_back_is_paused_until_then(self):
         worker = self.hired("mailer", {"services": ["smtp"]})
         self.fail_tasks(worker, 1, service="smtp", delay_ms=1000)

@@ -184,6 +184,7 @@ void Model::broker_started() {
   workers_.clear();
   aside_.clear();
   tripped_.clear();
+  settled_.clear();
   restarted = true;
 }
 

@@ -236,10 +236,11 @@ class Model {
   std::map<std::uint64_t, std::string> worker_names_;
   std::map<std::uint64_t, Micros> aside_;  // workers that an operator drains, and since when we know it
   struct Tripped {
-    Micros since = 0;
-    Millis for_ms = 0;
+    Micros since = 0;  // we know of it
+    Micros until = 0;  // it lets nothing through, at the least
   };
-  std::map<std::string, Tripped> tripped_;                    // breakers of agents that surely are not closed
+  std::map<std::string, Tripped> tripped_;  // breakers of agents that surely are not closed
+  std::map<std::string, Micros> settled_;   // when something was read last that may have closed them
   std::set<std::pair<std::string, std::uint64_t>> given_up_;  // streams, by connection
   std::set<std::uint64_t> may_stop_bulks_;
   std::map<std::string, std::string> triggers_;  // ids of what was triggered by hand, by key

@@ -108,6 +108,7 @@ struct ReadAgent {
 struct ReadBreaker {
   std::string name, state;
   std::uint64_t opened = 0;
+  Millis until = 0;
 };
 struct ReadReport {
   struct Item {

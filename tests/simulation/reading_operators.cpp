@@ -40,6 +40,8 @@ ReadBreaker read_breaker(Reader& r) {
       breaker.state = r.str();
     else if (key == "opened")
       breaker.opened = r.uint();
+    else if (key == "until")
+      breaker.until = r.sint();
     else
       r.skip();
   });

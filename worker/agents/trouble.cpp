@@ -2,6 +2,7 @@
 //   crash  dies of a segmentation fault      exit   ends its process with code 3
 //   hang   never returns and never listens   grow   takes memory until there is none
 //   flaky  fails twice, then succeeds        throw  lets an exception out
+//   blame  fails, and says that it is the fault of the service that the payload names
 #include <hirehall/agent.h>
 
 #include <csignal>
@@ -34,6 +35,14 @@ int flaky(const hirehall_task* task, hirehall_result* result) {
   return HIREHALL_SUCCEEDED;
 }
 
+int blame(const hirehall_task* task, hirehall_result* result) {
+  static thread_local std::string service;
+  service = view(task->payload);
+  result->error = bytes("it was not me");
+  result->service = bytes(service);
+  return HIREHALL_FAILED;
+}
+
 void grow() {
   std::vector<char*> held;
   for (;;) {
@@ -57,6 +66,7 @@ void hirehall_agent_destroy(void*) {}
 int hirehall_agent_run(void*, const hirehall_task* task, const hirehall_host*, hirehall_result* result) {
   auto what = view(task->type);
   if (what == "flaky") return flaky(task, result);
+  if (what == "blame") return blame(task, result);
   if (what == "exit") std::_Exit(3);
   if (what == "grow") grow();
   if (what == "throw") throw std::runtime_error("an exception at the border");

@@ -182,6 +182,22 @@ TEST_F(BreakerDialogue, AProbeThatFailsOpensItAgain) {
   EXPECT_EQ(row(BreakerOf::agent, "writer").breaker.proven(), 0u);
 }
 
+TEST_F(BreakerDialogue, AProbeOfAWorkerThatComesBackWithAnotherAgentGivesItsPlaceBack) {
+  auto& hand = hall.hire({"echo"}, 64, "writer", guard());
+  auto& other = hall.hire({"nothing"}, 1, "writer", guard());
+  fail_tasks(hand, 3);
+  for (int i = 0; i < 4; ++i) submit("queued " + std::to_string(i));
+  hall.pass(60'001);
+  ASSERT_EQ(hand.awards.size(), 2u);
+  EXPECT_EQ(row(BreakerOf::agent, "writer").breaker.probing(), 2u);
+  hand.agent = "printer";
+  hand.guard = nullptr;
+  hall.come_back(hand, {});  // and holds nothing
+  hall.turn();
+  EXPECT_EQ(row(BreakerOf::agent, "writer").breaker.probing(), 0u);
+  EXPECT_TRUE(other.awards.empty());
+}
+
 TEST_F(BreakerDialogue, AServiceThatIsNamedKeepsAllFromWorkThatListIt) {
   auto& mailer = hall.hire({"echo"}, 1, "mailer", guard({}, {"smtp"}));
   auto& other = hall.hire({"mail"}, 1, "newsletter", guard({}, {"smtp"}, false));
