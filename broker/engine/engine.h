@@ -294,6 +294,8 @@ class Engine {
 
   void decide_end(Lease& lease, const FinishItem& item, EndedItem& out);
   void tell_attempt(const Lease& lease, const EndedItem& ended);
+  void tell_dropped(const Dropped& fact, const LoadedTask* loaded);
+  void tell_unattempted(UnattemptedOut told, const LoadedTask& loaded);
   std::string_view usage_of(const Lease& lease, std::string_view reported);
   bool needs_consent(const Lease& lease, std::uint8_t point) const;  // (engine_inbox.cpp)
   void ask(const Lease& lease, const FinishItem& item, std::vector<Asked>& asked) const;
