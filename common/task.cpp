@@ -171,6 +171,8 @@ void each_option(Options& o, Visit&& visit) {
   visit(50u, "unique_until", o.unique_until, false);
   visit(51u, "unique_for_ms", o.unique_for_ms, false);
   visit(52u, "on_conflict", o.on_conflict, false);
+  visit(58u, "tracestate", o.tracestate, false);
+  visit(59u, "baggage", o.baggage, false);
 }
 
 const TaskOptions& defaults() {
@@ -246,6 +248,24 @@ Status check_size(const char* option, std::string_view value, std::size_t max) {
 Status check_range(const char* option, std::int64_t value, std::int64_t low, std::int64_t high) {
   if (value >= low && value <= high) return {};
   return out_of_range(option, std::to_string(value), std::to_string(low) + " to " + std::to_string(high));
+}
+
+// A tracestate says something of a trace; baggage may travel without one.
+Status check_trace_luggage(const TaskOptions& o) {
+  if (auto s = check_size("tracestate", o.tracestate, limits::tracestate_bytes_max); !s) return s;
+  if (auto s = check_size("baggage", o.baggage, limits::baggage_bytes_max); !s) return s;
+  if (!o.tracestate.empty() && o.trace.empty())
+    return fail(Code::invalid, "tracestate goes with a trace: give that too, or neither", "tracestate");
+  if (!o.tracestate.empty() && !is_tracestate(o.tracestate))
+    return fail(Code::invalid,
+                "tracestate is not up to 32 different KEY=VALUE with commas between, as W3C has them: " +
+                    o.tracestate,
+                "tracestate");
+  if (!o.baggage.empty() && !is_baggage(o.baggage))
+    return fail(Code::invalid,
+                "baggage is not up to 180 KEY=VALUE with commas between, as W3C has them: " + o.baggage,
+                "baggage");
+  return {};
 }
 
 }  // namespace
@@ -419,6 +439,8 @@ Status validate(const TaskOptions& o) {
   if (!o.trace.empty() && !is_traceparent(o.trace))
     return fail(Code::invalid,
                 "trace is not a W3C traceparent, 00-TRACE-SPAN-FLAGS in lower case: " + o.trace, "trace");
+  if (!o.tracestate.empty() || !o.baggage.empty())
+    if (auto s = check_trace_luggage(o); !s) return s;
   if (!o.context.empty()) {
     Reader r(o.context);
     if (r.peek() != msgpack::Kind::map) return fail(Code::invalid, "context is not a map", "context");

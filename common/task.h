@@ -109,6 +109,8 @@ struct TaskOptions {
   std::string policies;                            // 27, validation and approval, encoded
   Millis retention_ms = 0;                         // 28, of the result; the queue's when 0
   std::string trace;                               // 29, W3C traceparent
+  std::string tracestate;                          // 58, of the systems that the trace came through
+  std::string baggage;                             // 59, W3C baggage, handed on
   std::string parent;                              // 30, task id text
   std::string workflow;                            // 31, run/step
   std::string trigger;                             // 32

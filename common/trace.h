@@ -10,6 +10,11 @@ namespace hirehall {
 // version-traceid-parentid-flags in lower case; later versions may have more behind it.
 bool is_traceparent(std::string_view text);
 
+// What systems on the way have to say of the trace: up to 32 list members KEY=VALUE, each key once.
+bool is_tracestate(std::string_view text);
+// What the callers before hand on: up to 180 KEY=VALUE, each perhaps with ;PROPERTIES.
+bool is_baggage(std::string_view text);
+
 // Names in a trace: 32 and 16 hexadecimal digits.
 struct SpanName {
   std::string trace, span;

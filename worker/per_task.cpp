@@ -24,6 +24,10 @@ void add_traces(std::vector<std::string>& environment, std::string_view extras) 
       environment.push_back("TRACEPARENT=" + std::string(r.str()));
     else if (key == "trace_origin")
       environment.push_back("HIREHALL_TRACE_ORIGIN=" + std::string(r.str()));
+    else if (key == "tracestate")
+      environment.push_back("TRACESTATE=" + std::string(r.str()));
+    else if (key == "baggage")
+      environment.push_back("BAGGAGE=" + std::string(r.str()));
     else
       r.skip();
   }

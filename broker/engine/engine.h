@@ -287,6 +287,8 @@ class Engine {
   void fit_agents();
   void cap_probes(scheduler::Pick& pick) const;
   void note_probes(const scheduler::Pick& pick, std::uint32_t taken);
+  void tell_dropped(const Dropped& fact, const LoadedTask* loaded);
+  void tell_unattempted(UnattemptedOut told, const LoadedTask& loaded);
   std::string_view usage_of(const Lease& lease, std::string_view reported);
   bool needs_consent(const Lease& lease, std::uint8_t point) const;  // (engine_inbox.cpp)
   void ask(const Lease& lease, const FinishItem& item, std::vector<Asked>& asked) const;

@@ -40,6 +40,7 @@ Sequence Engine::resubmit(Sequence sequence, const TaskOptions& options, std::st
   if (resolve_names(options, task) != Code::ok) return 0;
   Dropped dropped{sequence, loaded.state, State::cancelled, loaded.place, loaded.producer, reason};
   record(dropped);
+  tell_dropped(dropped, &loaded);
   unpark(sequence);
   task.flags = flags_of(options);
   task.priority =

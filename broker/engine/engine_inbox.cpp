@@ -113,6 +113,17 @@ void Engine::settle(Sequence sequence, const Decision& decision, const LoadedTas
   if (!terminal(*next)) move(sequence);
   ++counts_.decisions[static_cast<std::size_t>(decision.deed)];
   record(fact);
+  if (terminal(*next) && loaded.origin && settings_.tell_attempts != Settings::Tell::none)
+    tell_unattempted({sequence,
+                      loaded.place.lane,
+                      loaded.place.class_,
+                      0,
+                      *next,
+                      now_,
+                      std::string(fact.error_code),
+                      *next == State::succeeded ? "" : std::string(fact.reason),
+                      {}},
+                     loaded);
   unpark(sequence);
 }
 

@@ -40,6 +40,7 @@ Code Engine::cancel(Sequence sequence, std::string_view reason, Millis grace_ms,
   if (loaded == nullptr || !loaded->found || moved_since(sequence, loaded->view_commit)) return Code::busy;
   Dropped fact{sequence, loaded->state, State::cancelled, loaded->place, loaded->producer, reason};
   record(fact);
+  tell_dropped(fact, loaded);
   unpark(sequence);
   return Code::ok;
 }

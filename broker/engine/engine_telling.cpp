@@ -14,4 +14,19 @@ void Engine::tell_attempt(const Lease& lease, const EndedItem& ended) {
                                std::string(ended.usage), lease.options});
 }
 
+// Of tasks without a trace there is nothing to tell. What has not been loaded may have one.
+void Engine::tell_dropped(const Dropped& fact, const LoadedTask* loaded) {
+  if (settings_.tell_attempts == Settings::Tell::none || (loaded != nullptr && !loaded->origin)) return;
+  UnattemptedOut told{fact.sequence, fact.place.lane, fact.place.class_, 0, fact.to, now_, {}, {}, {}};
+  (fact.to == State::expired ? told.error_code : told.error) = fact.reason;
+  if (loaded != nullptr) return tell_unattempted(std::move(told), *loaded);
+  outputs_.unattempted.push_back(std::move(told));
+}
+
+void Engine::tell_unattempted(UnattemptedOut told, const LoadedTask& loaded) {
+  told.attempts = loaded.tries.attempts;
+  told.origin = loaded.origin;
+  outputs_.unattempted.push_back(std::move(told));
+}
+
 }  // namespace hirehall::engine

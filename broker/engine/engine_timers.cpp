@@ -198,6 +198,7 @@ void Engine::looked_up(Sequence sequence, const LoadedTask& loaded) {
   Dropped fact{sequence,     loaded.state,    State::expired,
                loaded.place, loaded.producer, deadline ? "deadline" : "ttl"};
   record(fact);
+  tell_dropped(fact, &loaded);
   unpark(sequence);
 }
 

@@ -131,6 +131,7 @@ void Engine::take_unique_steps() {
       const auto place = task->place;
       Dropped dropped{step.holder, task->state, State::cancelled, place, task->producer, replaced};
       record(dropped);
+      tell_dropped(dropped, nullptr);
       unpark(step.holder);
     }
     Superseded fact{step.holder, step.by};

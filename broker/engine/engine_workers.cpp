@@ -325,13 +325,13 @@ Result<std::string> Engine::finish(std::uint32_t number, std::uint64_t message, 
   std::vector<Asked> asked;
   auto index_from = index_.size();
   for (std::uint32_t i = 0; i < items.size(); ++i) {
-    fetch_leases(ledger_, items, i);
     auto* lease = ledger_.lease_by_token(items[i].token);
     if (lease == nullptr || lease->worker != number) {
       refused.emplace_back(i, Code::stale);
       ++counts_.stale;
       continue;
     }
+    if (lease->limits != nullptr) fetch_leases(ledger_, items, i);
     if (auto code = check_finish(*lease, items[i]); code != Code::ok) {
       refused.emplace_back(i, code);
       continue;

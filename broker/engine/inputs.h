@@ -82,6 +82,12 @@ struct Straggler {
 };
 
 // What the store says of a task that is neither leased nor ended (the owner reads it, see load.h).
+// Where a task came from, for those that carry a trace.
+struct TraceOrigin {
+  std::string trace, tracestate;
+  Millis submitted = 0;
+};
+
 struct LoadedTask {
   bool found = false;
   std::uint64_t view_commit = 0;  // the picture it was read from
@@ -92,6 +98,7 @@ struct LoadedTask {
   Millis due = 0;
   Millis not_before = 0;                           // as submitted
   std::shared_ptr<const QuestionRecord> question;  // while it is suspended
+  std::shared_ptr<const TraceOrigin> origin;       // of one that carries a trace
 };
 
 // Names of queues that a worker may serve, also of queues that do not exist yet; nothing: all.

@@ -55,6 +55,20 @@ struct AttemptOut {
   TemplateRef options;
 };
 
+struct TraceOrigin;
+
+// A task that ended while no attempt ran, for the same.
+struct UnattemptedOut {
+  Sequence sequence = 0;
+  std::uint32_t lane = 0;
+  std::uint32_t class_ = 0;
+  std::uint32_t attempts = 0;  // before
+  State state = State::cancelled;
+  Millis ended = 0;
+  std::string error_code, error;
+  std::shared_ptr<const TraceOrigin> origin;  // none: it has to be read
+};
+
 struct StopOut {
   std::uint32_t worker = 0;
   std::uint64_t token = 0;
@@ -98,6 +112,7 @@ struct Outputs {
   std::vector<AwardOut> awards;
   std::vector<ChoiceOut> choices;
   std::vector<AttemptOut> attempts;
+  std::vector<UnattemptedOut> unattempted;
   std::vector<StopOut> stops;
   std::vector<LostOut> lost;
   std::vector<EndingOut> endings;

@@ -304,7 +304,9 @@ class Broker {
   bool chosen_for_trace(Sequence sequence, const TaskOptions& options) const;
   std::string trace_of_attempt(Sequence sequence, std::uint32_t attempt, const TaskOptions& options) const;
   Span attempt_told(const engine::AttemptOut& ended) const;
-  void tell_task(const engine::AttemptOut& ended);
+  Span task_told(const engine::UnattemptedOut& ended, const engine::TraceOrigin& origin) const;
+  void tell_task(engine::UnattemptedOut ended);
+  void tell_unattempted();
   void tell_attempts();
 
   // --- bulk work (broker_bulk.cpp) ---

@@ -1,6 +1,7 @@
 // What leaves for workers: awards, stops, and leases that are lost.
 #include "broker/server/broker.h"
 #include "common/msgpack.h"
+#include "common/mutant.h"
 
 namespace hirehall::server {
 namespace {
@@ -30,7 +31,7 @@ void write_extras(msgpack::Writer& w, const engine::AwardOut& a, const std::stri
   bool answered = a.extras && !a.extras->answer.empty();
   std::size_t n = !o.context.empty() + !o.labels.empty() + checkpoint + answered + !o.description.empty() +
                   (o.deadline != 0) + !trace.empty() + !o.trace.empty() + (o.effort_ms != 0) +
-                  !o.idempotency_key.empty();
+                  !o.idempotency_key.empty() + !o.tracestate.empty() + !o.baggage.empty();
   w.map(n);
   if (!o.context.empty()) w.str("context"), w.raw(o.context);
   if (!o.labels.empty()) {
@@ -44,6 +45,8 @@ void write_extras(msgpack::Writer& w, const engine::AwardOut& a, const std::stri
   if (o.deadline != 0) w.entry_sint("deadline", o.deadline);
   if (!trace.empty()) w.entry("trace", trace);
   if (!o.trace.empty()) w.entry("trace_origin", o.trace);
+  if (!o.tracestate.empty()) w.entry("tracestate", o.tracestate);
+  if (!o.baggage.empty()) w.entry("baggage", HH_MUTANT("baggage_left_behind") ? "" : o.baggage);
   if (o.effort_ms != 0) w.entry_sint("effort_ms", o.effort_ms);
   if (!o.idempotency_key.empty()) w.entry("idempotency_key", o.idempotency_key);
 }
@@ -52,7 +55,7 @@ bool has_extras(const engine::AwardOut& a) {
   if (a.options->plain) return a.extras != nullptr;
   const auto& o = a.options->options;
   return a.extras || !o.context.empty() || !o.labels.empty() || !o.description.empty() || o.deadline != 0 ||
-         !o.trace.empty() || o.effort_ms != 0 || !o.idempotency_key.empty();
+         !o.trace.empty() || !o.baggage.empty() || o.effort_ms != 0 || !o.idempotency_key.empty();
 }
 
 std::string finish_award(AwardFrame& f) {

@@ -59,6 +59,27 @@ Result<ListQuery> read_query(std::string_view body) {
   return q;
 }
 
+// The tasks lie between the first and the last one of the batch; without a tenant, of all batches of that
+// name. One that is forgotten may have left records: while there was any, a name alone narrows nothing.
+void narrow_to_batch(const engine::Ledger& ledger, TaskWalk& walk) {
+  Sequence first = 0, last = 0;
+  auto take = [&](const engine::Batch& batch) {
+    if (batch.first == 0) return;
+    first = first == 0 ? batch.first : std::min(first, batch.first);
+    last = std::max(last, batch.last);
+  };
+  if (!walk.tenant.empty()) {
+    auto at = ledger.batch_by_name.find(engine::BatchNameLess::View{walk.tenant, walk.batch});
+    if (at != ledger.batch_by_name.end()) take(ledger.batches.at(at->second));
+  } else if (ledger.next_batch == ledger.batches.size() + 1) {
+    for (const auto& [name, number] : ledger.batch_by_name)
+      if (name.second == walk.batch) take(ledger.batches.at(number));
+  }
+  if (first == 0) return;
+  walk.from = first;
+  walk.until = walk.until == 0 ? last + 1 : std::min(walk.until, last + 1);
+}
+
 }  // namespace
 
 // Settles which tasks: names, states and what a `where` says of them at least.
@@ -92,11 +113,7 @@ Status Broker::narrow(TaskWalk& walk, const std::string& queue, const std::strin
   }
   walk.batch = given(walk.batch, "batch");
   walk.selective = walk.selective || !walk.batch.empty();
-  if (const auto* batch =
-          walk.tenant.empty() || walk.batch.empty() ? nullptr : engine_.batch(walk.tenant, walk.batch)) {
-    walk.from = batch->first;
-    walk.until = walk.until == 0 ? batch->last + 1 : std::min(walk.until, batch->last + 1);
-  }
+  if (!walk.batch.empty()) narrow_to_batch(engine_.ledger(), walk);
   walk.dead = walk.dead || walk.state == State::failed;
   if (!walk.cursor.empty() && walk.cursor.size() != (walk.dead ? 13u : 8u))
     return fail(Code::invalid, "the cursor is not one of this list", "cursor");

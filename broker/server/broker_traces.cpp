@@ -63,7 +63,7 @@ Span Broker::attempt_told(const engine::AttemptOut& ended) const {
   span.end = engine_.to_wall(ended.ended);
   if (!options.trace.empty()) {
     const auto origin = span_of(options.trace);
-    span.links.emplace_back(origin.trace, origin.span);
+    span.links.push_back({origin.trace, origin.span, options.tracestate});
   }
   add_text(span, "messaging.system", "hirehall");
   add_text(span, "messaging.operation.name", "process");
@@ -89,49 +89,88 @@ Span Broker::attempt_told(const engine::AttemptOut& ended) const {
   return span;
 }
 
-// The task in the trace that it came from; when it was submitted is in the store.
-void Broker::tell_task(const engine::AttemptOut& ended) {
-  const auto origin = span_of(ended.options->options.trace);
+// The task in the trace that it came from, from its submit to its end.
+Span Broker::task_told(const engine::UnattemptedOut& ended, const engine::TraceOrigin& origin) const {
+  const auto parent = span_of(origin.trace);
   const auto id = ids_.make(ended.sequence);
   const auto& lane = engine_.ledger().lanes[ended.lane];
-  auto span = std::make_shared<Span>();
-  span->trace = origin.trace;
-  span->parent = origin.span;
-  span->id = task_span(id.raw());
-  span->name = "task " + engine_.ledger().queues[lane.queue].name;
-  span->end = engine_.to_wall(ended.ended);
-  for (auto attempt = ended.attempt; attempt > 0 && span->links.size() < links_max; --attempt) {
+  Span span;
+  span.trace = parent.trace;
+  span.parent = parent.span;
+  span.state = origin.tracestate;
+  span.id = task_span(id.raw());
+  span.name = "task " + engine_.ledger().queues[lane.queue].name;
+  span.begin = engine_.to_wall(origin.submitted);
+  span.end = engine_.to_wall(ended.ended);
+  for (auto attempt = ended.attempts; attempt > 0 && span.links.size() < links_max; --attempt) {
     auto name = attempt_span(id.raw(), attempt);
-    span->links.emplace_back(std::move(name.trace), std::move(name.span));
+    span.links.push_back({std::move(name.trace), std::move(name.span)});
   }
-  add_text(*span, "messaging.system", "hirehall");
-  add_text(*span, "messaging.destination.name", engine_.ledger().queues[lane.queue].name);
-  add_text(*span, "messaging.message.id", id.text());
-  add_text(*span, "hirehall.task.type", engine_.ledger().classes[ended.class_].type);
-  add_text(*span, "hirehall.tenant", lane.tenant);
-  add_text(*span, "hirehall.state", name_of(ended.next));
-  span->attributes.emplace_back("hirehall.attempts", std::int64_t{ended.attempt});
-  if (ended.next == State::failed) {
-    span->failed = true;
-    span->error = ended.error;
-    add_text(*span, "error.type", ended.error_code.empty() ? name_of(ended.outcome) : ended.error_code);
+  add_text(span, "messaging.system", "hirehall");
+  add_text(span, "messaging.destination.name", engine_.ledger().queues[lane.queue].name);
+  add_text(span, "messaging.message.id", id.text());
+  add_text(span, "hirehall.task.type", engine_.ledger().classes[ended.class_].type);
+  add_text(span, "hirehall.tenant", lane.tenant);
+  add_text(span, "hirehall.state", name_of(ended.state));
+  span.attributes.emplace_back("hirehall.attempts", std::int64_t{ended.attempts});
+  if (ended.state == State::failed || ended.state == State::expired) {
+    span.failed = true;
+    span.error = ended.error;
+    add_text(span, "error.type", ended.error_code.empty() ? name_of(ended.state) : ended.error_code);
+  } else {
+    add_text(span, "hirehall.reason", ended.error);
   }
-  read_later([this, span, sequence = ended.sequence, at = ended.ended](const store::View& view,
-                                                                       std::uint64_t) -> Reader::Then {
+  return span;
+}
+
+// When it was submitted is in the store; of one without an origin, where it came from as well.
+void Broker::tell_task(engine::UnattemptedOut ended) {
+  read_later([this, ended = std::move(ended)](const store::View& view, std::uint64_t) -> Reader::Then {
     BodyFinder finder(view, read_templates_);
-    auto body = finder.find(sequence);
+    auto body = finder.find(ended.sequence);
     const bool found = body && *body;
-    const Millis submitted = found ? (**body).submitted : 0;
-    return [this, span, found, took = at - submitted] {
+    engine::TraceOrigin origin;
+    bool chosen = false;
+    if (found) {
+      const auto& chunk = *(**body).chunk;
+      const auto options = chunk.options_of(chunk.body_at((**body).offset));
+      origin = {options.trace, options.tracestate, (**body).submitted};
+      chosen = !options.trace.empty() && chosen_for_trace(ended.sequence, options);
+    }
+    return [this, ended, origin = std::move(origin), found, chosen] {
       if (!found) return parts_.spans->count_dropped(1);
-      span->begin = span->end - took;
-      parts_.spans->offer(std::move(*span));
+      if (chosen) parts_.spans->offer(task_told(ended, origin));
     };
+  });
+}
+
+void Broker::tell_unattempted() {
+  auto& ended = engine_.outputs().unattempted;
+  if (ended.empty()) return;
+  auto told = std::make_shared<std::vector<Span>>();
+  auto room = parts_.spans->room();
+  for (auto& end : ended) {
+    if (end.origin && !span_of(end.origin->trace).sampled) continue;
+    if (room == 0) {
+      parts_.spans->count_dropped(1);
+      continue;
+    }
+    --room;
+    if (end.origin)
+      told->push_back(task_told(end, *end.origin));
+    else
+      tell_task(std::move(end));
+  }
+  ended.clear();
+  if (told->empty()) return;
+  after_commit([this, told] {
+    for (auto& span : *told) parts_.spans->offer(std::move(span));
   });
 }
 
 // Behind the commit of the ends that they tell. What the exporter has no room for is not made at all.
 void Broker::tell_attempts() {
+  tell_unattempted();
   auto& ended = engine_.outputs().attempts;
   if (ended.empty()) return;
   auto spans = std::make_shared<std::vector<Span>>();
@@ -148,7 +187,9 @@ void Broker::tell_attempts() {
     }
     room -= needed;
     spans->push_back(attempt_told(attempt));
-    if (with_task) tell_task(attempt);
+    if (with_task)
+      tell_task({attempt.sequence, attempt.lane, attempt.class_, attempt.attempt, attempt.next, attempt.ended,
+                 attempt.error_code, attempt.error, nullptr});
   }
   ended.clear();
   if (dropped != 0) parts_.spans->count_dropped(dropped);

@@ -29,6 +29,7 @@ std::string nanoseconds(Millis ms) {
 Json span_json(const Span& span) {
   constexpr int status_error = 2;
   Json out{{"traceId", span.trace}, {"spanId", span.id}};
+  if (!span.state.empty()) out["traceState"] = span.state;
   if (!span.parent.empty()) out["parentSpanId"] = span.parent;
   out["name"] = span.name;
   out["kind"] = static_cast<int>(span.kind);
@@ -38,7 +39,11 @@ Json span_json(const Span& span) {
   for (const auto& [key, value] : span.attributes)
     attributes.push_back({{"key", key}, {"value", std::visit(AttributeValue{}, value)}});
   auto& links = out["links"] = Json::array();
-  for (const auto& [trace, id] : span.links) links.push_back({{"traceId", trace}, {"spanId", id}});
+  for (const auto& link : span.links) {
+    Json told{{"traceId", link.trace}, {"spanId", link.id}};
+    if (!link.state.empty()) told["traceState"] = link.state;
+    links.push_back(std::move(told));
+  }
   if (span.failed) out["status"] = {{"code", status_error}, {"message", span.error}};
   return out;
 }

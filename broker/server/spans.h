@@ -17,11 +17,15 @@ enum class SpanKind : std::uint8_t { internal = 1, producer = 4, consumer = 5 };
 
 struct Span {
   std::string trace, id, parent;  // hexadecimal; no parent: the root of its trace
+  std::string state;              // W3C tracestate of its trace
   std::string name;
   SpanKind kind = SpanKind::internal;
   Millis begin = 0, end = 0;  // wall clock
   std::vector<std::pair<std::string, std::variant<std::string, std::int64_t, double>>> attributes;
-  std::vector<std::pair<std::string, std::string>> links;  // trace and span
+  struct Link {
+    std::string trace, id, state = {};
+  };
+  std::vector<Link> links;
   bool failed = false;
   std::string error;  // of a failed one
 };

@@ -396,6 +396,9 @@ engine::LoadedTask loaded_task(const StoredTask& task, std::uint64_t view_commit
     loaded.due = task.options.not_before;
   }
   loaded.not_before = task.options.not_before;
+  if (const auto& o = task.options; !o.trace.empty())
+    loaded.origin = std::make_shared<const engine::TraceOrigin>(
+        engine::TraceOrigin{o.trace, o.tracestate, task.submitted});
   if (task.question) {
     loaded.state = State::suspended;
     loaded.question = std::make_shared<const engine::QuestionRecord>(*task.question);

@@ -23,10 +23,19 @@ client::Result<std::string> read_all(const std::string& path) {
   return std::string(std::istreambuf_iterator<char>(in), {});
 }
 
-// What the surroundings say is a hint: one that is no traceparent is left out, a given one is refused.
-std::string trace_of(const std::string& given) {
-  const char* around = std::getenv("TRACEPARENT");
-  return given.empty() && around != nullptr && is_traceparent(around) ? around : given;
+// What the surroundings say is a hint: what is no such thing is left out, a given one is refused.
+std::string around_or(const std::string& given, const char* variable, bool (*fits)(std::string_view)) {
+  const char* around = std::getenv(variable);
+  return given.empty() && around != nullptr && fits(around) ? around : given;
+}
+
+// The state of a trace is taken from where the trace is.
+void take_trace(const OptionValues& v, client::TaskOptions& o) {
+  o.trace = around_or(v.text("trace"), "TRACEPARENT", is_traceparent);
+  o.tracestate = v.text("tracestate");
+  if (v.text("trace").empty() && !o.trace.empty())
+    o.tracestate = around_or(o.tracestate, "TRACESTATE", is_tracestate);
+  o.baggage = around_or(v.text("baggage"), "BAGGAGE", is_baggage);
 }
 
 // One of the words that an option takes; the first stands for none.
@@ -72,6 +81,8 @@ void declare_submit(OptionTable& t) {
   t.text("unique-key", "", "while a task with this key has not ended: its id", "KEY");
   t.text("trace", "", "W3C traceparent that the attempts are linked to; $TRACEPARENT unless given",
          "TRACEPARENT");
+  t.text("tracestate", "", "W3C tracestate beside it; $TRACESTATE unless given", "TRACESTATE");
+  t.text("baggage", "", "W3C baggage that agents are given; $BAGGAGE unless given", "BAGGAGE");
   t.text("unique", "", "the same in short", "KEY");
   t.text("unique-until", "", "the key is taken until the task's start or end", "start|end");
   t.duration("unique-for", 0, {0, INT64_C(86'400'000) * 31},
@@ -151,7 +162,7 @@ client::Result<client::TaskOptions> options_of(const OptionValues& v, std::int64
   if (auto read = word_of(v, "on-conflict", on_conflict_names, o.on_conflict); !read)
     return tl::unexpected(read.error());
   o.affinity_key = v.text("affinity-key");
-  o.trace = trace_of(v.text("trace"));
+  take_trace(v, o);
   o.agent = v.text("agent");
   o.description = v.text("description");
   o.retention_ms = v.number("retention");

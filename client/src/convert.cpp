@@ -154,6 +154,8 @@ std::string encode_template(const TaskOptions& o) {
   w.effort_ms = o.effort_ms;
   w.retention_ms = o.retention_ms;
   w.trace = o.trace;
+  w.tracestate = o.tracestate;
+  w.baggage = o.baggage;
   w.batch = o.batch;
   w.policies = policies_of(o);
   w.delivery = o.at_most_once ? Delivery::at_most_once : Delivery::at_least_once;

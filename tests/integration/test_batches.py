@@ -68,6 +68,16 @@ class Batches(FleetTest):
         self.assertEqual([t["id"] for t in self.client.walk(where="batch=b and tenant=default and state=succeeded")], [first.id])
         self.assertEqual([b["batch"] for b in self.client.call(wire.BATCH_LIST, {})["batches"]], ["b", "other"])
 
+    def test_a_list_reads_only_between_the_first_and_the_last_task_of_its_batch(self):
+        self.submit(300, batch="before")
+        mine = self.submit(3, tenant="one")
+        others = self.submit(2, tenant="two")
+        self.submit(300, batch="after")
+        for filters, wanted, most in (({"tenant": "one"}, mine, 3), ({}, mine + others, 5), ({"where": "state=ready"}, mine + others, 5)):
+            page = self.client.call(wire.LIST, {"batch": "b", **filters})
+            self.assertEqual(sorted(t["id"] for t in page["tasks"]), sorted(wanted), filters)
+            self.assertLessEqual(page["scanned"], most, filters)
+
     def test_the_completion_task_follows_once_whenever_the_broker_is_killed(self):
         chance = random  # seeded by main()
         worker = self.fleet.worker("echo", slots=8)

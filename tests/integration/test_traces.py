@@ -129,6 +129,64 @@ class Traces(FleetTest):
         self.assertIn({"key": "service.name", "value": {"stringValue": "hirehall-broker"}}, resource)
         eventually(lambda: self.metric("sent") == 3, what="counted")
 
+    def test_what_goes_beside_a_trace_reaches_agents_and_the_collector(self):
+        self.collected()
+        worker = self.fleet.worker("echo")
+        self.client.submit_one("echo", b"1", trace=ORIGIN, tracestate="rojo=1,congo=2", baggage="user=alice;p=1")
+        given = self.end(worker).extras
+        self.assertEqual((given["tracestate"], given["baggage"]), ("rojo=1,congo=2", "user=alice;p=1"))
+        task, = (span for span in self.spans(2) if span["traceId"] == TRACE)
+        attempt, = (span for span in self.receiver.spans if span is not task)
+        self.assertEqual((task["traceState"], attempt["links"][0]["traceState"]), ("rojo=1,congo=2", "rojo=1,congo=2"))
+        self.assertNotIn("traceState", attempt, "the attempt's trace is new")
+        self.client.submit_one("echo", b"1", baggage="user=bob")
+        self.assertEqual(self.end(worker).extras["baggage"], "user=bob")
+
+    def test_what_is_no_tracestate_or_baggage_is_refused(self):
+        for wrong, word in (({"trace": ORIGIN, "tracestate": "no pair"}, "tracestate"), ({"tracestate": "a=1"}, "trace"), ({"baggage": "no pair"}, "baggage"),
+                            ({"trace": ORIGIN, "tracestate": "a=" + "x" * 2000}, "tracestate"), ({"baggage": "a=" + "x" * 9000}, "baggage")):
+            answer = self.client.submit_one("echo", b"1", **wrong)
+            self.assertEqual(answer.code, "invalid", wrong)
+            self.assertIn(word, answer.message)
+        code, _, errors = self.run_cli("task", "submit", "echo", "--baggage", "x")
+        self.assertEqual(code, 2, errors)
+        self.assertIn("baggage", errors)
+
+    def test_tasks_that_no_attempt_ends_are_told_with_the_reason(self):
+        self.collected()
+        given = {"trace": ORIGIN, "tracestate": "rojo=1"}
+        worker = self.fleet.worker("tried")
+        tried = self.client.submit_one("tried", b"1", backoff_ms=600_000, backoff_max_ms=600_000, **given)
+        first = self.end(worker, outcome=FAILED).extras["trace"]
+        cancelled = self.client.submit_one("echo", b"1", **given)
+        self.client.submit_one("echo", b"2", trace=UNSAMPLED)
+        self.client.submit_one("echo", b"3")
+        replaced = self.client.submit_one("echo", b"4", unique_key="k", on_conflict="replace", **given)
+        for wanted in (b"5", b"6"):
+            self.client.submit_one("echo", wanted, unique_key="k", on_conflict="replace")
+        expired = self.client.submit_one("echo", b"7", ttl_ms=1, **given)
+        refused = self.client.submit_one("echo", b"8", policies={"approval": "award"}, **given)
+        code, _, errors = self.run_cli("inbox", "reject", ids.text(refused), "--reason", "too dear")
+        self.assertEqual(code, 0, errors)
+        code, _, errors = self.run_cli("task", "cancel", ids.text(tried), "--reason", "had enough")
+        self.assertEqual(code, 0, errors)
+        code, _, errors = self.run_cli("task", "cancel", "--where", "queue=default", "--yes", "--reason", "cleared")
+        self.assertEqual(code, 0, errors)
+        spans = self.spans(6)
+        tasks = {span["attributes"]["messaging.message.id"]: span for span in spans if span["traceId"] == TRACE}
+        self.assertEqual(set(tasks), {ids.text(id_) for id_ in (tried, cancelled, replaced, expired, refused)})
+        for id_, state, words in ((tried, "cancelled", "had enough"), (cancelled, "cancelled", "cleared"), (replaced, "cancelled", "replaced"),
+                                  (expired, "expired", None), (refused, "cancelled", "too dear")):
+            span = tasks[ids.text(id_)]
+            self.assertEqual((span["name"], span["kind"], span["parentSpanId"], span["traceState"], span["attributes"]["hirehall.state"]),
+                             ("task default", 1, PARENT, "rojo=1", state))
+            self.assertEqual(span["attributes"]["hirehall.attempts"], 1 if id_ == tried else 0)
+            self.assertLessEqual(int(span["startTimeUnixNano"]), int(span["endTimeUnixNano"]))
+            if words:
+                self.assertIn(words, span["attributes"]["hirehall.reason"])
+        self.assertEqual([(link["traceId"], link["spanId"]) for link in tasks[ids.text(tried)]["links"]], [(first[3:35], first[36:52])])
+        self.assertEqual((tasks[ids.text(expired)]["attributes"]["error.type"], tasks[ids.text(expired)]["status"]["code"]), ("ttl", 2))
+
     def test_tasks_without_a_trace_are_traced_by_share_and_unsampled_ones_never(self):
         self.collected()
         worker = self.fleet.worker("echo", credit=4)
@@ -234,13 +292,13 @@ class Traces(FleetTest):
     def test_programs_have_it_in_their_environment_and_so_does_the_command_line(self):
         folder = self.fleet.directory / "agents"
         folder.mkdir()
-        (folder / "env.md").write_text("---\nname: env\nversion: 1\ndescription: Says what trace it is in.\nkind: process\nper_task: true\ncommand: [/bin/sh, -c, 'cat >/dev/null; echo \"$TRACEPARENT $HIREHALL_TRACE_ORIGIN\"']\ntypes: [env]\n---\n")
+        (folder / "env.md").write_text("---\nname: env\nversion: 1\ndescription: Says what trace it is in.\nkind: process\nper_task: true\ncommand: [/bin/sh, -c, 'cat >/dev/null; echo \"$TRACEPARENT $HIREHALL_TRACE_ORIGIN $TRACESTATE $BAGGAGE\"']\ntypes: [env]\n---\n")
         self.fleet.wait_worker(self.fleet.worker_program("hands", agents=folder, extra=("--allow-commands",)))
         done = subprocess.run([BIN / "hirehall", "--broker", self.fleet.broker.endpoint, "task", "run", "env"], capture_output=True, text=True,
-                              timeout=fleet.LIMIT, env=dict(os.environ, TRACEPARENT=ORIGIN))
+                              timeout=fleet.LIMIT, env=dict(os.environ, TRACEPARENT=ORIGIN, TRACESTATE="rojo=1", BAGGAGE="user=alice"))
         self.assertEqual(done.returncode, 0, done.stderr)
-        trace, origin = done.stdout.split()
-        self.assertEqual(origin, ORIGIN)
+        trace, *others = done.stdout.split()
+        self.assertEqual(others, [ORIGIN, "rojo=1", "user=alice"])
         self.assertNotEqual(trace[3:35], TRACE)
 
 

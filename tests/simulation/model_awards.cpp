@@ -174,6 +174,9 @@ void Model::check_order(const Life& l, const ReadAward::Item& item) {
 void Model::check_trace(const Life& l, const ReadAward::Item& item) {
   if (item.origin != intent(l.number).options.trace)
     violated("I2", "a task came with another origin", l.number);
+  if (item.tracestate != intent(l.number).options.tracestate ||
+      item.baggage != intent(l.number).options.baggage)
+    violated("I2", "a task came without what goes beside its trace", l.number);
   if (item.origin.empty() != item.trace.empty()) violated("I2", "an attempt has no trace", l.number);
   if (item.trace.empty()) return;
   tally_.saw(Situation::award_with_trace);

@@ -178,6 +178,10 @@ ReadAward read_award(std::string_view body) {
           item.trace = r.str();
         else if (key == "trace_origin")
           item.origin = r.str();
+        else if (key == "tracestate")
+          item.tracestate = r.str();
+        else if (key == "baggage")
+          item.baggage = r.str();
         else
           r.skip();
       }

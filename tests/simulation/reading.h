@@ -34,7 +34,7 @@ struct ReadSubmitted {
 struct ReadAward {
   struct Item {
     std::uint64_t token = 0;
-    std::string id, payload, type, queue, tenant, checkpoint, answer, trace, origin;
+    std::string id, payload, type, queue, tenant, checkpoint, answer, trace, origin, tracestate, baggage;
     std::uint32_t attempt = 0;
   };
   std::uint64_t number = 0;

@@ -49,7 +49,9 @@ std::span<const Tables::Feature> Tables::features() {
       {"trace", 150,
        [](Workload& w, Draft& d) {
          d.options.trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-0";
-         d.options.trace += w.scene_.chance.permille(500) ? '1' : '0';
+         const bool sampled = w.scene_.chance.permille(500);
+         d.options.trace += sampled ? '1' : '0';
+         if (sampled) d.options.tracestate = "rojo=1", d.options.baggage = "user=alice";
          d.plain = false;
        }},
       {"bulk", 60,

@@ -27,10 +27,13 @@
 #include <string_view>
 #include <vector>
 
+#include "hirehall/audit.h"
+#include "hirehall/backup.h"
 #include "hirehall/error.h"
 #include "hirehall/limit.h"
 #include "hirehall/schedule.h"
 #include "hirehall/task.h"
+#include "hirehall/usage.h"
 
 namespace hirehall::client {
 
@@ -302,6 +305,24 @@ class Client {
   Status schedule_resume(std::string_view name);
   Status schedule_delete(std::string_view name);
   Result<TaskId> schedule_trigger(std::string_view name);  // its task now, once however often it is resent
+
+  // What attempts have used, and budgets over it (usage.h). not_found: no such budget.
+  Result<UsageReport> usage(const UsageQuery& query = {});
+  Result<BudgetInfo> budget_set(std::string_view name, const BudgetChange& change);
+  Result<std::vector<BudgetInfo>> budgets();
+  Status budget_delete(std::string_view name);
+
+  // Who did what (audit.h).
+  Result<AuditPage> audit(const AuditQuery& query = {});
+
+  // Backups (backup.h): the broker works, each call begins a job and returns its number. unsupported: the
+  // broker has no folder for them; busy: another job runs.
+  Result<std::uint64_t> backup_create();
+  Result<std::uint64_t> backup_verify(std::uint64_t backup);
+  Result<std::uint64_t> backup_delete(std::uint64_t backup);
+  Result<BackupJob> backup_job();
+  Result<BackupJob> backup_wait(std::uint64_t job, Millis timeout_ms);  // the job's own error, if it failed
+  Result<std::vector<BackupInfo>> backups();
 
   Result<std::vector<WorkerInfo>> workers();
   Result<std::map<std::string, double>> stats();  // flat: "tasks.ready", "commits", …

@@ -81,7 +81,9 @@ struct TaskOptions {
   std::string idempotency_key = {};  // the same key within 24 hours gives the first task's id
   Millis effort_ms = 0;
   Millis retention_ms = 0;
-  std::string trace = {};  // W3C traceparent
+  std::string trace = {};       // W3C traceparent
+  std::string tracestate = {};  // W3C, beside it
+  std::string baggage = {};     // W3C, handed on to the agent
   bool at_most_once = false;
   std::string batch = {};     // counted together with the others of this name
   std::string approval = {};  // award, release or both: somebody has to approve it first

@@ -83,6 +83,8 @@ class Attempt:
         self.answer: bytes | None = extras.get("answer")
         self.trace: str = extras.get("trace", "")  # the attempt's own; the parent of what the agent does
         self.trace_origin: str = extras.get("trace_origin", "")
+        self.tracestate: str = extras.get("tracestate", "")
+        self.baggage: str = extras.get("baggage", "")
         self.idempotency_key: str = extras.get("idempotency_key", "")
         self.deadline_ms: int = extras.get("deadline", 0)
         self.stop_reason = ""

@@ -43,6 +43,8 @@ class TaskOptions(TypedDict, total=False):
     effort_ms: Duration
     retention_ms: Duration
     trace: str
+    tracestate: str
+    baggage: str
     parent: str
     workflow: str
     trigger: str
@@ -54,7 +56,7 @@ class TaskOptions(TypedDict, total=False):
 
 
 # These differ from task to task; the rest is said once for all tasks of a batch that share it.
-_OF_ITEM = frozenset(("idempotency_key", "unique_key", "affinity_key", "trace", "parent"))
+_OF_ITEM = frozenset(("idempotency_key", "unique_key", "affinity_key", "trace", "tracestate", "baggage", "parent"))
 _KNOWN = TaskOptions.__optional_keys__
 
 

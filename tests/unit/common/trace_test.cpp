@@ -31,6 +31,34 @@ TEST(Trace, WhatNoneIs) {
     EXPECT_FALSE(is_traceparent(wrong)) << wrong;
 }
 
+TEST(Trace, WhatATracestateIs) {
+  std::string many = "k0=v";
+  for (int i = 1; i < 32; ++i) many += ",k" + std::to_string(i) + "=v";
+  for (const auto& right :
+       {std::string("congo=t61rcWkgMzE"), std::string("rojo=00f067aa0ba902b7,congo=t61rcWkgMzE"),
+        std::string("fw529a3039@dt=FfAAAAC, a_-*/=x y"), std::string("a=1,,b=2 , "), many,
+        std::string("1a-2f@foo=b")})
+    EXPECT_TRUE(is_tracestate(right)) << right;
+  for (const auto& wrong :
+       {std::string(), std::string(" , "), std::string("congo"), std::string("=x"), std::string("a="),
+        std::string("A=1"), std::string("_a=1"), std::string("a=1,a=2"), std::string("a=1=2"),
+        std::string("a =1"), std::string("a=\x80"), "a=" + std::string(257, 'x'), many + ",one=more",
+        std::string("a=1\n")})
+    EXPECT_FALSE(is_tracestate(wrong)) << wrong;
+}
+
+TEST(Trace, WhatBaggageIs) {
+  for (const auto& right :
+       {std::string("userId=alice"), std::string("userId=Am%C3%A9lie , serverNode=DF%2028"),
+        std::string("key1=value1;property1;property2, key2 = value2, key3=value3; propertyKey=propertyValue"),
+        std::string("empty="), std::string("a=b=c")})
+    EXPECT_TRUE(is_baggage(right)) << right;
+  for (const auto& wrong : {std::string(), std::string(","), std::string("alice"), std::string("=x"),
+                            std::string("a b=c"), std::string("a=b c"), std::string("a=\"b\""),
+                            std::string("a=b;"), std::string("a;p=b"), std::string("a=\xc3\xa9")})
+    EXPECT_FALSE(is_baggage(wrong)) << wrong;
+}
+
 TEST(Trace, IsReadAndWrittenBack) {
   const auto name = span_of(valid);
   EXPECT_EQ(name.trace, "4bf92f3577b34da6a3ce929d0e0e4736");

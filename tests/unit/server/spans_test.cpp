@@ -20,7 +20,8 @@ TEST(Spans, TimesAndNumbersAreTextsAndBytesThatAreNoTextAreReplaced) {
   span.begin = 1'700'000'000'123;
   span.end = span.begin - 5;  // the wall clock went back
   span.attributes = {{"n", std::int64_t{1} << 60}, {"d", 0.5}, {"t", std::string("x\xc3")}};
-  span.links = {{std::string(32, 'c'), std::string(16, 'd')}};
+  span.links = {{std::string(32, 'c'), std::string(16, 'd'), "vendor=1"}};
+  span.state = "vendor=2";
   const auto request = nlohmann::json::parse(encode_spans({&span, 1}));
   const auto& out = request["resourceSpans"][0]["scopeSpans"][0]["spans"][0];
   EXPECT_EQ(out["startTimeUnixNano"], "1700000000123000000");
@@ -32,6 +33,8 @@ TEST(Spans, TimesAndNumbersAreTextsAndBytesThatAreNoTextAreReplaced) {
   EXPECT_EQ(out["attributes"][1]["value"]["doubleValue"], 0.5);
   EXPECT_EQ(out["name"], "process \xef\xbf\xbd");
   EXPECT_EQ(out["links"][0]["spanId"], std::string(16, 'd'));
+  EXPECT_EQ(out["links"][0]["traceState"], "vendor=1");
+  EXPECT_EQ(out["traceState"], "vendor=2");
 }
 
 TEST(Spans, WhatACollectorRejects) {
