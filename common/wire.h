@@ -96,6 +96,8 @@ enum class Kind : std::uint16_t {
   budget_list = 120,
   budget_delete = 121,
 
+  call_for_bids = 126,  // push
+  bid = 127,
   agent_stats = 128,
   agent_unlearn = 129,
 };

@@ -115,6 +115,7 @@ void Engine::refresh(Shelf& shelf) {
     shelf_by_number_[shelf.number] = &shelf;
   }
   place_dirty(shelf);
+  if (!bidding_.empty() && bidding_.holds(shelf.number)) return dispatcher_.set_ready(shelf.number, false);
   if (ledger_.line_paused(shelf) && !HH_MUTANT("pause_ignored"))
     return dispatcher_.set_ready(shelf.number, false);
   auto* best = best_line(shelf);
@@ -230,6 +231,7 @@ std::uint64_t Engine::award_number(std::uint32_t worker, const Entry& next) {
 
 void Engine::award_all() {
   if (!unsold_.empty()) offer_unsold();
+  if (!bidding_.empty()) close_rounds();
   refresh_shelves();
   Awarded fact;
   fact.counter = ledger_.counter;

@@ -135,6 +135,7 @@ void Engine::disconnect_worker(std::uint32_t worker) {
   if (at == sessions_.end()) return;
   at->second.connected = false;
   dispatcher_.disconnect(worker);
+  bidding_.left(worker);
 }
 
 Engine::HeartbeatAnswer Engine::heartbeat(std::uint32_t number, std::uint32_t held, std::uint64_t hash,

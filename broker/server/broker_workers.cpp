@@ -44,6 +44,8 @@ Status read_agent(msgpack::Reader& r, scheduler::AgentSpec& agent) {
       read_map(r, agent.labels);
     else if (key == "tier")
       agent.tier = r.sint();
+    else if (key == "bids")
+      agent.bids = r.boolean();
     else if (key == "price") {
       auto price = read_price(r, agent.name);
       if (!price) return tl::unexpected(price.error());
@@ -408,6 +410,7 @@ void Broker::encode_outputs() {
   push_endings();
   tell_attempts();
   auto& out = engine_.outputs();
+  if (!out.calls.empty()) send_calls();
   std::vector<AwardFrame> frames;
   const auto& ledger = engine_.ledger();
   for (auto& a : out.awards) {

@@ -80,6 +80,8 @@ client::Result<std::string> queue_set_body(const Context& c) {
   for (auto [option, key] : {std::pair{"retention", "retention_ms"},
                              {"attempt-timeout", "timeout_ms"},
                              {"aging", "aging_ms"},
+                             {"live-bids-from", "live_bids_from_ms"},
+                             {"bid-deadline", "bid_deadline_ms"},
                              {"approval-timeout", "approval_timeout_ms"}}) {
     const auto& text = c.values().text(option);
     if (text.empty()) continue;
