@@ -262,6 +262,7 @@ void read_keys(const YAML::Node& root, Definition& d, const std::string& path, W
       {"tools", [&](const auto& n) { d.tools = list(n, true); }},
       {"tier", [&](const auto& n) { d.tier = number(n, 0, 1000); }},
       {"price", [&](const auto& n) { d.price = read_price(n); }},
+      {"bids", [&](const auto& n) { d.bids = boolean(n); }},
   };
   for (const auto& pair : root) {
     if (!pair.first.IsScalar()) throw Complaint{"a key is a text", pair.first.Mark()};
@@ -299,6 +300,7 @@ Status check_whole(const Definition& d) {
   if (!plugin && !d.library.empty()) return no("library: only for kind plugin");
   if (!plugin && d.in_process) return no("in_process: only for kind plugin");
   if (plugin && d.per_task) return no("per_task: only for kind process");
+  if (d.per_task && d.bids) return no("bids: not with per_task, as nobody is there to be asked");
   return {};
 }
 

@@ -44,6 +44,7 @@ struct Definition {
   std::vector<std::string> tools;
   std::int64_t tier = 0;
   std::optional<PriceOffer> price = {};  // where its work is auctioned
+  bool bids = false;                     // it is asked for live bids there
   std::string prompt;
   std::string digest;  // of the whole file, hexadecimal
 };
