@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .attempt import Attempt
+from .bids import Bid
 
 Function = Callable[[Attempt], Any]
 
@@ -26,6 +27,7 @@ class Agent:
     labels: Mapping[str, str] = field(default_factory=dict)
     tier: int = 0
     price: float | Mapping[str, Any] | None = None
+    bid: Bid | None = None
 
     def offer(self) -> dict[str, Any]:
         """As register_worker wants it. The digest is that of what is declared: one name and version may not stand for two."""
@@ -33,7 +35,7 @@ class Agent:
                 "tools": list(self.tools), "labels": dict(self.labels), "tier": self.tier}  # fmt: skip
         digest = hashlib.blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=16).hexdigest()
         price = {"base": self.price} if isinstance(self.price, (int, float)) else self.price
-        return said | {"digest": digest} | ({"price": dict(price)} if price is not None else {})
+        return said | {"digest": digest} | ({"price": dict(price)} if price is not None else {}) | ({"bids": True} if self.bid else {})
 
     def __post_init__(self) -> None:
         if not self.types:
