@@ -44,6 +44,8 @@ inline constexpr std::array mutants = {
     Mutant{"choice_not_acted_on", "an award goes to the least loaded and says that the policy chose"},
     Mutant{"dearest_bid_wins", "an auction takes what a bid is below its cap for the bid"},
     Mutant{"reserve_ignored", "bids above the reserve take part"},
+    Mutant{"live_bid_halved", "a live bid counts half"},
+    Mutant{"rounds_never_end", "a round of live bids waits for those who do not answer"},
     Mutant{"limits_ignored", "a full limit key does not hold tasks back"},
     Mutant{"payload_of_a_neighbour", "an award carries the payload of the task before it"},
     Mutant{"attempts_share_a_trace", "a second attempt is told the trace of the first"},

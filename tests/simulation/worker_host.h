@@ -17,6 +17,8 @@ namespace hirehall::sim {
 // busy.
 worker::PriceOffer price_of(std::string_view worker);
 
+bool bids_live(std::string_view worker);  // its agent can be called for bids
+
 class WorkerHost final : public Peer {
  public:
   WorkerHost(Scene& scene, std::string name, std::vector<std::string> types, std::uint32_t slots);
@@ -50,6 +52,7 @@ class WorkerHost final : public Peer {
   void begin(Running& running);
   void save_checkpoint(worker::Token token);
   void finish(worker::Token token, Outcome outcome);
+  void bid(const worker::BidCall& call);
   void stop(const worker::StopOrder& order);
   void tick();
   void schedule_tick();
