@@ -72,10 +72,12 @@ std::vector<ShelfNo> Bidding::due(Millis now) {
     auto& [shelf, round] = *at;
     const bool late =
         now >= round.until && !(round.phase == Round::Phase::open && HH_MUTANT("rounds_never_end"));
-    if (round.phase == Round::Phase::open) {
+    if (!late && !(changed && round.phase == Round::Phase::open)) {
+      ++at;
+    } else if (round.phase == Round::Phase::open) {
       const auto silent = std::ranges::count_if(
           round.bidders, [](const Bidder& b) { return b.live && b.said == Bidder::Said::nothing; });
-      if (late || (changed && silent == 0)) {
+      if (late || silent == 0) {
         ++(silent == 0 ? counts.answered : counts.deadline);
         counts.silent += static_cast<std::uint64_t>(silent);
         by_number_.erase(round.number);
@@ -84,12 +86,10 @@ std::vector<ShelfNo> Bidding::due(Millis now) {
         out.push_back(shelf);
       }
       ++at;
-    } else if (late) {
+    } else {
       if (round.phase == Round::Phase::closed) ++counts.dropped;
       out.push_back(shelf);
       at = rounds_.erase(at);
-    } else {
-      ++at;
     }
   }
   return out;

@@ -29,6 +29,10 @@ scheduler::Chose Engine::choose_live(const scheduler::QueuePolicy& policy, const
   using scheduler::Chose;
   const auto settings = policy.settings(scheduler::Policy::auction);
   std::uint32_t tries = 0;
+  if (bidding_.holds(pick.shelf)) {
+    dispatcher_.set_ready(pick.shelf, false);
+    return Chose::unsold;
+  }
   if (auto* round = bidding_.of(pick.shelf); round != nullptr) {
     tries = round->tries;
     const bool same = round->front == front.sequence;

@@ -26,7 +26,7 @@ void* hirehall_agent_create(const hirehall_agent_config* config) {
   const auto from = prompt.find_first_not_of(" \n\r\t");
   if (from != std::string::npos)
     seller->word = prompt.substr(from, prompt.find_last_not_of(" \n\r\t") + 1 - from);
-  seller->per_kib = std::atof(seller->word.c_str());
+  seller->per_kib = std::strtod(seller->word.c_str(), nullptr);
   return seller;
 }
 
@@ -38,7 +38,8 @@ int hirehall_agent_bid(void* agent, const hirehall_call* call, double* price) {
   const auto& seller = *static_cast<const Seller*>(agent);
   if (seller.word == "decline") return HIREHALL_DECLINES;
   while (seller.word == "hang") ::pause();
-  *price = seller.per_kib * static_cast<double>(call->payload_bytes / 1024 + 1);
+  const uint64_t kib = call->payload_bytes / 1024 + 1;
+  *price = seller.per_kib * static_cast<double>(kib);
   return HIREHALL_BIDS;
 }
 
