@@ -87,7 +87,7 @@ std::vector<ShelfNo> Bidding::due(Millis now) {
       }
       ++at;
     } else {
-      if (round.phase == Round::Phase::closed) ++counts.dropped;
+      if (round.phase == Round::Phase::closed && !round.bidders.empty()) ++counts.dropped;
       out.push_back(shelf);
       at = rounds_.erase(at);
     }
@@ -101,7 +101,7 @@ std::vector<ShelfNo> Bidding::drop(std::uint32_t queue) {
     if (round.queue == queue) out.push_back(shelf);
   for (const auto shelf : out) {
     const auto at = rounds_.find(shelf);
-    if (at->second.phase != Round::Phase::resting) ++counts.dropped;
+    if (at->second.phase != Round::Phase::resting && !at->second.bidders.empty()) ++counts.dropped;
     by_number_.erase(at->second.number);
     rounds_.erase(at);
   }

@@ -8,6 +8,12 @@
 
 namespace hirehall::engine {
 
+namespace {
+
+constexpr Millis by_proxy_ms = 10'000;  // after rounds in vain, until the line's next one
+
+}  // namespace
+
 Code Engine::bid(std::uint32_t worker, std::uint64_t round, std::string_view agent,
                  std::optional<double> price) {
   return bidding_.bid(worker, round, agent, price, now_);
@@ -34,6 +40,7 @@ scheduler::Chose Engine::choose_live(const scheduler::QueuePolicy& policy, const
     return Chose::unsold;
   }
   if (auto* round = bidding_.of(pick.shelf); round != nullptr) {
+    if (round->bidders.empty()) return Chose::nothing;  // proxy prices have the line for a while
     tries = round->tries;
     const bool same = round->front == front.sequence;
     const auto chose =
@@ -48,14 +55,18 @@ scheduler::Chose Engine::choose_live(const scheduler::QueuePolicy& policy, const
       dispatcher_.set_ready(pick.shelf, false);
       return chose;
     }
-    bidding_.forget(pick.shelf);
-    if (chose == Chose::winner) {
-      ++bidding_.counts.sold;
+    if (chose == Chose::nothing && tries >= Bidding::tries_max) {
+      // It stands for the line without a bidder: a fleet that never answers must not cost each award so much.
+      ++bidding_.counts.by_proxy;
+      round->bidders.clear();
+      round->until = now_ + by_proxy_ms;
       return chose;
     }
-    ++(tries < Bidding::tries_max ? bidding_.counts.again : bidding_.counts.by_proxy);
+    bidding_.forget(pick.shelf);
+    ++(chose == Chose::winner ? bidding_.counts.sold : bidding_.counts.again);
+    if (chose == Chose::winner) return chose;
   }
-  if (tries >= Bidding::tries_max || bidding_.full()) return Chose::nothing;
+  if (bidding_.full()) return Chose::nothing;
   return call_for_bids(policy, task, front, options, pick, tries) ? Chose::unsold : Chose::nothing;
 }
 

@@ -222,6 +222,22 @@ TEST_F(Bids, WhenNobodyAnswersThreeTimesProxyPricesDecide) {
   EXPECT_EQ(counts().again, 2u);
   EXPECT_EQ(counts().by_proxy, 1u);
   EXPECT_EQ(counts().silent, 6u);
+  EXPECT_EQ(counts().dropped, 0u);
+}
+
+TEST_F(Bids, AfterRoundsInVainProxyPricesHaveTheLineForAWhile) {
+  set_policy(live);
+  hire("a", 0.5, true, 4);
+  offered();
+  for (int i = 0; i < 3; ++i) after(200);
+  EXPECT_EQ(hall.calls.size(), 3u);
+  EXPECT_EQ(hall.state(offered()), State::leased) << "at once";
+  after(9'000);
+  EXPECT_EQ(hall.state(offered()), State::leased);
+  EXPECT_EQ(hall.calls.size(), 3u);
+  after(1'100);
+  EXPECT_EQ(hall.state(offered()), State::ready);
+  EXPECT_EQ(hall.calls.size(), 4u) << "they are asked again";
 }
 
 TEST_F(Bids, OtherLinesGoOnMeanwhile) {
