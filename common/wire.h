@@ -100,6 +100,8 @@ enum class Kind : std::uint16_t {
   breaker_reset = 124,
   breaker_trip = 125,
 
+  call_for_bids = 126,  // push
+  bid = 127,
   agent_stats = 128,
   agent_unlearn = 129,
 };

@@ -139,7 +139,8 @@ bool Chooser::take_bids(const PolicySettings& settings, const TaskAtHand& task) 
   for (std::size_t i = 0; i < listed_.size(); ++i) {
     auto& candidate = choice_.candidates[i];
     const auto* price = listed_[i].price;
-    const auto quote = price == nullptr ? Quote{} : price->quote(task.type, candidate.load);
+    auto quote = price == nullptr ? Quote{} : price->quote(task.type, candidate.load);
+    if (!live_.empty() && live_[i] != nullptr) quote = {.ask = live_[i]->bid, .live = true};
     candidate.ask = HH_MUTANT("dearest_bid_wins") ? std::max<Micros>(0, quote.cap - quote.ask) : quote.ask;
     if (settings.reserve > 0 && quote.ask > settings.reserve && !HH_MUTANT("reserve_ignored")) {
       ++choice_.over_reserve;
@@ -192,6 +193,9 @@ std::uint32_t Chooser::run_of(const Listed& winner, const TaskAtHand& task) {
 
 Chose Chooser::choose(Dispatcher& dispatcher, const PolicySettings& settings, const TaskAtHand& task,
                       std::uint64_t seed, Pick& pick) {
+  live_.clear();
+  choice_.round = 0;
+  choice_.absent.clear();
   if (!list_candidates(dispatcher, settings, task, seed, pick)) return Chose::nothing;
   choice_.settings = settings;
   choice_.outcomes = learned_ != nullptr ? learned_->outcomes() : 0;
@@ -200,6 +204,12 @@ Chose Chooser::choose(Dispatcher& dispatcher, const PolicySettings& settings, co
     if (!take_bids(settings, task)) return Chose::unsold;
     keep_best_offer_of_each_agent();
   }
+  return conclude(settings, task, seed, pick);
+}
+
+// Who wins among those whose terms are known, and what that makes of the pick.
+Chose Chooser::conclude(const PolicySettings& settings, const TaskAtHand& task, std::uint64_t seed,
+                        Pick& pick) {
   choice_.agents.clear();
   for (const auto& listed : listed_) choice_.agents.push_back(*listed.name);
   choice_.award = decide(choice_.settings, choice_.candidates, seed, choice_.affinity);
@@ -245,6 +255,14 @@ std::string pack(const Choice& choice) {
     const auto& quote = choice.quotes[i];
     for (const auto amount : {quote.ask, quote.base, quote.load_slope, quote.cap, quote.multiplier})
       p.sint(amount);
+    p.u8(quote.live ? 1 : 0);
+  }
+  p.uint(choice.round);
+  p.uint(choice.absent.size());
+  for (const auto& absent : choice.absent) {
+    p.uint(absent.worker);
+    p.bytes(absent.agent);
+    p.bytes(absent.why);
   }
   return out;
 }
@@ -280,7 +298,15 @@ std::optional<Choice> unpack_choice(std::string_view packed) {
     auto& quote = out.quotes.emplace_back();
     for (auto* amount : {&quote.ask, &quote.base, &quote.load_slope, &quote.cap, &quote.multiplier})
       *amount = in.sint();
+    quote.live = in.u8() != 0;
     c.ask = quote.ask;
+  }
+  out.round = in.uint();
+  for (auto left = in.uint(); left > 0 && in.ok(); --left) {
+    auto& absent = out.absent.emplace_back();
+    absent.worker = static_cast<WorkerNo>(in.uint());
+    absent.agent = in.bytes();
+    absent.why = in.bytes();
   }
   if (!in.finished()) return std::nullopt;
   out.award = decide(out.settings, out.candidates, seed, out.affinity);

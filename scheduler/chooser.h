@@ -27,6 +27,24 @@ struct TaskAtHand {
   std::string_view affinity_key;  // empty: none
 };
 
+// One of the short list of a round of live bids: it is asked, or its price function answers for it.
+struct Bidder {
+  WorkerNo worker = none;
+  std::uint64_t agent_hash = 0;
+  std::string agent;
+  bool live = false;  // it is asked
+  enum class Said : std::uint8_t { nothing, bid, declined, invalid, gone } said = Said::nothing;
+  Micros bid = 0;
+};
+std::string_view name_of(Bidder::Said said);
+
+// Who was asked and takes no part in the award, and why: late, declined, invalid, gone or busy.
+struct Absent {
+  WorkerNo worker = none;
+  std::string agent;
+  std::string why;
+};
+
 // What an award rested on, to be told later: everything that it takes to work it out again.
 struct Choice {
   Award award;
@@ -37,6 +55,8 @@ struct Choice {
   std::vector<std::string> agents;    // their names
   std::vector<Quote> quotes;          // auctions: what their bids are made of
   std::uint64_t over_reserve = 0;     // auctions: bids that the reserve kept out
+  std::uint64_t round = 0;            // of live bids; 0: all are proxy bids
+  std::vector<Absent> absent;         // of that round
 };
 // For this process only: no stored form.
 std::string pack(const Choice& choice);
@@ -63,6 +83,16 @@ class Chooser {
   // For the pick that `dispatcher.next()` has just given.
   Chose choose(Dispatcher& dispatcher, const PolicySettings& settings, const TaskAtHand& task,
                std::uint64_t seed, Pick& pick);
+
+  // Rounds of live bids (chooser_rounds.cpp). The short list for the pick at hand; false: nobody of it can
+  // be asked, or half of them finish such a task in less than `from_ms`.
+  bool invite(Dispatcher& dispatcher, const PolicySettings& settings, const TaskAtHand& task,
+              std::uint64_t seed, const Pick& pick, std::int64_t from_ms, std::vector<Bidder>& out);
+  // The award among those who bid and are free now. nothing: nobody is left who takes part; unsold: all who
+  // could said no, or ask more than the reserve.
+  Chose settle(Dispatcher& dispatcher, const PolicySettings& settings, const TaskAtHand& task,
+               std::uint64_t seed, std::uint64_t round, const std::vector<Bidder>& bidders, Pick& pick);
+
   const Choice& choice() const { return choice_; }
   // After `unsold`: the lowest bid, and of whose agent.
   Micros lowest() const { return lowest_; }
@@ -83,12 +113,14 @@ class Chooser {
                        std::uint64_t seed, Pick& pick);
   void weigh(const PolicySettings& settings, const TaskAtHand& task);
   bool take_bids(const PolicySettings& settings, const TaskAtHand& task);
+  Chose conclude(const PolicySettings& settings, const TaskAtHand& task, std::uint64_t seed, Pick& pick);
   std::uint32_t run_of(const Listed& winner, const TaskAtHand& task);
 
   const Prediction* learned_ = nullptr;
   std::uint64_t turn_ = 0;
   std::array<Outlook, 256> outlooks_{};  // by agent and class; a newcomer takes the place of another
   std::vector<Listed> listed_;
+  std::vector<const Bidder*> live_;  // beside listed_: whose own bid holds; empty: all are proxy bids
   Choice choice_;
   Micros lowest_ = 0;
   std::string lowest_agent_;

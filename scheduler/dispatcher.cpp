@@ -111,6 +111,11 @@ void Dispatcher::short_list(const Pick& pick, std::uint64_t seed, std::vector<Li
   state_->fleet.short_list(state_->last.pool, state_->last.demand, pick, seed, out);
 }
 
+std::optional<Listed> Dispatcher::listed(const Pick& pick, WorkerNo worker, std::uint64_t agent_hash) {
+  HH_CHECK(state_->last.shelf == pick.shelf, "a look is for the pick that was given last");
+  return state_->fleet.listed(state_->last.pool, state_->last.demand, worker, agent_hash);
+}
+
 void Dispatcher::nearest(const Pick& pick, std::uint64_t affinity, std::vector<Listed>& out) {
   HH_CHECK(state_->last.shelf == pick.shelf, "a list is for the pick that was given last");
   state_->fleet.nearest(state_->last.pool, state_->last.demand, affinity, out);

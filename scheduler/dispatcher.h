@@ -39,6 +39,7 @@ struct AgentSpec {
   std::int64_t tier = 0;
   std::shared_ptr<const PriceFunction> price = nullptr;  // for auctions; nothing: it asks for nothing
   std::shared_ptr<const Guard> guard = nullptr;          // what may keep awards from it; nothing: nothing
+  bool bids = false;                                     // it can be asked for live bids (chooser.h)
 };
 
 struct WorkerSpec {
@@ -74,6 +75,7 @@ struct Listed {
   std::uint64_t worker_hash = 0, agent_hash = 0;  // of their names
   const std::string* name = nullptr;              // of the agent, until the worker connects again
   const PriceFunction* price = nullptr;           // of the agent, as long; or nothing
+  bool bids = false;                              // the agent can be asked for live bids
 };
 inline constexpr std::uint32_t workers_looked_at_max = 16;
 
@@ -140,6 +142,8 @@ class Dispatcher {
   // Who else could get the task of the pick that next() has just given: all free workers, or when there are
   // more than workers_looked_at_max the two least loaded and others drawn from the seed.
   void short_list(const Pick& pick, std::uint64_t seed, std::vector<Listed>& out);
+  // That worker with the first agent of that name (hashed), if it could get the task of the pick now.
+  std::optional<Listed> listed(const Pick& pick, WorkerNo worker, std::uint64_t agent_hash);
   // Those two with a free slot that draw an affinity key most (policy.h); looks at every free worker.
   void nearest(const Pick& pick, std::uint64_t affinity, std::vector<Listed>& out);
   // The engine took `count` ≤ run tasks from the pick: charges lane and queue and raises the worker's load.

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,7 @@ class Fleet {
   void choose(PoolNo pool, DemandNo demand, Pick& pick);
   void short_list(PoolNo pool, DemandNo demand, const Pick& pick, std::uint64_t seed,
                   std::vector<Listed>& out);
+  std::optional<Listed> listed(PoolNo pool, DemandNo demand, WorkerNo worker, std::uint64_t agent) const;
   void nearest(PoolNo pool, DemandNo demand, std::uint64_t affinity, std::vector<Listed>& out);
   // Tasks that ask for resources, as they begin and end.
   void take(WorkerNo worker, const Amounts& asked, std::uint32_t tasks) { rooms_.take(worker, asked, tasks); }

@@ -34,7 +34,8 @@ void Fleet::list(WorkerNo worker, const Need& need, std::uint16_t first, std::ve
                    .worker_hash = specs_[worker]->name_hash,
                    .agent_hash = hashes[agent],
                    .name = &specs_[worker]->agents[agent].name,
-                   .price = specs_[worker]->agents[agent].price.get()});
+                   .price = specs_[worker]->agents[agent].price.get(),
+                   .bids = specs_[worker]->agents[agent].bids});
     ++listed;
   }
 }
@@ -79,6 +80,19 @@ void Fleet::short_list(PoolNo number, DemandNo demand_no, const Pick& pick, std:
     }
     before += heap.size();
   }
+}
+
+std::optional<Listed> Fleet::listed(PoolNo number, DemandNo demand_no, WorkerNo worker,
+                                    std::uint64_t agent) const {
+  if (worker >= workers_.size() || !workers_[worker].listed) return std::nullopt;
+  const auto& groups = pools_[number].groups;
+  const auto at = std::lower_bound(groups.begin(), groups.end(), workers_[worker].group);
+  if (at == groups.end() || *at != workers_[worker].group) return std::nullopt;
+  const auto& demand = demands_[demand_no];
+  std::vector<Listed> of_worker;
+  list(worker, demand.need, demand.agents[static_cast<std::size_t>(at - groups.begin())], of_worker);
+  const auto found = std::ranges::find(of_worker, agent, &Listed::agent_hash);
+  return found == of_worker.end() ? std::nullopt : std::optional(*found);
 }
 
 void Fleet::nearest(PoolNo number, DemandNo demand_no, std::uint64_t affinity, std::vector<Listed>& out) {

@@ -48,6 +48,11 @@ Result<PriceFunction> PriceFunction::from(const PriceTerms& terms) {
   return out;
 }
 
+std::optional<Micros> bid_from(double units) {
+  if (!(units >= 0 && units <= price_units_max)) return std::nullopt;
+  return in_micros(units);
+}
+
 // Within int64: 10^12 micros · (1 + 64 loads) · 10^6 thousandths would not be, so the cap cuts in between.
 Quote PriceFunction::quote(std::string_view type, std::uint64_t load) const {
   const auto full = static_cast<std::int64_t>(std::min(load, load_max));

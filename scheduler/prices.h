@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -31,6 +32,7 @@ struct Quote {
   Micros ask = 0;
   Micros base = 0, load_slope = 0, cap = 0;
   std::int64_t multiplier = 1000;  // thousandths
+  bool live = false;               // the agent was asked and said `ask` itself: nothing else holds
 };
 
 class PriceFunction {
@@ -46,5 +48,9 @@ class PriceFunction {
   Micros base_ = 0, slope_ = 0, cap_ = 0;
   std::map<std::string, std::int64_t, std::less<>> types_;  // multiplier in thousandths
 };
+
+// A bid as an agent makes it, in cost units. Nothing: negative, not a number, infinite, above
+// price_units_max.
+std::optional<Micros> bid_from(double units);
 
 }  // namespace hirehall::scheduler

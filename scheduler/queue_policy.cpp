@@ -10,6 +10,9 @@ namespace {
 constexpr std::array amounts{
     TariffAmount{"success_value", &Tariff::value}, TariffAmount{"wait_price", &Tariff::wait_price},
     TariffAmount{"preference", &Tariff::preference}, TariffAmount{"reserve", &Tariff::reserve}};
+constexpr std::array durations{
+    TariffDuration{"live_bids_from_ms", &Tariff::live_bids_from_ms, 0, live_bids_from_ms_max},
+    TariffDuration{"bid_deadline_ms", &Tariff::bid_deadline_ms, bid_deadline_ms_min, bid_deadline_ms_max}};
 constexpr std::string_view settles = "settlement";
 
 // `name=value`, as stored_form wrote it.
@@ -25,12 +28,19 @@ void take_up(QueuePolicy& policy, std::string_view setting) {
     return;
   for (const auto& known : amounts)
     if (known.name == name) policy.tariff.*known.member = amount;
+  for (const auto& known : durations)
+    if (known.name == name && amount >= known.low && amount <= known.high)
+      policy.tariff.*known.member = amount;
 }
 
 }  // namespace
 
 std::span<const TariffAmount> tariff_amounts() {
   return amounts;
+}
+
+std::span<const TariffDuration> tariff_durations() {
+  return durations;
 }
 
 PolicySettings QueuePolicy::settings(Policy policy) const {
@@ -109,6 +119,9 @@ std::string stored_form(const QueuePolicy& policy) {
   for (const auto& amount : amounts)
     if (const auto value = policy.tariff.*amount.member; value != usual.*amount.member)
       out += ' ' + std::string(amount.name) + '=' + std::to_string(value);
+  for (const auto& duration : durations)
+    if (const auto value = policy.tariff.*duration.member; value != usual.*duration.member)
+      out += ' ' + std::string(duration.name) + '=' + std::to_string(value);
   if (policy.tariff.settlement != usual.settlement)
     out += ' ' + std::string(settles) + '=' + std::string(name_of(policy.tariff.settlement));
   return out;

@@ -20,6 +20,9 @@ struct Tariff {
   Micros preference = micros_per_unit / 20;   // of the agent that the task would like
   Micros reserve = 0;                         // the highest bid that takes part; 0: any
   Settlement settlement = Settlement::second_price;
+  // Auctions: tasks that take so long are put up for live bids (0: none), which have so long to come.
+  std::int64_t live_bids_from_ms = 0;
+  std::int64_t bid_deadline_ms = 200;
 };
 
 struct QueuePolicy {
@@ -53,6 +56,15 @@ struct TariffAmount {
   Micros Tariff::*member;
 };
 std::span<const TariffAmount> tariff_amounts();
+// Its durations, each with its range.
+struct TariffDuration {
+  std::string_view name;
+  std::int64_t Tariff::*member;
+  std::int64_t low, high;
+};
+std::span<const TariffDuration> tariff_durations();
+inline constexpr std::int64_t live_bids_from_ms_max = 30ll * 24 * 3600 * 1000;
+inline constexpr std::int64_t bid_deadline_ms_min = 10, bid_deadline_ms_max = 5000;
 inline constexpr Micros tariff_amount_max = 1'000'000 * micros_per_unit;
 
 inline constexpr std::string_view queue_policy_words = "least_loaded, sticky, learned or auction";

@@ -15,6 +15,8 @@ enum class ChildSays : std::uint8_t {
   agent = 1,        // to the child: [library, name, version, prompt]
   run = 2,          // to the child: [id, type, queue, tenant, content_type, payload, extras, attempt]
   cancel = 3,       // to the child: nil
+  call = 4,         // to the child: [type, queue, tenant, content_type, payload_bytes, priority, left_ms,
+                    // deadline, effort_ms]
   ready = 10,       // from the child: nil; after `agent`
   refused = 11,     // from the child: why the agent does not load
   result = 12,      // [outcome, data, result_type, error_code, error, on, delay_ms, usage, question,
@@ -22,6 +24,7 @@ enum class ChildSays : std::uint8_t {
   progress = 13,    // [done, total, message]
   checkpoint = 14,  // bin
   log = 15,         // str
+  bid = 16,         // [price or nil, fault]; after `call`
 };
 
 inline constexpr std::size_t child_frame_max = 4u << 20;

@@ -29,6 +29,7 @@ class ChildSide {
   void say(ChildSays kind, std::string_view body);
   bool load(std::string_view body);
   void run(std::string_view body);
+  void bid(std::string_view body);
   bool cancel_seen();
 
   static ChildSide& from(void* self) { return *static_cast<ChildSide*>(self); }
@@ -162,10 +163,38 @@ void ChildSide::run(std::string_view body) {
   say(ChildSays::result, answer);
 }
 
+void ChildSide::bid(std::string_view body) {
+  msgpack::Reader r(body);
+  r.array();
+  hirehall_call call{};
+  call.struct_size = sizeof call;
+  for (auto* text : {&call.type, &call.queue, &call.tenant, &call.content_type}) *text = to_bytes(r.str());
+  call.payload_bytes = r.uint();
+  call.priority = static_cast<std::uint32_t>(r.uint());
+  call.left_ms = r.sint();
+  call.deadline_ms = r.sint();
+  call.effort_ms = r.sint();
+  std::string answer;
+  msgpack::Writer w(answer);
+  w.array(2);
+  double price = 0;
+  const int said = instance_->bids() ? instance_->bid(call, price) : HIREHALL_DECLINES;
+  if (said == HIREHALL_BIDS)
+    w.real(price);
+  else
+    w.nil();
+  w.str(!instance_->bids() ? "its library exports no hirehall_agent_bid: leave out `bids` in its definition"
+        : said == HIREHALL_BIDS || said == HIREHALL_DECLINES
+            ? ""
+            : "hirehall_agent_bid returned neither HIREHALL_BIDS nor HIREHALL_DECLINES");
+  say(ChildSays::bid, answer);
+}
+
 int ChildSide::serve() {
   while (auto frame = next()) {
     if (frame->kind == ChildSays::agent && !load(frame->body)) return 1;
     if (frame->kind == ChildSays::run && instance_ != nullptr) run(frame->body);
+    if (frame->kind == ChildSays::call && instance_ != nullptr) bid(frame->body);
   }
   instance_.reset();
   return 0;

@@ -303,6 +303,7 @@ void read_keys(const YAML::Node& root, Definition& d, const std::string& path, W
       {"breaker", [&](const auto& n) { d.guard.breaker = read_breaker(n); }},
       {"fallbacks", [&](const auto& n) { d.guard.fallbacks = names(n); }},
       {"services", [&](const auto& n) { d.guard.services = names(n); }},
+      {"bids", [&](const auto& n) { d.bids = boolean(n); }},
   };
   for (const auto& pair : root) {
     if (!pair.first.IsScalar()) throw Complaint{"a key is a text", pair.first.Mark()};
@@ -345,6 +346,7 @@ Status check_whole(const Definition& d) {
     return no("fallbacks: an agent is no fallback of itself");
   if (!fallbacks.empty() && !d.guard.breaker && d.guard.services.empty())
     return no("fallbacks: they take over when a breaker is open; say `breaker: on` as well");
+  if (d.per_task && d.bids) return no("bids: not with per_task, as nobody is there to be asked");
   return {};
 }
 

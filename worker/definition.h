@@ -46,6 +46,7 @@ struct Definition {
   std::int64_t tier = 0;
   std::optional<PriceOffer> price = {};  // where its work is auctioned
   GuardOffer guard = {};                 // what may keep awards from it
+  bool bids = false;                     // it is asked for live bids there
   std::string prompt;
   std::string digest;  // of the whole file, hexadecimal
 };

@@ -240,6 +240,29 @@ std::string question_of(std::string_view text) {
   return value.is_object() ? pack_question(value) : std::string();
 }
 
+std::string bid_line(const BidCall& call) {
+  json what{{"round", call.round},
+            {"type", call.type},
+            {"queue", call.queue},
+            {"tenant", call.tenant},
+            {"content_type", call.content_type},
+            {"payload_bytes", call.payload_bytes},
+            {"priority", call.priority},
+            {"left_ms", call.left_ms}};
+  if (call.deadline != 0) what["deadline"] = call.deadline;
+  if (call.effort_ms != 0) what["effort_ms"] = call.effort_ms;
+  return line_of({{"bid", std::move(what)}});
+}
+
+std::optional<SaidBid> read_bid(std::string_view text) {
+  const auto line = json::parse(text, nullptr, false);
+  if (line.is_discarded() || !line.is_object() || !line.contains("bid")) return std::nullopt;
+  const json& value = line["bid"];
+  if (value.is_number()) return SaidBid{value.get<double>(), {}};
+  if (value.is_null()) return SaidBid{};
+  return SaidBid{std::nullopt, "its bid is no number and not null: " + value.dump().substr(0, 200)};
+}
+
 Result<Utterance> read_utterance(std::string_view text) {
   auto line = json::parse(text, nullptr, false);
   if (line.is_discarded() || !line.is_object() || line.empty())

@@ -7,6 +7,7 @@
 
 #include "common/error.h"
 #include "worker/attempt.h"
+#include "worker/bid.h"
 #include "worker/definition.h"
 
 namespace hirehall::worker {
@@ -15,6 +16,14 @@ namespace hirehall::worker {
 std::string agent_line(const Definition& definition);
 std::string run_line(const Attempt& attempt, const Shape& shape);
 std::string cancel_line(std::string_view reason);
+std::string bid_line(const BidCall& call);
+
+// A line of a program that was asked for a bid.
+struct SaidBid {
+  std::optional<double> price;  // nothing: it declines
+  std::string fault;            // it said something else under that word
+};
+std::optional<SaidBid> read_bid(std::string_view line);  // nothing: it is about something else
 
 // One line from the program, taken apart.
 struct Utterance {

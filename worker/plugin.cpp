@@ -16,6 +16,7 @@ Result<std::shared_ptr<Plugin>> Plugin::load(const std::string& path) {
   plugin->create_ = reinterpret_cast<decltype(plugin->create_)>(find("hirehall_agent_create"));
   plugin->run_ = reinterpret_cast<decltype(plugin->run_)>(find("hirehall_agent_run"));
   plugin->destroy_ = reinterpret_cast<decltype(plugin->destroy_)>(find("hirehall_agent_destroy"));
+  plugin->bid_ = reinterpret_cast<decltype(plugin->bid_)>(find("hirehall_agent_bid"));
   if (version == nullptr || plugin->create_ == nullptr || plugin->run_ == nullptr ||
       plugin->destroy_ == nullptr)
     return fail(Code::invalid,

@@ -34,6 +34,7 @@ class Plugin {
   decltype(&hirehall_agent_create) create_ = nullptr;
   decltype(&hirehall_agent_run) run_ = nullptr;
   decltype(&hirehall_agent_destroy) destroy_ = nullptr;
+  decltype(&hirehall_agent_bid) bid_ = nullptr;  // if it has one
 };
 
 class PluginInstance {
@@ -47,6 +48,9 @@ class PluginInstance {
   int run(const hirehall_task& task, const hirehall_host& host, hirehall_result& result) {
     return plugin_->run_(agent_, &task, &host, &result);
   }
+
+  bool bids() const { return plugin_->bid_ != nullptr; }
+  int bid(const hirehall_call& call, double& price) { return plugin_->bid_(agent_, &call, &price); }
 
  private:
   PluginInstance(std::shared_ptr<Plugin> plugin, void* agent) : plugin_(std::move(plugin)), agent_(agent) {}

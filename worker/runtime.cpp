@@ -18,6 +18,7 @@
 
 #include "common/check.h"
 #include "common/log.h"
+#include "worker/bidders.h"
 #include "worker/board.h"
 #include "worker/executor.h"
 #include "worker/sentinel.h"
@@ -52,7 +53,7 @@ SessionConfig session_config(const Settings& settings, const std::vector<Definit
   config.seed = random_seed();
   for (const auto& d : definitions)
     config.agents.push_back(
-        {d.name, d.version, d.digest, d.types, d.capabilities, d.tools, d.labels, d.tier, d.price, d.guard});
+        {d.name, d.version, d.digest, d.types, d.capabilities, d.tools, d.labels, d.tier, d.price, d.guard, d.bids});
   return config;
 }
 
@@ -87,6 +88,11 @@ int signal_descriptor() {
   std::_Exit(exit_code::stuck);
 }
 
+void wake(int fd) {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] auto written = ::write(fd, &one, sizeof one);
+}
+
 void drain_eventfd(int fd) {
   std::uint64_t count = 0;
   [[maybe_unused]] auto got = ::read(fd, &count, sizeof count);
@@ -102,10 +108,7 @@ struct Runtime::Parts {
         wake_fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
         session(session_config(settings, definitions)),
         link(settings.broker, std::move(keys)),
-        board(settings.slots, instances(definitions), [fd = wake_fd] {
-          std::uint64_t one = 1;
-          [[maybe_unused]] auto written = ::write(fd, &one, sizeof one);
-        }) {
+        board(settings.slots, instances(definitions), [fd = wake_fd] { wake(fd); }) {
     HH_CHECK(wake_fd >= 0, "a descriptor to be woken by");
   }
   ~Parts() {
@@ -136,6 +139,7 @@ struct Runtime::Parts {
   Link link;
   Board board;
   std::vector<std::thread> slots;
+  std::unique_ptr<Bidders> bidders;
 
   SessionOutput out;
   std::vector<Results> finished;
@@ -160,6 +164,8 @@ int Runtime::run() {
   Parts& p = *parts_;
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);  // what agents leave behind comes to us to be reaped
   for (std::size_t i = 0; i < p.settings.slots; ++i) p.slots.emplace_back([&p, i] { p.slot(i); });
+  p.bidders = std::make_unique<Bidders>(
+      p.definitions, Bidders::Place{"/proc/self/exe", p.settings.plugins, [fd = p.wake_fd] { wake(fd); }});
   ::sd_notify(0, "READY=1\nSTATUS=connecting to the broker");
   if (::sd_watchdog_enabled(0, &p.watchdog_us) <= 0) p.watchdog_us = 0;
   p.session.start(monotonic_us(), p.out);
@@ -168,6 +174,7 @@ int Runtime::run() {
     for (; p.code < 0; sentinel.turned()) p.turn();
   }
   p.link.close();
+  p.bidders.reset();
   p.board.close();
   if (p.board.busy_slots() > 0)
     std::_Exit(p.code);  // an agent in this process does not return: nothing to wait for
@@ -298,6 +305,7 @@ void Runtime::Parts::carry_out(Micros now) {
     log::warn("a lease is over: ending its attempt", {{"token", token}});
     board.lose(token, now);
   }
+  for (const auto& call : out.calls) bidders->call(call, now);
   for (const auto& warning : out.warnings) log::warn(warning);
   out.clear();
   if (session.counters().sessions != sessions_seen) {
@@ -328,6 +336,7 @@ void Runtime::Parts::results(Micros /*now*/) {
   board.collect(finished, reports);
   for (auto& report : reports) session.report(std::move(report));
   for (const auto& batch : finished) session.finished(batch);
+  for (auto& bid : bidders->collect()) session.bid(std::move(bid));
   if (!finished.empty()) board.recycle(finished);
 }
 

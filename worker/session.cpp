@@ -36,7 +36,7 @@ void write_map(Writer& w, std::string_view key, const StringMap& values) {
 }
 
 void write_offer(Writer& w, const AgentOffer& agent) {
-  w.map((agent.price ? 9u : 8u) + agent.guard.fields());
+  w.map(8u + (agent.price ? 1 : 0) + (agent.bids ? 1 : 0) + agent.guard.fields());
   w.entry("name", agent.name);
   w.entry("version", agent.version);
   w.entry("digest", agent.digest);
@@ -46,6 +46,7 @@ void write_offer(Writer& w, const AgentOffer& agent) {
   write_map(w, "labels", agent.labels);
   w.entry_sint("tier", agent.tier);
   if (agent.price) w.str("price"), write_price(w, *agent.price);
+  if (agent.bids) w.entry_bool("bids", true);
   write_guard(w, agent.guard);
 }
 
@@ -239,6 +240,8 @@ void Session::frame(std::string_view bytes, Micros now, SessionOutput& out) {
       return on_stop(frame->body, out);
     case wire::Kind::lost:
       return on_lost(frame->body, out);
+    case wire::Kind::call_for_bids:
+      return on_call(frame->body, out);
     default:
       return malformed("a message of kind " + std::to_string(frame->header.kind), out);
   }

@@ -18,6 +18,7 @@
 #include "common/limits.h"
 #include "common/wire.h"
 #include "worker/attempt.h"
+#include "worker/bid.h"
 #include "worker/guard.h"
 #include "worker/price.h"
 
@@ -35,6 +36,7 @@ struct AgentOffer {
   std::int64_t tier = 0;
   std::optional<PriceOffer> price = {};
   GuardOffer guard = {};
+  bool bids = false;
 };
 
 struct SessionConfig {
@@ -59,6 +61,7 @@ struct SessionOutput {
   std::vector<Attempt> start;   // views into the frame that was given
   std::vector<StopOrder> stop;  // tell these attempts; they finish with what they came to
   std::vector<Token> lost;      // end these attempts; what they come to is not told to anybody
+  std::vector<BidCall> calls;   // ask these agents
   std::vector<std::string> warnings;
 
   void clear() { *this = {}; }
@@ -74,6 +77,7 @@ struct SessionCounters {
   std::uint64_t malformed = 0;   // frames that could not be read
   std::uint64_t reports_dropped = 0;
   std::uint64_t sessions = 0;  // successful registrations
+  std::uint64_t calls = 0;     // for bids
 };
 
 class Session {
@@ -88,6 +92,7 @@ class Session {
   void frame(std::string_view bytes, Micros now, SessionOutput& out);
   void finished(const Results& results);       // sent by the next flush
   void report(Report report);                  // likewise
+  void bid(BidAnswer answer);                  // likewise; without a session it is forgotten
   void flush(Micros now, SessionOutput& out);  // the end of a turn: batches leave
   void tick(Micros now, SessionOutput& out);   // due at next_tick(); more often is harmless
   void drain();                                // no more awards from here on
@@ -127,6 +132,7 @@ class Session {
   void on_award(std::string_view body, SessionOutput& out);
   void on_stop(std::string_view body, SessionOutput& out);
   void on_lost(std::string_view body, SessionOutput& out);
+  void on_call(std::string_view body, SessionOutput& out);
   void on_ok(const wire::Frame& frame, Micros now, SessionOutput& out);
   void on_error(const wire::Frame& frame, Micros now, SessionOutput& out);
   void on_finish_ok(std::string_view body, const SentFinish& finish, SessionOutput& out);
@@ -137,6 +143,7 @@ class Session {
   void send_finish(SentFinish& finish, Micros now, SessionOutput& out);
   void send_pending_finishes(Micros now, SessionOutput& out);
   void send_pending_reports(SessionOutput& out);
+  void send_bids(SessionOutput& out);
   void send_heartbeat(Micros now, SessionOutput& out);
   void send_holding(SessionOutput& out);
   void send_drain(SessionOutput& out);
@@ -196,6 +203,8 @@ class Session {
   double payload_bytes_ = 0;
   double payloads_ = 0;
   double round_trip_us_ = 0;
+
+  std::vector<BidAnswer> bids_;  // to be sent
 
   SessionCounters counters_;
 };

@@ -170,6 +170,7 @@ void Session::flush(Micros now, SessionOutput& out) {
   if (draining_ && drain_request_ == 0) send_drain(out);
   if (!reports_.empty())
     send_pending_reports(out);  // before finishes: a checkpoint comes before the end of its attempt
+  if (!bids_.empty()) send_bids(out);
   if (resend_at_ == 0) send_pending_finishes(now, out);
 }
 

@@ -3,8 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
+#include "broker/engine/usage.h"
+#include "scheduler/policy.h"
 #include "scheduler/prices.h"
 
 namespace hirehall::engine {
@@ -21,6 +24,15 @@ struct Unsold {
 struct PriceLevel {
   std::uint64_t awards = 0;
   scheduler::Micros level = 0;
+};
+
+// What became of the pick at hand.
+struct Chosen {
+  scheduler::Policy policy = scheduler::Policy::least_loaded;
+  bool choice = false;
+  std::shared_ptr<const std::string> packed;
+  scheduler::Micros paid = 0;  // for one award
+  Settled settled;             // in this turn
 };
 
 }  // namespace hirehall::engine

@@ -8,6 +8,21 @@
 
 namespace hirehall::engine {
 
+// Waiting and running times of a queue since the start, in the buckets of the metrics (upper bounds in
+// times_bounds_us).
+struct QueueTimes {
+  std::array<std::uint64_t, 21> wait{}, run{};
+  std::uint64_t wait_sum_us = 0, run_sum_us = 0;
+};
+
+// Of rounds of live bids.
+struct BidCounts {
+  std::uint64_t answered = 0, deadline = 0;                                  // what closed them
+  std::uint64_t sold = 0, no_bid = 0, again = 0, by_proxy = 0, dropped = 0;  // what they came to
+  std::uint64_t bids = 0, declined = 0, silent = 0;                          // of those who were asked
+  std::uint64_t late = 0, uninvited = 0, second = 0, invalid = 0;            // that do not count
+};
+
 struct EngineCounts {
   std::uint64_t stale = 0;
   std::uint64_t lease_expirations = 0;

@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "broker/engine/auctions.h"
+#include "broker/engine/bidding.h"
 #include "broker/engine/breakers.h"
 #include "broker/engine/counts.h"
 #include "broker/engine/inputs.h"
@@ -110,6 +111,8 @@ class Engine {
   Result<std::string> finish(std::uint32_t worker, std::uint64_t number, std::uint64_t acked,
                              std::uint32_t credit, std::span<const FinishItem> items);
   Code checkpoint(std::uint32_t worker, std::uint64_t token, std::string_view value);
+  // A live bid, in cost units; nothing declines. What comes back is told by Bidding::bid.
+  Code bid(std::uint32_t worker, std::uint64_t round, std::string_view agent, std::optional<double> price);
 
   enum class Known : std::uint8_t { leased, ended, queued, never };
   Known look(Sequence sequence) const;
@@ -225,12 +228,7 @@ class Engine {
   std::uint64_t snapshot_commit() const { return snapshot_commit_; }
   const scheduler::Dispatcher& dispatcher() const { return dispatcher_; }
 
-  // Waiting and running times since the start, in the buckets of the metrics (upper bounds in
-  // times_bounds_us).
-  struct Times {
-    std::array<std::uint64_t, 21> wait{}, run{};
-    std::uint64_t wait_sum_us = 0, run_sum_us = 0;
-  };
+  using Times = QueueTimes;
   const Times* times_of(std::uint32_t queue) const {
     return queue < times_.size() ? &times_[queue] : nullptr;
   }
@@ -247,6 +245,7 @@ class Engine {
   const std::map<std::uint32_t, Session>& sessions() const { return sessions_; }
   const std::map<scheduler::ShelfNo, Unsold>& unsold() const { return unsold_; }
   const std::vector<PriceLevel>& prices() const { return prices_; }  // by class
+  const Bidding& bidding() const { return bidding_; }
 
  private:
   Status replay_submitted(std::string_view fact, const BodySource& next_body);
@@ -385,6 +384,14 @@ class Engine {
   void offer_cramped();
   void tell_classes();
   void settle(const scheduler::Pick& pick, std::uint32_t awards);
+  // Live bids (engine_bids.cpp).
+  void close_rounds();
+  void drop_rounds(std::uint32_t queue);
+  scheduler::Chose choose_live(const scheduler::QueuePolicy& policy, const scheduler::TaskAtHand& task,
+                               const Entry& front, const TaskOptions& options, scheduler::Pick& pick);
+  bool call_for_bids(const scheduler::QueuePolicy& policy, const scheduler::TaskAtHand& task,
+                     const Entry& front, const TaskOptions& options, const scheduler::Pick& pick,
+                     std::uint32_t tries);
   std::uint32_t award_run(const scheduler::Pick& pick, std::vector<AwardRun>& runs, std::uint32_t left);
   void spill();
   bool spill_line(Line& line, std::size_t keep);
@@ -399,13 +406,6 @@ class Engine {
   std::vector<std::uint32_t> told_weights_;
   scheduler::Chooser chooser_;
   std::vector<scheduler::QueuePolicy> policies_;  // by queue; empty while all are least_loaded
-  struct Chosen {
-    scheduler::Policy policy = scheduler::Policy::least_loaded;
-    bool choice = false;
-    std::shared_ptr<const std::string> packed;
-    std::int64_t paid = 0;  // for one award
-    Settled settled;        // in this turn
-  };
   Chosen chosen_;                         // for the pick at hand
   std::set<scheduler::ShelfNo> cramped_;  // whose resources are nowhere free
   std::uint64_t cramped_at_ = 0;
@@ -413,6 +413,7 @@ class Engine {
   Breakers breakers_;
   Millis unsold_again_ = 0;         // when they are offered again, all at once
   std::vector<PriceLevel> prices_;  // by class; empty until an auction was held
+  Bidding bidding_;
   std::vector<Times> times_;
   void note_times(std::uint32_t lane, Millis waited, bool run);
   struct AwardMessage {

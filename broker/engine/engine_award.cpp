@@ -127,6 +127,7 @@ void Engine::refresh(Shelf& shelf) {
     shelf_by_number_[shelf.number] = &shelf;
   }
   place_dirty(shelf);
+  if (!bidding_.empty() && bidding_.holds(shelf.number)) return dispatcher_.set_ready(shelf.number, false);
   if (ledger_.line_paused(shelf) && !HH_MUTANT("pause_ignored"))
     return dispatcher_.set_ready(shelf.number, false);
   auto* best = best_line(shelf);
@@ -257,6 +258,7 @@ void Engine::award_all() {
   if (!cramped_.empty()) offer_cramped();
   if (!unsold_.empty()) offer_unsold();
   if (breakers_.due(now_)) fit_agents();
+  if (!bidding_.empty()) close_rounds();
   refresh_shelves();
   Awarded fact;
   fact.counter = ledger_.counter;

@@ -47,6 +47,7 @@ void Engine::disconnect_worker(std::uint32_t worker) {
   at->second.connected = false;
   breakers_.fleet_changed();
   dispatcher_.disconnect(worker);
+  bidding_.left(worker);
 }
 
 void Engine::drain_worker(std::uint32_t worker) {

@@ -17,6 +17,7 @@ constexpr scheduler::Micros price_memory = 16;  // awards
 void Engine::tell_policy(std::uint32_t queue) {
   const auto policy = scheduler::queue_policy(ledger_.queues[queue].settings.policy);
   unsold_again_ = 0;
+  drop_rounds(queue);
   if (policies_.empty() && policy.plain()) return;
   if (policies_.size() < ledger_.queues.size()) policies_.resize(ledger_.queues.size());
   policies_[queue] = policy;
@@ -43,7 +44,13 @@ bool Engine::choose(scheduler::Pick& pick) {
                                    options->options.affinity_key};
   const auto seed = random();
   const auto before = pick;
-  const auto chose = chooser_.choose(dispatcher_, policy.settings(policy.acting), task, seed, pick);
+  auto chose = scheduler::Chose::nothing;
+  if (policy.acting == scheduler::Policy::auction && policy.tariff.live_bids_from_ms > 0) {
+    chose = choose_live(policy, task, *front, options->options, pick);
+    if (chose == scheduler::Chose::unsold) return false;
+  }
+  if (chose == scheduler::Chose::nothing)
+    chose = chooser_.choose(dispatcher_, policy.settings(policy.acting), task, seed, pick);
   if (chose == scheduler::Chose::unsold) {
     leave_unsold(pick);
     return false;

@@ -40,6 +40,19 @@ struct ChoiceOut {
   std::shared_ptr<const std::string> packed;  // shared by the tasks of one run
 };
 
+// A worker is asked what its agents want for a task (bidding.h).
+struct CallOut {
+  std::uint32_t worker = 0;
+  std::uint64_t round = 0;
+  std::uint32_t class_ = 0, lane = 0;
+  Millis left_ms = 0;
+  std::uint64_t payload_bytes = 0;
+  std::uint8_t priority = 0;
+  Millis deadline = 0, effort_ms = 0;
+  std::string content_type;
+  std::vector<std::string> agents;
+};
+
 // An attempt that ended, for those who tell of attempts (Engine::Settings::tell_attempts).
 struct AttemptOut {
   Sequence sequence = 0;
@@ -111,6 +124,7 @@ struct LookupWanted {
 struct Outputs {
   std::vector<AwardOut> awards;
   std::vector<ChoiceOut> choices;
+  std::vector<CallOut> calls;
   std::vector<AttemptOut> attempts;
   std::vector<UnattemptedOut> unattempted;
   std::vector<StopOut> stops;

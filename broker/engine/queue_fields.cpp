@@ -30,8 +30,8 @@ constexpr QueueField policy_field(std::string_view name, std::int64_t high) {
           }};
 }
 template <auto Member>
-constexpr QueueField tariff_field(std::string_view name, std::int64_t high) {
-  return {name, 0, high,
+constexpr QueueField tariff_field(std::string_view name, std::int64_t high, std::int64_t low = 0) {
+  return {name, low, high,
           [](const QueueSettings& s) {
             return static_cast<std::int64_t>(scheduler::queue_policy(s.policy).tariff.*Member);
           },
@@ -59,6 +59,10 @@ constexpr std::array fields{
     tariff_field<&scheduler::Tariff::preference>("preference", scheduler::tariff_amount_max),
     tariff_field<&scheduler::Tariff::reserve>("reserve", scheduler::tariff_amount_max),
     tariff_field<&scheduler::Tariff::settlement>("settlement", 1),
+    tariff_field<&scheduler::Tariff::live_bids_from_ms>("live_bids_from_ms",
+                                                        scheduler::live_bids_from_ms_max),
+    tariff_field<&scheduler::Tariff::bid_deadline_ms>("bid_deadline_ms", scheduler::bid_deadline_ms_max,
+                                                      scheduler::bid_deadline_ms_min),
     field<&QueueSettings::approval>("approval", 0, 3),
     field<&QueueSettings::approval_timeout_ms>("approval_timeout_ms", 0, year_ms),
     field<&QueueSettings::approval_on_timeout>("approval_on_timeout", 0, 2),

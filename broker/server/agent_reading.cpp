@@ -67,6 +67,8 @@ Status read_agent(msgpack::Reader& r, scheduler::AgentSpec& agent) {
       read_map(r, agent.labels);
     else if (key == "tier")
       agent.tier = r.sint();
+    else if (key == "bids")
+      agent.bids = r.boolean();
     else if (key == "price") {
       auto price = read_price(r, agent.name);
       if (!price) return tl::unexpected(price.error());

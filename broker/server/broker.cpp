@@ -189,7 +189,7 @@ void Broker::dispatch(Peer& peer, const Frame& frame, std::string_view bytes) {
   if (!is_request(kind))
     return refuse(peer, frame.header.request,
                   {Code::unsupported, "no request has the kind " + std::to_string(frame.header.kind), {}, 0});
-  bool for_workers = frame.header.kind >= 48 && frame.header.kind <= 56;
+  bool for_workers = (frame.header.kind >= 48 && frame.header.kind <= 56) || kind == Kind::bid;
   if (for_workers != peer.is_worker && kind != Kind::heartbeat && (for_workers || kind == Kind::submit))
     return refuse(peer, frame.header.request,
                   {Code::denied,
@@ -336,6 +336,8 @@ void Broker::dispatch(Peer& peer, const Frame& frame, std::string_view bytes) {
       return report(peer, frame);
     case Kind::drain:
       return drain(peer, frame);
+    case Kind::bid:
+      return take_bids(peer, frame);
     default:
       HH_CHECK(false, "every kind of request is dispatched");
   }

@@ -231,6 +231,8 @@ class Broker {
   void holding(Peer& peer, const Frame& frame);
   void report(Peer& peer, const Frame& frame);
   void drain(Peer& peer, const Frame& frame);
+  void take_bids(Peer& peer, const Frame& frame);  // (broker_bids.cpp)
+  void send_calls();
 
   // --- tasks ---
   std::optional<Sequence> sequence_of(std::string_view raw_id) const;  // nothing: not genuine, or never given

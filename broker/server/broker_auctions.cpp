@@ -25,6 +25,12 @@ void Broker::fill_prices() {
   }
   page_.auction_paid = engine_.counts().auction_paid;
   page_.unsold = engine_.unsold().size();
+  page_.bids = engine_.bidding().counts;
+  page_.bid_rounds_open = 0;
+  for (const auto& [shelf, round] : engine_.bidding().rounds()) {
+    if (round.phase == engine::Round::Phase::open) ++page_.bid_rounds_open;
+    if (round.phase == engine::Round::Phase::resting) ++page_.unsold;
+  }
 }
 
 }  // namespace hirehall::server

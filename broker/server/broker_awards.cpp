@@ -78,6 +78,7 @@ void Broker::encode_outputs() {
   push_endings();
   tell_attempts();
   auto& out = engine_.outputs();
+  if (!out.calls.empty()) send_calls();
   std::vector<AwardFrame> frames;
   const auto& ledger = engine_.ledger();
   for (auto& a : out.awards) {

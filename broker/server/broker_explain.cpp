@@ -1,5 +1,6 @@
 // explain: why a task does not run, and why its attempts went where they went.
 #include <cmath>
+#include <functional>
 
 #include "broker/server/broker.h"
 #include "broker/server/why.h"
@@ -31,7 +32,8 @@ void write_terms(msgpack::Writer& w, const scheduler::Choice& choice, std::size_
   const auto& c = choice.candidates[i];
   const bool auction = choice.award.policy == scheduler::Policy::auction;
   const bool learned = auction || choice.award.policy == scheduler::Policy::learned;
-  w.map(auction ? 19 : learned ? 15 : 10);
+  const bool live = auction && choice.quotes[i].live;
+  w.map(live ? 16 : auction ? 20 : learned ? 15 : 10);
   w.entry("worker", name);
   w.entry("agent", choice.agents[i]);
   w.entry_sint("score", t.score());
@@ -49,6 +51,8 @@ void write_terms(msgpack::Writer& w, const scheduler::Choice& choice, std::size_
   w.entry_uint("success_high", per_mille(scheduler::logistic(c.log_odds + 1.96 * c.log_odds_sd)));
   w.entry_sint("expected_ms", c.finish_ms);
   if (!auction) return;
+  w.entry("bid", live ? "live" : "proxy");
+  if (live) return;
   const auto& quote = choice.quotes[i];
   w.entry_sint("price_base", quote.base);
   w.entry_sint("price_load_slope", quote.load_slope);
@@ -66,6 +70,20 @@ void write_settlement(msgpack::Writer& w, const scheduler::Choice& choice) {
   w.entry_sint("second_price", award.second_price);
   w.entry_sint("reserve", choice.settings.reserve);
   w.entry_uint("over_reserve", choice.over_reserve);
+}
+
+// Who was asked for a live bid and takes no part, and why.
+void write_round(msgpack::Writer& w, const scheduler::Choice& choice,
+                 const std::function<std::string(std::uint32_t)>& name_of) {
+  w.entry_uint("round", choice.round);
+  w.str("absent");
+  w.array(choice.absent.size());
+  for (const auto& absent : choice.absent) {
+    w.map(3);
+    w.entry("worker", name_of(absent.worker));
+    w.entry("agent", absent.agent);
+    w.entry("why", absent.why);
+  }
 }
 
 }  // namespace
@@ -153,9 +171,10 @@ void Broker::write_award(msgpack::Writer& w, Sequence sequence, std::uint32_t at
   const bool chosen = why != nullptr && why->chosen;
   const auto choice = chosen ? choices_.find(sequence, attempt) : std::nullopt;
   const bool auction = choice && choice->award.policy == scheduler::Policy::auction;
+  const bool live = auction && choice->round != 0;
   const bool drawn = auction || (choice && choice->award.policy == scheduler::Policy::learned);
   w.map(3 + (why != nullptr ? 2 : 0) + (runner_up ? 2 : 0) + (chosen ? 1 : 0) + (drawn ? 6 : 0) +
-        (auction ? settlement_fields : 0));
+        (auction ? settlement_fields : 0) + (live ? 2 : 0));
   w.entry_uint("attempt", attempt);
   w.entry("policy", policy_name(why));
   w.entry("worker", name_of(worker));
@@ -178,6 +197,7 @@ void Broker::write_award(msgpack::Writer& w, Sequence sequence, std::uint32_t at
     w.entry_sint("preference", choice->settings.preference);
   }
   if (auction) write_settlement(w, *choice);
+  if (live) write_round(w, *choice, name_of);
   w.str("terms");
   w.array(choice->award.terms.size());
   for (std::size_t i = 0; i < choice->award.terms.size(); ++i)

@@ -154,7 +154,7 @@ void Broker::write_queue(msgpack::Writer& w, std::uint32_t number) const {
   const auto& s = q.settings;
   const auto* pause = ledger.pause_of(q);
   const auto policy = scheduler::queue_policy(s.policy);
-  w.map(pause != nullptr ? 29 : 26);
+  w.map(pause != nullptr ? 31 : 28);
   w.entry("queue", q.name);
   w.entry_uint("weight", s.weight);
   w.entry_uint("cap", s.cap);
@@ -164,6 +164,8 @@ void Broker::write_queue(msgpack::Writer& w, std::uint32_t number) const {
     w.str(amount.name),
         w.real(static_cast<double>(policy.tariff.*amount.member) / scheduler::micros_per_unit);
   w.entry("settlement", scheduler::name_of(policy.tariff.settlement));
+  for (const auto& duration : scheduler::tariff_durations())
+    w.entry_sint(duration.name, policy.tariff.*duration.member);
   w.entry_bool("paused", q.paused);
   if (pause != nullptr) {
     w.entry("paused_reason", pause->reason);

@@ -192,6 +192,26 @@ void add_auctions(Families& out, const MetricsPage& page) {
               static_cast<double>(page.auction_paid) / unit);
   out.gauge("auction_unsold_lines", "Lines of work that wait because every bid is above the reserve.",
             page.unsold);
+  const auto& bids = page.bids;
+  out.gauge("bid_rounds_open", "Lines of work that wait for live bids.", page.bid_rounds_open);
+  out.begin("bid_rounds_closed_total", "Rounds of live bids, by what closed them.", MetricType::Counter);
+  out.value(bids.answered, {{"by", "answers"}});
+  out.value(bids.deadline, {{"by", "deadline"}});
+  out.begin("bid_rounds_total", "Rounds of live bids, by what they came to.", MetricType::Counter);
+  out.value(bids.sold, {{"outcome", "sold"}});
+  out.value(bids.no_bid, {{"outcome", "no_bid"}});
+  out.value(bids.again, {{"outcome", "again"}});
+  out.value(bids.by_proxy, {{"outcome", "by_proxy"}});
+  out.value(bids.dropped, {{"outcome", "dropped"}});
+  out.begin("live_bids_total", "Answers to calls for bids, and what was missing of them, by what they were.",
+            MetricType::Counter);
+  out.value(bids.bids, {{"what", "bid"}});
+  out.value(bids.declined, {{"what", "declined"}});
+  out.value(bids.silent, {{"what", "silent"}});
+  out.value(bids.late, {{"what", "late"}});
+  out.value(bids.uninvited, {{"what", "uninvited"}});
+  out.value(bids.second, {{"what", "second"}});
+  out.value(bids.invalid, {{"what", "invalid"}});
 }
 
 void add_breakers(Families& out, const MetricsPage& page) {
@@ -269,6 +289,7 @@ constexpr std::pair<wire::Kind, const char*> kind_labels[] = {
     {wire::Kind::holding, "holding"},
     {wire::Kind::report, "report"},
     {wire::Kind::drain, "drain"},
+    {wire::Kind::bid, "bid"},
     {wire::Kind::dead_groups, "dead_groups"},
     {wire::Kind::bulk_start, "bulk_start"},
     {wire::Kind::bulk_list, "bulk_list"},

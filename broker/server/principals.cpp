@@ -59,6 +59,7 @@ constexpr Rule rules[] = {
     {Kind::holding, workers},
     {Kind::report, workers},
     {Kind::drain, workers},
+    {Kind::bid, workers},
     {Kind::agent_list, readers},
     {Kind::agent_show, readers},
     {Kind::agent_forget, operators},

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/engine/counts.h"
 #include "broker/engine/facts_inbox.h"
 #include "common/task.h"
 
@@ -120,6 +121,8 @@ struct MetricsPage {
   std::uint64_t auction_paid = 0;      // millionths
   std::vector<BreakerProbe> breakers;  // at most breakers_shown_max
   std::uint64_t unsold = 0;            // shelves that nobody bids for
+  engine::BidCounts bids{};
+  std::uint64_t bid_rounds_open = 0;
   std::uint64_t limits = 0, limits_holding = 0, limits_paused = 0;
   std::uint64_t schedules = 0, schedules_paused = 0;
   std::array<std::uint64_t, 5> unique{};   // submissions that found their unique key taken, by OnConflict

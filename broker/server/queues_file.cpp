@@ -37,6 +37,8 @@ constexpr std::array words{
     Word{"wait_price", "wait_price", parse_cost, "an amount of cost units like 0.01, for each second"},
     Word{"preference", "preference", parse_cost, "an amount of cost units like 0.05"},
     Word{"reserve", "reserve", parse_cost, "an amount of cost units like 0.5, 0 for none"},
+    Word{"live_bids_from", "live_bids_from_ms", parse_duration, "a duration like 30s, 0 for no live bids"},
+    Word{"bid_deadline", "bid_deadline_ms", parse_duration, "a duration like 200ms"},
     Word{"aging", "aging_ms", parse_duration, "a duration like 1m, 0 for none"},
 };
 

@@ -242,23 +242,58 @@ void ask_fleet(const Held& held, Whys& out) {
                     {"credit", static_cast<std::int64_t>(p.credit)}}});
 }
 
-// --- nobody bids for it ---
+// --- bids are awaited, or nobody bids for it ---
+
+void no_bid(const Held& held, const engine::Unsold& unsold, Whys& out) {
+  out.push_back({"no_bid",
+                 counted(unsold.bids, "bid is", "bids are") + " above the reserve of " +
+                     render_cost(unsold.reserve) + " cost units; the lowest is " +
+                     render_cost(unsold.lowest) + ", of " + unsold.agent +
+                     "; it is offered again and again, and `hirehall queue set " +
+                     held.ledger().queues[held.queue].name + " --reserve` moves the reserve",
+                 {{"bids", static_cast<std::int64_t>(unsold.bids)},
+                  {"lowest", unsold.lowest},
+                  {"reserve", unsold.reserve},
+                  {"agent", unsold.agent}}});
+}
+
+// What the others bid is told when the round is over, and to nobody before.
+void ask_round(const Held& held, const engine::Round& round, Whys& out) {
+  using Said = scheduler::Bidder::Said;
+  if (round.phase == engine::Round::Phase::closed) return;
+  if (round.phase == engine::Round::Phase::resting && round.unsold.bids > 0)
+    return no_bid(held, round.unsold, out);
+  std::int64_t asked = 0, answered = 0;
+  for (const auto& bidder : round.bidders) {
+    if (!bidder.live) continue;
+    ++asked;
+    if (bidder.said != Said::nothing) ++answered;
+  }
+  const auto until = held.engine.to_wall(round.until);
+  if (round.phase == engine::Round::Phase::resting)
+    return out.push_back({"no_bid",
+                          "all that were asked declined (" +
+                              counted(static_cast<std::uint64_t>(asked), "agent", "agents") +
+                              "); they are asked again and again",
+                          {{"bids", 0}, {"asked", asked}, {"until", until}}});
+  out.push_back({"bidding",
+                 number(static_cast<std::uint64_t>(answered)) + " of " +
+                     counted(static_cast<std::uint64_t>(asked), "agent", "agents") +
+                     " asked for a bid answered; the round ends in " +
+                     seconds(round.until - held.engine.now()) + " at the latest",
+                 {{"round", static_cast<std::int64_t>(round.number)},
+                  {"asked", asked},
+                  {"answered", answered},
+                  {"until", until}}});
+}
 
 void ask_auction(const Held& held, Whys& out) {
   if (held.loaded.state != State::ready) return;
   const auto& place = held.loaded.place;
+  for (const auto& [shelf, round] : held.engine.bidding().rounds())
+    if (round.lane == place.lane && round.class_ == place.class_) ask_round(held, round, out);
   for (const auto& [shelf, unsold] : held.engine.unsold()) {
-    if (unsold.lane != place.lane || unsold.class_ != place.class_) continue;
-    out.push_back({"no_bid",
-                   counted(unsold.bids, "bid is", "bids are") + " above the reserve of " +
-                       render_cost(unsold.reserve) + " cost units; the lowest is " +
-                       render_cost(unsold.lowest) + ", of " + unsold.agent +
-                       "; it is offered again and again, and `hirehall queue set " +
-                       held.ledger().queues[held.queue].name + " --reserve` moves the reserve",
-                   {{"bids", static_cast<std::int64_t>(unsold.bids)},
-                    {"lowest", unsold.lowest},
-                    {"reserve", unsold.reserve},
-                    {"agent", unsold.agent}}});
+    if (unsold.lane == place.lane && unsold.class_ == place.class_) no_bid(held, unsold, out);
   }
 }
 

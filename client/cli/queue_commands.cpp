@@ -80,6 +80,8 @@ client::Result<std::string> queue_set_body(const Context& c) {
   for (auto [option, key] : {std::pair{"retention", "retention_ms"},
                              {"attempt-timeout", "timeout_ms"},
                              {"aging", "aging_ms"},
+                             {"live-bids-from", "live_bids_from_ms"},
+                             {"bid-deadline", "bid_deadline_ms"},
                              {"approval-timeout", "approval_timeout_ms"}}) {
     const auto& text = c.values().text(option);
     if (text.empty()) continue;
@@ -152,6 +154,9 @@ void declare_queue_set(OptionTable& t) {
   t.text("preference", "", "learned, auction: what the agent is worth that the task would like", "UNITS");
   t.text("reserve", "", "auction: the highest bid that takes part; 0: any", "UNITS");
   t.text("settlement", "", "auction: which price counts as paid: second_price, first_price", "PRICE");
+  t.text("live-bids-from", "", "auction: tasks that take so long are put up for live bids; 0: none",
+         "DURATION");
+  t.text("bid-deadline", "", "auction: how long live bids may take, 10ms to 5s; usual: 200ms", "DURATION");
   t.text("shadow", "", "a policy that only watches, counted in the metrics; none: no more", "POLICY");
   t.text("approval", "", "what somebody has to approve: none, award, release, both", "POINTS");
   t.text("approval-timeout", "", "how long an approval may take; 0: for ever", "DURATION");

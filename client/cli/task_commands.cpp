@@ -182,17 +182,21 @@ int task_explain(Context& c) {
   }
   Document shown;
   shown.set("state", answer->text("state")).set("why", why);
-  std::vector<Document> awards, terms;  // the terms of the last award that has any
+  std::vector<Document> awards, terms,
+      absent;  // terms, and who was asked in vain, of the last award that has any
   for (const auto& award : answer->items("awards")) {
     auto& row = awards.emplace_back();
     for (const auto& key : award.keys())
-      if (const auto inner = award.items(key); inner.empty())
+      if (const auto inner = award.items(key); key == "absent")
+        absent = inner;
+      else if (inner.empty())
         row.set(key, award.text(key));
       else
         terms = inner;
   }
   shown.set("awards", awards);
   if (!terms.empty()) shown.set("terms", terms);
+  if (!absent.empty()) shown.set("absent", absent);
   return c.show(shown);
 }
 

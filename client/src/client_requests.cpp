@@ -230,6 +230,8 @@ Result<QueueInfo> Client::queue_set(std::string_view name, const QueueChange& ch
   b.number("retention_bytes", change.retention_bytes);
   b.number("timeout_ms", change.timeout_ms);
   b.number("approval_timeout_ms", change.approval_timeout_ms);
+  b.number("live_bids_from_ms", change.live_bids_from_ms);
+  b.number("bid_deadline_ms", change.bid_deadline_ms);
   if (change.approval) b.text("approval", *change.approval);
   if (change.approval_on_timeout) b.text("approval_on_timeout", *change.approval_on_timeout);
   b.numbers("tenants", change.tenants);

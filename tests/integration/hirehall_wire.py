@@ -25,6 +25,7 @@ DEAD_GROUPS, BULK_START, BULK_LIST, BULK_STOP, LOGS, TENANT_LIST = 96, 97, 98, 9
 AUDIT_LIST = 117
 AGENT_STATS, AGENT_UNLEARN = 128, 129
 BATCH_LIST, BATCH_SHOW, BATCH_CLOSE, BATCH_WAIT = range(65, 69)
+CALL_FOR_BIDS, BID = 126, 127
 REGISTER_WORKER, AWARD, FINISH, WORKER_HEARTBEAT, HOLDING, STOP, LOST, REPORT, DRAIN = range(48, 57)
 
 CODES = ("ok bad_message unsupported version_mismatch unknown_session session_expired denied not_found conflict invalid "

@@ -45,6 +45,7 @@ class Worker(Peer):
         self.held = {}        # token -> Award, in order of arrival
         self.fresh = []       # awards that no test has looked at
         self.stops, self.losts = {}, []
+        self.calls = []       # for bids
         self.next_finish, self.finish_acked = 1, 0
         self.finishing = {}   # finish number -> (request, tokens)
         self.finish_answers, self.recorded = {}, 0
@@ -101,6 +102,8 @@ class Worker(Peer):
                 award = Award(number, shapes[item[3]], item)
                 self.held[award.token] = award
                 self.fresh.append(award)
+        elif kind == wire.CALL_FOR_BIDS:
+            self.calls.append(body)
         elif kind == wire.STOP:
             for token, grace_ms, reason in body:
                 self.stops[token] = (grace_ms, reason)

@@ -105,6 +105,7 @@ class Model {
   // The broker's door.
   void read(const std::string& routing, std::string_view frame);
   void sent(const std::string& routing, std::string_view frame);
+  void said_bid(const std::string& worker, std::uint64_t round, double price);  // it is about to
   void broker_started();
 
   bool bulks_done(std::string_view body) const;   // as bulk_list tells
@@ -183,6 +184,7 @@ class Model {
   void sent_explanation(const Asked& asked, std::string_view body);
   void check_terms(const ReadReasons& award, Number number);
   void check_bids(const ReadReasons& award, const ReadReasons::Term& winner, Number number);
+  void check_live_bid(const ReadReasons& award, const ReadReasons::Term& term, Number number);
   void check_due(const Life& life) const;
   void check_consent(const Life& l, const ReadAward::Item& item) const;
   void check_trace(const Life& l, const ReadAward::Item& item);
@@ -231,8 +233,9 @@ class Model {
     std::optional<std::string> digest;  // that counts, as far as we know it
     Micros known_at = 0, forgotten_at = -1;
   };
-  std::map<std::pair<std::string, std::string>, Definition> definitions_;  // by agent and version
-  std::map<std::string, std::uint64_t> workers_;                           // their numbers, by connection
+  std::map<std::pair<std::string, std::string>, Definition> definitions_;              // by agent and version
+  std::map<std::pair<std::string, std::uint64_t>, std::set<std::int64_t>> live_bids_;  // by worker and round
+  std::map<std::string, std::uint64_t> workers_;  // their numbers, by connection
   std::map<std::uint64_t, std::string> worker_names_;
   std::map<std::uint64_t, Micros> aside_;  // workers that an operator drains, and since when we know it
   struct Tripped {

@@ -144,6 +144,10 @@ void Model::check_bids(const ReadReasons& award, const ReadReasons::Term& winner
   tally_.saw(Situation::explained_by_bids);
   constexpr double unit = 1e6;
   for (const auto& t : award.terms) {
+    if (t.live) {
+      check_live_bid(award, t, number);
+      continue;
+    }
     const auto price = price_of(t.worker);
     if (static_cast<double>(t.price_base) != std::round(price.base * unit) ||
         static_cast<double>(t.price_slope) != std::round(price.load_slope * unit))
@@ -156,6 +160,20 @@ void Model::check_bids(const ReadReasons& award, const ReadReasons::Term& winner
   }
   if (award.first_price != winner.cost || award.paid < winner.cost || award.paid > award.second_price)
     violated("I21", "what was paid is none of the prices of the auction", number);
+}
+
+void Model::said_bid(const std::string& worker, std::uint64_t round, double price) {
+  live_bids_[{worker, round}].insert(std::llround(price * 1e6));
+}
+
+// Who takes part with a live bid was asked in that round, and said so much.
+void Model::check_live_bid(const ReadReasons& award, const ReadReasons::Term& term, Number number) {
+  tally_.saw(Situation::explained_by_live_bids);
+  const auto said = live_bids_.find({term.worker, award.round});
+  if (said == live_bids_.end() || !said->second.contains(term.cost))
+    violated("I21", "the live bid of " + term.worker + " is not what it has said", number);
+  if (award.reserve > 0 && term.cost > award.reserve)
+    violated("I21", "a live bid above the reserve took part, of " + term.worker, number);
 }
 
 // In one line first come is first awarded. Frames of one instant go to several workers at once.

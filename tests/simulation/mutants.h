@@ -48,6 +48,8 @@ inline constexpr std::array mutants = {
     Mutant{"probes_uncapped", "a half-open breaker lets a whole run of awards through"},
     Mutant{"resources_overbooked", "a worker gets tasks that ask for more resources than it has free"},
     Mutant{"resources_forgotten", "a restart forgets what leased tasks use of their worker's resources"},
+    Mutant{"live_bid_halved", "a live bid counts half"},
+    Mutant{"rounds_never_end", "a round of live bids waits for those who do not answer"},
     Mutant{"limits_ignored", "a full limit key does not hold tasks back"},
     Mutant{"payload_of_a_neighbour", "an award carries the payload of the task before it"},
     Mutant{"attempts_share_a_trace", "a second attempt is told the trace of the first"},

@@ -78,7 +78,9 @@ struct ReadReasons {
     std::int64_t score = 0, value = 0, preferred = 0, cost = 0, wait = 0, number = 0, agent = 0;
     std::int64_t price_base = 0, price_slope = 0, price_multiplier = 0, price_cap = 0;
     double load = 0;
+    bool live = false;  // its bid
   };
+  std::uint64_t round = 0;  // of live bids
   std::string policy, worker;
   std::vector<Term> terms;
   std::int64_t reserve = 0, paid = -1, first_price = -1, second_price = -1;

@@ -29,6 +29,8 @@ ReadReasons::Term read_term(msgpack::Reader& r) {
       out.worker = r.str();
     else if (key == "load")
       out.load = r.real();
+    else if (key == "bid")
+      out.live = r.str() == "live";
     else
       r.skip();
   }
@@ -51,6 +53,8 @@ ReadReasons read_reasons(msgpack::Reader& r) {
       out.policy = r.str();
     } else if (key == "worker") {
       out.worker = r.str();
+    } else if (key == "round") {
+      out.round = r.uint();
     } else if (key == "terms" && r.peek() == msgpack::Kind::array) {
       auto n = r.array();
       for (std::size_t k = 0; k < n && r.ok(); ++k) out.terms.push_back(read_term(r));

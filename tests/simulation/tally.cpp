@@ -53,6 +53,8 @@ const std::map<Kind, const char*>& kind_names() {
       {Kind::lost, "lost"},
       {Kind::report, "report"},
       {Kind::drain, "drain"},
+      {Kind::call_for_bids, "call_for_bids"},
+      {Kind::bid, "bid"},
       {Kind::dead_groups, "dead_groups"},
       {Kind::bulk_start, "bulk_start"},
       {Kind::bulk_list, "bulk_list"},

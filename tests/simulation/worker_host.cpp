@@ -26,6 +26,10 @@ worker::GuardOffer guard_of(std::string_view worker) {
           .services = {"upstream"}};
 }
 
+bool bids_live(std::string_view worker) {
+  return worker.back() % 2 == 0;
+}
+
 WorkerHost::WorkerHost(Scene& scene, std::string name, std::vector<std::string> types, std::uint32_t slots)
     : Peer(scene), name_(std::move(name)), types_(std::move(types)), slots_(slots) {}
 
@@ -43,6 +47,7 @@ void WorkerHost::start() {
   agent.types = types_;
   agent.price = price_of(name_);
   agent.guard = guard_of(name_);
+  agent.bids = bids_live(name_);
   config.agents.push_back(agent);
   config.credit_max = slots_ * 4;
   config.seed = scene_.chance.next();
@@ -147,6 +152,7 @@ void WorkerHost::carry_out(worker::SessionOutput& out) {
   for (const auto& frame : out.frames)
     if (link_ != 0) scene_.network.send(link_, *frame);
   for (const auto& attempt : out.start) award(attempt);
+  for (const auto& call : out.calls) bid(call);
   for (const auto& order : out.stop) stop(order);
   for (auto token : out.lost) {
     scene_.saw(Situation::worker_was_told_of_lost_leases);
@@ -286,6 +292,23 @@ void WorkerHost::finish(worker::Token token, Outcome outcome) {
   scene_.note("attempt ends", number, attempt, static_cast<int>(outcome));
   with_session([&](Micros, auto&) { session_->finished(results); });
   end_if_drained();
+}
+
+// In time, late, twice, not at all, or nonsense; and never more than the reserve when all is well again.
+void WorkerHost::bid(const worker::BidCall& call) {
+  scene_.saw(Situation::called_for_bids);
+  const auto kind = scene_.healing ? 500 : static_cast<int>(scene_.chance.below(1000));
+  if (kind < 120) return;
+  worker::BidAnswer answer{call.round, call.agent, static_cast<double>(scene_.chance.below(5)) * 0.125};
+  if (kind < 200) answer.price.reset();
+  if (kind >= 200 && kind < 240) answer.price = -1;
+  if (answer.price) scene_.model.said_bid(name_, call.round, *answer.price);
+  const auto in_time = call.left_ms * ms / 2, late = call.left_ms * ms * 2;
+  const auto when = scene_.time.now() + scene_.chance.skewed(kind < 400 ? late : in_time);
+  for (int i = 0; i < (kind < 300 ? 2 : 1); ++i)
+    later(when, [this, answer] {
+      if (session_ != nullptr) with_session([&](Micros, auto&) { session_->bid(answer); });
+    });
 }
 
 void WorkerHost::stop(const worker::StopOrder& order) {

@@ -20,6 +20,7 @@ worker::PriceOffer price_of(std::string_view worker);
 // What the agent of a worker says of its breaker: some have one, and the worker after them stands in.
 worker::GuardOffer guard_of(std::string_view worker);
 inline constexpr std::uint32_t guarded_probes = 1;
+bool bids_live(std::string_view worker);  // its agent can be called for bids
 
 class WorkerHost final : public Peer {
  public:
@@ -56,6 +57,7 @@ class WorkerHost final : public Peer {
   void begin(Running& running);
   void save_checkpoint(worker::Token token);
   void finish(worker::Token token, Outcome outcome);
+  void bid(const worker::BidCall& call);
   void stop(const worker::StopOrder& order);
   void tick();
   void schedule_tick();

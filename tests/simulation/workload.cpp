@@ -88,6 +88,9 @@ void Workload::set_up(ClientHost& by) {
     // A worker asks at most 0.5 while it is idle, so nothing waits for a bid for ever.
     if (scene_.chance.permille(500)) b.real("reserve", 0.55);
     b.text("settlement", scene_.chance.permille(500) ? "first_price" : "second_price");
+    // Nobody sets a deadline that no answer can meet: with one slot each award would wait for it.
+    if (scene_.chance.permille(500) && scene_.weather.latency <= 40 * ms) b.number("live_bids_from_ms", 1);
+    b.number("bid_deadline_ms", scene_.chance.between(50, 400));
     b.text("shadow", scene_.chance.of(shadows));
     set(by, Kind::queue_set, b.take());
   }

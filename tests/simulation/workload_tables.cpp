@@ -432,6 +432,10 @@ std::span<const Tables::Action> Tables::actions() {
          // A worker asks at most 0.5 while it is idle, so nothing waits for a bid for ever.
          if (w.scene_.chance.permille(500)) b.real("reserve", 0.55);
          b.text("settlement", w.scene_.chance.permille(500) ? "first_price" : "second_price");
+         // Nobody sets a deadline that no answer can meet: with one slot each award would wait for it.
+         if (w.scene_.chance.permille(500) && w.scene_.weather.latency <= 40 * ms)
+           b.number("live_bids_from_ms", 1);
+         b.number("bid_deadline_ms", w.scene_.chance.between(50, 400));
          c.request(Kind::queue_set, b.take(), [&w](const Answer& body) {
            if (body) w.scene_.saw(Situation::policy_changed);
          });

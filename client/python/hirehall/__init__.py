@@ -7,4 +7,5 @@ from .options import TaskOptions
 from .results import Result, Results
 from .task import AttemptRecord, Failure, Task, TaskCancelled, TaskError, TaskExpired, TaskFailed
 from .attempt import Attempt, Failed, HandBack, Snooze, Stopped, Suspend
+from .bids import Call
 from .worker import Worker

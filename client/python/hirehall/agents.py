@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .attempt import Attempt
+from .bids import Bid
 
 Function = Callable[[Attempt], Any]
 
@@ -29,6 +30,7 @@ class Agent:
     breaker: bool | Mapping[str, int] = False
     fallbacks: Sequence[str] = ()
     services: Sequence[str] = ()
+    bid: Bid | None = None
 
     def offer(self) -> dict[str, Any]:
         """As register_worker wants it. The digest is that of what is declared: one name and version may not stand for two."""
@@ -39,7 +41,8 @@ class Agent:
         guard: dict[str, Any] = {"fallbacks": list(self.fallbacks)} if self.fallbacks else {}
         guard |= {"services": list(self.services)} if self.services else {}
         guard |= {"breaker": {} if self.breaker is True else dict(self.breaker)} if self.breaker is not False else {}
-        return said | {"digest": digest} | guard | ({"price": dict(price)} if price is not None else {})
+        priced = ({"price": dict(price)} if price is not None else {}) | ({"bids": True} if self.bid else {})
+        return said | {"digest": digest} | guard | priced
 
     def __post_init__(self) -> None:
         if not self.types:

@@ -13,6 +13,7 @@ from typing import Any
 from . import errors, wire
 from .agents import Agent
 from .attempt import Attempt
+from .bids import Bidders, calls_of
 from .errors import HirehallError, Stale
 from .finishes import Finishes
 from .keys import Keys
@@ -55,6 +56,7 @@ class Hand(Peer):
         self._last_award = 0
         self._register_number = self._beat_number = self._holding_number = 0
         self._draining = False
+        self._bidders = Bidders({agent.name: agent.bid for agent in agents if agent.bid}, lambda bid: self.post(lambda: self._bid(bid)))
         self.quiet = threading.Event()  # nothing is held
         self.quiet.set()
 
@@ -142,12 +144,19 @@ class Hand(Peer):
     def _push(self, kind: int, body: Any, size: int) -> None:
         if kind == Kind.AWARD:
             self._awarded(*body[:3])
+        elif kind == Kind.CALL_FOR_BIDS:
+            self._bidders.call(calls_of(body))
         elif kind == Kind.STOP:
             for token, grace_ms, reason, *_ in body:
                 self._stop_one(token, grace_ms / 1000, reason)
         elif kind == Kind.LOST:
             for token in body:
                 self._lose(token)
+
+    def _bid(self, bid: list[Any]) -> None:
+        """Once: a bid that is lost on the way was none."""
+        if self._phase == Phase.READY:
+            self._send(Kind.BID, wire.pack([bid]))
 
     def _awarded(self, number: int, shapes: list[Any], items: list[Any]) -> None:
         self._last_award = max(self._last_award, number)
@@ -272,6 +281,7 @@ class Hand(Peer):
         return self._finishes.idle and not self._reports
 
     def _gone(self, error: HirehallError) -> None:
+        self._bidders.end()
         for token in list(self._held):
             self._lose(token)
         for *_, future in self._reports:

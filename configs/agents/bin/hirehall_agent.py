@@ -103,8 +103,8 @@ def _listen(tasks, cancelled):
         said = json.loads(line)
         if "cancel" in said:
             cancelled.set()
-        elif "run" in said:
-            tasks.put(said["run"])
+        elif "run" in said or "bid" in said:
+            tasks.put(said)
     tasks.put(None)
 
 
@@ -115,15 +115,28 @@ def _end(result):
         _say({"result": result})
 
 
-def serve(run):
-    """Runs tasks until the worker closes stdin."""
+def _bid(bid, call):
+    try:
+        price = bid(call) if bid else None
+        _say({"bid": price if price is None else float(price)})
+    except Exception as error:  # it declines
+        _say({"bid": None})
+        print(f"bid: {type(error).__name__}: {error}")
+
+
+def serve(run, bid=None):
+    """Runs tasks until the worker closes stdin. With `bids: true` in its definition `bid` is called, in a process that only bids
+    (HIREHALL_ROLE=bidder): it is given a map (docs/agents.md) and returns the price in cost units, or None to decline."""
     tasks = queue.Queue()
     cancelled = threading.Event()
     threading.Thread(target=_listen, args=(tasks, cancelled), daemon=True).start()
     while (said := tasks.get()) is not None:
+        if "bid" in said:
+            _bid(bid, said["bid"])
+            continue
         cancelled.clear()
         try:
-            _end(run(Task(said, cancelled)))
+            _end(run(Task(said["run"], cancelled)))
         except (Failed, Suspended, Cancelled) as end:
             _say(end.said)
         except Exception as error:  # the agent's mistake ends the attempt, not the program

@@ -353,6 +353,8 @@ void Hall::collect() {
   }
   for (auto& choice : out.choices) choices.push_back(std::move(choice));
   out.choices.clear();
+  for (auto& call : out.calls) calls.push_back(std::move(call));
+  out.calls.clear();
   out.awards.clear();
   out.stops.clear();
   out.lost.clear();

@@ -95,6 +95,7 @@ class Hall {
   bool full = false;                               // the disk is
   const scheduler::Prediction* learned = nullptr;  // of the agents
   std::vector<ChoiceOut> choices;                  // of awards, in order
+  std::vector<CallOut> calls;                      // for bids
   Engine::Settings settings;
   Kept kept;
   std::unique_ptr<Engine> engine;

@@ -85,6 +85,7 @@ const std::map<std::string, Kind> kinds = {
     {"holding", Kind::holding},
     {"report", Kind::report},
     {"drain", Kind::drain},
+    {"bid", Kind::bid},
     {"dead_groups", Kind::dead_groups},
     {"bulk_start", Kind::bulk_start},
     {"bulk_list", Kind::bulk_list},

@@ -111,6 +111,7 @@ const std::map<Kind, std::string> table = {
     {Kind::holding, "aw"},
     {Kind::report, "aw"},
     {Kind::drain, "aw"},
+    {Kind::bid, "aw"},
     {Kind::dead_groups, "voda"},
     {Kind::bulk_list, "voda"},
     {Kind::bulk_start, "oda"},

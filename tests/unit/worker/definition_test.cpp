@@ -107,6 +107,12 @@ TEST(Definition, MistakesNameLineKeyAndWhatIsAccepted) {
   EXPECT_THAT(error_of(with("labels: [a]\n")), HasSubstr("a map"));
   EXPECT_THAT(error_of(with("kind: magic\n")), HasSubstr("plugin or process"));
   EXPECT_THAT(error_of(with("per_task: true\n")), HasSubstr("only for kind process"));
+  EXPECT_THAT(
+      error_of("---\nname: echo\ndescription: x\nkind: process\ncommand: [a]\ntypes: [a]\nper_task: true\n"
+               "bids: true\n---\n"),
+      HasSubstr("bids: not with per_task"));
+  EXPECT_TRUE(parse_definition(with("bids: true\n"), "a.md")->definition.bids);
+  EXPECT_FALSE(parse_definition(with(""), "a.md")->definition.bids);
   EXPECT_THAT(error_of(with("x: [\n")), HasSubstr("not YAML"));
   EXPECT_THAT(error_of("no front matter"), HasSubstr("a.md:1"));
   EXPECT_THAT(error_of("---\nname: echo\n"), HasSubstr("second one is missing"));

@@ -65,5 +65,23 @@ TEST(JsonLines, WhatIsNotAWordIsAnErrorThatShowsIt) {
     EXPECT_FALSE(read_utterance(line)) << line;
 }
 
+TEST(JsonLines, ABidIsAPriceOrNullAndAnythingElseUnderItsNameIsAFault) {
+  EXPECT_EQ(read_bid(R"({"bid": 0.25})")->price, 0.25);
+  EXPECT_EQ(read_bid(R"({"bid": 3})")->price, 3);
+  const auto declined = read_bid(R"({"bid": null})");
+  ASSERT_TRUE(declined);
+  EXPECT_FALSE(declined->price);
+  EXPECT_EQ(declined->fault, "");
+  EXPECT_NE(read_bid(R"({"bid": "cheap"})")->fault, "");
+  EXPECT_FALSE(read_bid(R"({"log": "bid"})"));
+  EXPECT_FALSE(read_bid("nonsense"));
+  BidCall call;
+  call.round = 7;
+  call.payload_bytes = 12;
+  const auto line = bid_line(call);
+  EXPECT_NE(line.find(R"("payload_bytes":12)"), std::string::npos) << line;
+  EXPECT_EQ(line.find("deadline"), std::string::npos) << line;
+}
+
 }  // namespace
 }  // namespace hirehall::worker

@@ -7,6 +7,13 @@
  *   int      hirehall_agent_run(void* agent, const hirehall_task*, const hirehall_host*, hirehall_result*);
  *   void     hirehall_agent_destroy(void* agent);
  *
+ * and, if its definition says `bids: true`, a fifth one:
+ *
+ *   int      hirehall_agent_bid(void* agent, const hirehall_call*, double* price);
+ *
+ * bid() says what the agent wants for a task that is auctioned. It is called in an instance that only bids,
+ * in a process of its own, with HIREHALL_ROLE=bidder in the environment.
+ *
  * run() does one attempt and returns a hirehall_outcome. The worker calls the functions of one instance one
  * at a time, of different instances at the same time. Nothing may be thrown across the border.
  *
@@ -101,11 +108,32 @@ typedef struct hirehall_result {
                              `services`; with delay_ms: it said when to come back */
 } hirehall_result;
 
+/* A task that is put up for live bids. Nobody hears what others bid. */
+typedef struct hirehall_call {
+  size_t struct_size;
+  hirehall_bytes type;
+  hirehall_bytes queue;
+  hirehall_bytes tenant;
+  hirehall_bytes content_type; /* of the payload */
+  uint64_t payload_bytes;
+  uint32_t priority;
+  int64_t left_ms;     /* until a bid is too late; a later one is not told to anybody */
+  int64_t deadline_ms; /* of the task, milliseconds since 1970; 0: none */
+  int64_t effort_ms;   /* as estimated by who submitted it; 0: not at all */
+} hirehall_call;
+
+enum hirehall_offer {
+  HIREHALL_BIDS = 0,    /* *price says what it wants, in cost units: 0 to 1e6 */
+  HIREHALL_DECLINES = 1 /* it does not want the task */
+};
+
 HIREHALL_EXPORT uint32_t hirehall_agent_api_version(void);
 HIREHALL_EXPORT void* hirehall_agent_create(const hirehall_agent_config* config);
 HIREHALL_EXPORT int hirehall_agent_run(void* agent, const hirehall_task* task, const hirehall_host* host,
                                        hirehall_result* result);
 HIREHALL_EXPORT void hirehall_agent_destroy(void* agent);
+/* optional */
+HIREHALL_EXPORT int hirehall_agent_bid(void* agent, const hirehall_call* call, double* price);
 
 #ifdef __cplusplus
 }

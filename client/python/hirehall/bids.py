@@ -1,0 +1,76 @@
+"""Live bids: what an agent is told of a task that is auctioned, and the threads in which agents are asked."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+log = logging.getLogger("hirehall")
+
+_WAITING_MAX = 64  # calls to one agent
+
+
+@dataclass(frozen=True)
+class Call:
+    """A task that is put up for bids. `left_ms`: how long an answer may take; `deadline` of the task in milliseconds since 1970, 0: none."""
+
+    round: int
+    agent: str
+    type: str
+    queue: str
+    tenant: str
+    content_type: str
+    payload_bytes: int
+    priority: int
+    left_ms: int
+    deadline: int = 0
+    effort_ms: int = 0
+
+
+Bid = Callable[[Call], "float | None"]
+Answer = Callable[[list[Any]], None]
+
+
+def calls_of(body: Mapping[str, Any]) -> list[Call]:
+    told = {name: body[name] for name in ("round", "type", "queue", "tenant", "content_type", "payload_bytes", "priority", "left_ms")}
+    return [Call(agent=agent, deadline=body.get("deadline", 0), effort_ms=body.get("effort_ms", 0), **told) for agent in body["agents"]]
+
+
+class Bidders:
+    """One thread for each agent that bids: whoever hangs in its bid holds up nothing but its own bids."""
+
+    def __init__(self, bids: Mapping[str, Bid], answer: Answer):
+        self._answer = answer
+        self._waiting: dict[str, queue.Queue[tuple[Call, float] | None]] = {name: queue.Queue(_WAITING_MAX) for name in bids}
+        for name, bid in bids.items():
+            threading.Thread(target=self._serve, args=(bid, self._waiting[name]), name=f"hirehall-bid-{name}", daemon=True).start()
+
+    def call(self, calls: Sequence[Call]) -> None:
+        for call in calls:
+            waiting = self._waiting.get(call.agent)
+            if waiting is not None and not waiting.full():
+                waiting.put_nowait((call, time.monotonic() + call.left_ms / 1000))
+
+    def end(self) -> None:
+        for waiting in self._waiting.values():
+            if not waiting.full():  # else it hangs, and its thread ends with the process
+                waiting.put_nowait(None)
+
+    def _serve(self, bid: Bid, waiting: queue.Queue[tuple[Call, float] | None]) -> None:
+        while (item := waiting.get()) is not None:
+            call, until = item
+            if time.monotonic() >= until:
+                continue
+            try:
+                price = bid(call)
+                price = None if price is None else float(price)
+            except Exception as error:  # the agent's mistake costs it this round
+                log.warning("agent %s: its bid raised %r: it declines", call.agent, error)
+                price = None
+            if time.monotonic() < until:
+                self._answer([call.round, call.agent, price])
