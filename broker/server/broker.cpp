@@ -128,12 +128,6 @@ bool Broker::turn(Millis wait_ms) {
   return drained_full_ || engine_.more_to_award();
 }
 
-void Broker::failed(const Error& error) {
-  if (failure_) return;
-  failure_ = error;
-  log::error("the broker ends", error);
-}
-
 void Broker::drain_socket() {
   std::size_t bytes = 0;
   drained_full_ = true;

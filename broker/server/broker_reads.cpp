@@ -1,7 +1,15 @@
-// What the engine wants from the store: read beside the command thread, given back as inputs.
+// What the engine wants from the store: read beside the command thread, given back as inputs; and the end when
+// the store fails.
 #include "broker/server/broker.h"
+#include "common/log.h"
 
 namespace hirehall::server {
+
+void Broker::failed(const Error& error) {
+  if (failure_) return;
+  failure_ = error;
+  log::error("the broker ends", error);
+}
 
 void Broker::read_wanted() {
   auto& out = engine_.outputs();
