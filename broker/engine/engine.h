@@ -406,8 +406,8 @@ class Engine {
   std::vector<std::uint32_t> told_weights_;
   scheduler::Chooser chooser_;
   std::vector<scheduler::QueuePolicy> policies_;  // by queue; empty while all are least_loaded
-  Chosen chosen_;                         // for the pick at hand
-  std::set<scheduler::ShelfNo> cramped_;  // whose resources are nowhere free
+  Chosen chosen_;                                 // for the pick at hand
+  std::set<scheduler::ShelfNo> cramped_;          // whose resources are nowhere free
   std::uint64_t cramped_at_ = 0;
   std::map<scheduler::ShelfNo, Unsold> unsold_;
   Breakers breakers_;

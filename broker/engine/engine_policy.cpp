@@ -109,8 +109,8 @@ void Engine::settle(const scheduler::Pick& pick, std::uint32_t awards) {
   counts_.auction_paid += static_cast<std::uint64_t>(total);
   const auto& agent = sessions_.at(pick.worker).spec.agents[pick.agent].name;
   auto& payments = chosen_.settled.payments;
-  const auto same = std::ranges::find_if(
-      payments, [&](const auto& p) { return p.lane == pick.lane && p.agent == agent; });
+  const auto same =
+      std::ranges::find_if(payments, [&](const auto& p) { return p.lane == pick.lane && p.agent == agent; });
   if (same != payments.end())
     same->micros += total;
   else

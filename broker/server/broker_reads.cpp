@@ -1,5 +1,5 @@
-// What the engine wants from the store: read beside the command thread, given back as inputs; and the end when
-// the store fails.
+// What the engine wants from the store: read beside the command thread, given back as inputs; and the end
+// when the store fails.
 #include "broker/server/broker.h"
 #include "common/log.h"
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "tests/simulation/violation.h"
+#include "tests/simulation/workload.h"
 
 namespace hirehall::sim {
 
