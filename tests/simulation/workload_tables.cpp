@@ -62,7 +62,7 @@ std::span<const Tables::Feature> Tables::features() {
        }},
       {"gpu", 80,
        [](Workload&, Draft& d) {
-         d.options.requirements.resources = {{"gpu", "1"}};
+         d.options.requirements.resources = {{"gpu", "1"}}, d.plain = false;
        }},
       {"rare", 40, [](Workload&, Draft& d) { d.options.type = "rare"; }},
       {"limit_one", 80, [](Workload&, Draft& d) { d.options.limit_keys = {"one"}, d.plain = false; }},
