@@ -32,7 +32,7 @@ class Resources(FleetTest):
         return {w["what"]: w for w in json.loads(self.cli("task", "explain", id_, "-o", "json"))["why"]}
 
     def test_no_more_run_than_fit_over_a_crash_and_who_waits_is_told(self):
-        worker = self.fleet.worker("gpus", slots=8, resources={"gpu": "2", "memory": "8Gi"})
+        worker = self.fleet.worker(name="gpus", slots=8, resources={"gpu": "2", "memory": "8Gi"})
         tasks = [self.submit("--resource", "gpu=1") for _ in range(4)]
         other = self.submit()
         fleet.eventually(lambda: (worker.pump(0.01), len(worker.held))[1] == 3, 30, "two with a gpu each, and the one that asks for nothing")
@@ -42,7 +42,7 @@ class Resources(FleetTest):
         self.assertEqual((room["worker"], room["short_of"]), ("gpus", ["gpu: 1 asked, 0 of 2 free"]))
         self.fleet.crash()
         fleet.eventually(lambda: (worker.pump(0.01), worker.number)[1], 30, "it is back")
-        fleet.eventually(lambda: "no_room" in self.why(tasks[2]), 30, "the same after a crash")
+        fleet.eventually(lambda: (worker.pump(0.01), "no_room" in self.why(tasks[2]))[1], 30, "the same after a crash")
         for _ in range(5):
             fleet.eventually(lambda: (worker.pump(0.01), worker.held)[1], 30, "an award")
             self.assertLessEqual(sum(hirehall.ids.text(award.id) in tasks for award in worker.held.values()), 2)
@@ -50,14 +50,14 @@ class Resources(FleetTest):
         self.assertEqual(self.client.stats()["tasks"]["succeeded"], 5)
 
     def test_what_nobody_offers_is_named(self):
-        self.fleet.worker("small", slots=2, resources={"gpu": "1"})
+        self.fleet.worker(name="small", slots=2, resources={"gpu": "1"})
         for asked, missing in (("gpu=2", "resource gpu 2"), ("tpu=1", "resource tpu 1"), ("gpu=many", "not a whole amount")):
             why = self.why(self.submit("--resource", asked))["not_capable"]
             self.assertIn(missing, why["message"])
         self.assertIn("--resource takes KEY=VALUE", self.cli("task", "submit", "echo", "--resource", "gpu", code=2))
 
     def test_requirements_of_the_command_line_reach_the_broker(self):
-        self.fleet.worker("plain", slots=2)
+        self.fleet.worker(name="plain", slots=2)
         why = self.why(self.submit("--capability", "vision", "--tool", "browser", "--tier", "3", "--require-label", "zone=eu"))["not_capable"]
         for word in ("capability vision", "tool browser", "tier 3", "label zone=eu"):
             self.assertIn(word, why["message"])
