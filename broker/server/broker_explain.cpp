@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "broker/server/broker.h"
+#include "broker/server/deadline_outlook.h"
 #include "broker/server/why.h"
 #include "common/msgpack.h"
 #include "scheduler/chance.h"
@@ -139,8 +140,18 @@ void Broker::write_explanation(Peer& peer, std::uint64_t request, Sequence seque
     whys = why_not_running(engine_, sequence, task, loaded);
   }
   msgpack::Writer w(answer(peer, request));
-  w.map(4);
+  const bool dated = !task.end && loaded.place.deadline != 0;
+  w.map(dated ? 5 : 4);
   w.entry("state", hirehall::name_of(state));
+  if (dated) {
+    const auto waits = lease == nullptr && state == State::ready;
+    const Dated known{ledger.classes[loaded.place.class_].type, loaded.place.deadline,
+                      state == State::scheduled ? loaded.due : engine_.now(),
+                      waits ? engine_.ahead_of(loaded.place, sequence).tasks : 0};
+    w.str("deadline");
+    write_outlook(w, outlook_of(engine_, learning_.prediction(), known),
+                  engine_.to_wall(loaded.place.deadline));
+  }
   w.str("reasons");
   w.array(whys.size());
   for (const auto& why : whys) w.str(why.message);

@@ -125,7 +125,8 @@ std::vector<std::string> split_columns(std::string_view columns);  // "id,state"
 std::string render_table(const std::vector<Document>& objects, std::string_view columns,
                          bool coloured = false, std::size_t room = 0);  // room: columns; 0: any
 std::string render_object(const Document& object, bool coloured = false, std::size_t room = 0);
-std::string render_time(std::int64_t epoch_ms);  // 2026-01-31 12:00:00Z
+std::string render_time(std::int64_t epoch_ms);           // 2026-01-31 12:00:00Z
+std::string deadline_in_words(const Document& deadline);  // as `explain` tells it
 
 // "2026-01-31T12:00:00Z", milliseconds since the epoch, or a duration from now ("10m"). invalid otherwise.
 client::Result<std::int64_t> parse_time(std::string_view text, std::int64_t now_ms);

@@ -6,10 +6,14 @@
 #include "client/cli/command.h"
 #include "client/cli/progress.h"
 #include "client/cli/submit_options.h"
+#include "client/src/body.h"
+#include "client/src/inner.h"
+#include "common/wire.h"
 
 namespace hirehall::cli {
 namespace {
 
+using client::Body;
 using client::Submission;
 using client::TaskId;
 
@@ -224,6 +228,17 @@ int run_many(Context& c, client::Client& client, Submitting& submitting, std::si
   return std::max(code, worst);
 }
 
+// A task that will hardly end in time is better known of now than at its deadline.
+void warn_of_deadline(Context& c, const TaskId& id) {
+  Body b;
+  b.bin("id", client::raw_of(id));
+  const auto answer = c.ask(static_cast<std::uint16_t>(wire::Kind::explain), b.take());
+  if (!answer) return;
+  const auto deadline = answer->child("deadline");
+  if (const auto outlook = deadline.text("outlook"); outlook == "doubtful" || outlook == "unlikely")
+    c.err() << "hirehall: that its deadline is met is " << deadline_in_words(deadline) << "\n";
+}
+
 int submit_with(Context& c, bool wait, bool result_alone) {
   auto options = options_of(c.values(), wall_now_ms());
   if (!options) return c.complain(options.error());
@@ -236,7 +251,9 @@ int submit_with(Context& c, bool wait, bool result_alone) {
   if (wait && total == 1) return run_one(c, **client, submitting, result_alone);
   if (wait) return run_many(c, **client, submitting, total);
   Sink sink(c, total > 1);
-  return submitting.submit([&](const TaskId& id) {
+  TaskId last;
+  const int code = submitting.submit([&](const TaskId& id) {
+    last = id;
     if (c.format() == Format::none) return;
     auto text = id.text();
     if (c.format() == Format::text) return sink.put({}, text);
@@ -244,6 +261,8 @@ int submit_with(Context& c, bool wait, bool result_alone) {
     d.set("id", text);
     sink.put(d, text);
   });
+  if (code == ok && total == 1 && !c.values().text("deadline").empty()) warn_of_deadline(c, last);
+  return code;
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <ostream>
 
 #include "client/cli/bulk.h"
+#include "client/cli/reading.h"
 #include "client/cli/submit_options.h"
 #include "client/src/body.h"
 #include "client/src/inner.h"
@@ -167,6 +168,15 @@ int dead_list(Context& c) {
       dead_columns);
 }
 
+std::string deadline_in_words(const Document& deadline) {
+  auto words = deadline.text("outlook") + ": " +
+               reading_of_ms(static_cast<double>(deadline.number("left_ms"))) + " left";
+  if (deadline.has("p50_ms"))
+    words += ", an end is expected in " + reading_of_ms(static_cast<double>(deadline.number("p50_ms"))) +
+             " (9 of 10 times within " + reading_of_ms(static_cast<double>(deadline.number("p90_ms"))) + ")";
+  return words;
+}
+
 int task_explain(Context& c) {
   auto ids = ids_of(c);
   if (!ids) return c.complain(ids.error());
@@ -181,7 +191,9 @@ int task_explain(Context& c) {
     row.set("what", reason.text("what")).set("message", reason.text("message"));
   }
   Document shown;
-  shown.set("state", answer->text("state")).set("why", why);
+  shown.set("state", answer->text("state"));
+  if (answer->has("deadline")) shown.set("deadline", deadline_in_words(answer->child("deadline")));
+  shown.set("why", why);
   std::vector<Document> awards, terms,
       absent;  // terms, and who was asked in vain, of the last award that has any
   for (const auto& award : answer->items("awards")) {

@@ -103,6 +103,28 @@ class Explain(FleetTest):
         self.client.call(wire.WORKER_DRAIN, {"name": "only"})
         self.assertIn("draining", self.why(ids[0])[1])
 
+    def test_a_deadline_says_how_likely_it_is_met_and_a_submit_warns(self):
+        def outlook(id_):
+            return self.client.call(wire.EXPLAIN, {"id": id_})["deadline"]
+
+        soon = int(time.time() * 1000) + 60_000
+        self.assertEqual(outlook(self.client.submit_one("echo", deadline=soon))["outlook"], "unknown")
+        worker = self.fleet.worker(slots=1)
+        award = worker.award()
+        worked = time.monotonic() + 0.3
+        fleet.eventually(lambda: (worker.pump(0.05), time.monotonic() > worked)[1], 30, "work of 0.3 s")
+        worker.finish(award, hand.SUCCEEDED)
+        self.client.call(wire.PAUSE, {"queue": "default", "reason": "no awards for now"})
+        likely = outlook(self.client.submit_one("echo", deadline=soon))
+        self.assertEqual(likely["outlook"], "likely")
+        self.assertAlmostEqual(likely["at"], soon, delta=2)  # engine time and the wall clock are whole milliseconds apart
+        self.assertLess(likely["p50_ms"], likely["left_ms"])
+        for _ in range(60):  # the earlier deadline goes first
+            self.client.submit_one("echo", deadline=int(time.time() * 1000) + 10_000)
+        code, _out, err = self.run_cli("task", "submit", "echo", "--deadline", "11s")
+        self.assertEqual(code, 0)
+        self.assertRegex(err, "its deadline is met is (unlikely|doubtful): .* left, an end is expected in")
+
     def test_a_lease_whose_worker_went_away_says_so(self):
         id_ = self.client.submit_one("echo")
         worker = self.fleet.worker("echo")
