@@ -49,10 +49,10 @@ std::string painted(const std::string& text, std::string_view with) {
 
 constexpr std::size_t narrowest = 12;
 
-// What names a thing is copied into the next command, and never cut.
+// What names a thing is copied into the next command, and a message is what the table is looked at for.
 bool may_be_cut(const std::vector<std::string>& keys, std::size_t column) {
   const auto& key = keys[column];
-  return column > 0 && key != "example" && key != "task" && !key.ends_with("_at");
+  return column > 0 && key != "message" && key != "example" && key != "task" && !key.ends_with("_at");
 }
 
 // Takes columns away from the widest that may be cut, until the table fits or nothing is left to cut.
