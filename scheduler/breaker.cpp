@@ -113,6 +113,7 @@ void Breaker::trip(Millis now, Millis for_ms) {
 
 void Breaker::adjust(const BreakerSettings& settings) {
   settings_ = settings;
+  proven_ = std::min(proven_, settings_.probes - 1);  // one more has to come, which closes it
 }
 
 std::size_t first_admitted(const std::vector<const Breaker*>& in_order, Millis now) {

@@ -57,7 +57,9 @@ void Fleet::connect(WorkerNo worker, const WorkerSpec& spec, std::uint32_t credi
     if (group_for(spec) == row.group) return relist(worker);
     const Turns::Steady steady(turns_);
     part(worker);
-    return join(worker);
+    join(worker);
+    if (groups_.size() - live_groups_ > live_groups_ + dead_groups_kept) regroup();
+    return;
   }
   join(worker);
 }

@@ -62,8 +62,14 @@ void Fleet::short_list(PoolNo number, DemandNo demand_no, const Pick& pick, std:
   if (!all) {
     list(pick.worker, demand.need, pick.agent, out);
     list(pick.runner_up, demand.need, first_agent(pool, demand, pick.runner_up), out);
+    // Of those with room for what is asked nobody knows where they lie: all free ones are drawn from.
+    std::uint64_t free = pick.candidates;
+    if (!demand.need.asked.empty()) {
+      free = 0;
+      for (const auto group : pool.groups) free += groups_[group].free.size();
+    }
     Stream chance(seed);
-    for (auto& place : places) place = chance.below(pick.candidates);
+    for (auto& place : places) place = chance.below(free);
     std::sort(places.begin(), places.end());
   }
   looked_at_ += pool.groups.size();

@@ -115,11 +115,11 @@ std::int64_t dominant_share(const Amounts& used, const Amounts& total) {
     const auto all = amount(total, name);
     if (all <= 0) continue;
     // Exact while it fits, in floating point beyond.
-    const auto share =
-        amount_used <= INT64_MAX / million
-            ? amount_used * million / all
-            : static_cast<std::int64_t>(static_cast<double>(amount_used) / static_cast<double>(all) *
-                                        static_cast<double>(million));
+    const auto share = amount_used <= INT64_MAX / million
+                           ? amount_used * million / all
+                           : static_cast<std::int64_t>(
+                                 std::min(static_cast<double>(amount_used) / static_cast<double>(all), 1e6) *
+                                 static_cast<double>(million));
     most = std::max(most, share);
   }
   return most;

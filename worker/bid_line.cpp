@@ -82,6 +82,7 @@ class PluginBidLine final : public BidLine {
       Said out;
       if (!r.skip_nil()) out.price = r.real();
       out.fault = r.str();
+      if (!r.finished()) out = {std::nullopt, "its answer cannot be read"};
       return out;
     }
     if (broken) talk.child().signal(9);

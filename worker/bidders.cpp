@@ -21,6 +21,7 @@ constexpr Micros hung_us = 10 * second;    // beyond its deadline: then the chil
 constexpr Micros restart_us = 5 * second;  // between two starts of a child that does not live
 constexpr std::size_t incoming_max = 1u << 20;
 constexpr std::size_t waiting_max = 64;  // calls to one agent
+constexpr std::size_t lines_max = 20;    // of its stderr in one call; the rest is read and not told
 
 }  // namespace
 
@@ -89,7 +90,11 @@ class Bidders::Desk {
       auto [call, until] = std::move(waiting_.front());
       waiting_.pop_front();
       lock.unlock();
-      if (monotonic_us() < until && start()) ask(call, until);
+      if (monotonic_us() >= until) continue;
+      if (start())
+        ask(call, until);
+      else
+        decline(call, until);
     }
   }
 
@@ -116,21 +121,37 @@ class Bidders::Desk {
     return true;
   }
 
+  // Once, until it has answered well again or says something else.
   bool say_broken(const std::string& why) {
+    if (why == fault_) return false;
+    fault_ = why;
     log::error("an agent cannot be asked for bids", {{"agent", definition_.name}, {"error", why}});
     return false;
   }
 
-  // An answer that comes too late is read and not told: the next one must not be taken for it.
+  // Who cannot answer shall not be waited for.
+  void decline(const BidCall& call, Micros until) {
+    if (monotonic_us() < until) tray_->put({call.round, call.agent, std::nullopt});
+  }
+
+  // An answer that comes too late is read and not told: the next one must not be taken for it. Neither must
+  // one that nobody has asked for.
   void ask(const BidCall& call, Micros until) {
+    while (line_->listen(*talk_)) {
+    }
     line_->ask(*talk_, call);
     const auto give_up = until + hung_us;
     std::string words;
+    std::size_t lines = 0;
     for (;;) {
       talk_->pump(stop_fd_, give_up);
-      while (talk_->take_line(words)) log::info("an agent that bids", {{"agent", agent()}, {"says", words}});
+      while (talk_->take_line(words))
+        if (++lines <= lines_max) log::info("an agent that bids", {{"agent", agent()}, {"says", words}});
       if (auto said = line_->listen(*talk_)) {
-        if (!said->fault.empty()) say_broken(said->fault);
+        if (said->fault.empty())
+          fault_.clear();
+        else
+          say_broken(said->fault);
         if (monotonic_us() < until) tray_->put({call.round, call.agent, said->price});
         return;
       }
@@ -139,7 +160,7 @@ class Bidders::Desk {
       if (!hung && !talk_->ended() && !talk_->overflowed()) continue;
       say_broken(hung ? "it has not answered 10 s after the end of the round" : "its process has ended");
       talk_.reset();
-      return;
+      return decline(call, until);
     }
   }
 
@@ -154,6 +175,7 @@ class Bidders::Desk {
   std::unique_ptr<BidLine> line_;
   std::unique_ptr<Talk> talk_;
   Micros start_again_at_ = 0;
+  std::string fault_;  // that was told last
   std::thread thread_;
 };
 

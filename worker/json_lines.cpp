@@ -42,10 +42,21 @@ bool is_json(std::string_view content_type) {
          content_type.ends_with("+json");
 }
 
+// The library reads any depth; writing it again takes a stack frame for each level, and that would be the
+// worker's.
+constexpr int json_depth_max = 500;
+json parsed(std::string_view text) {
+  bool deep = false;
+  auto value = json::parse(
+      text, [&](int depth, json::parse_event_t, json&) { return !(deep = deep || depth > json_depth_max); },
+      false);
+  return deep ? json(json::value_t::discarded) : value;
+}
+
 // Bytes under `key` as the JSON they are, else as base64 under `key`_base64.
 void put_bytes(json& object, const std::string& key, std::string_view bytes, bool as_json) {
   if (as_json) {
-    auto value = json::parse(bytes, nullptr, false);
+    auto value = parsed(bytes);
     if (!value.is_discarded()) {
       object[key] = std::move(value);
       return;
@@ -236,7 +247,7 @@ std::string cancel_line(std::string_view reason) {
 }
 
 std::string question_of(std::string_view text) {
-  auto value = json::parse(text, nullptr, false);
+  auto value = parsed(text);
   return value.is_object() ? pack_question(value) : std::string();
 }
 
@@ -255,16 +266,18 @@ std::string bid_line(const BidCall& call) {
 }
 
 std::optional<SaidBid> read_bid(std::string_view text) {
-  const auto line = json::parse(text, nullptr, false);
-  if (line.is_discarded() || !line.is_object() || !line.contains("bid")) return std::nullopt;
+  const auto line = parsed(text);
+  if (line.is_discarded()) return SaidBid{std::nullopt, "its answer is no JSON"};
+  if (!line.is_object() || !line.contains("bid")) return std::nullopt;
   const json& value = line["bid"];
   if (value.is_number()) return SaidBid{value.get<double>(), {}};
   if (value.is_null()) return SaidBid{};
-  return SaidBid{std::nullopt, "its bid is no number and not null: " + value.dump().substr(0, 200)};
+  return SaidBid{std::nullopt,
+                 "its bid is no number and not null, but of type " + std::string(value.type_name())};
 }
 
 Result<Utterance> read_utterance(std::string_view text) {
-  auto line = json::parse(text, nullptr, false);
+  auto line = parsed(text);
   if (line.is_discarded() || !line.is_object() || line.empty())
     return fail(Code::bad_message, "not a JSON object: " + std::string(text.substr(0, 200)));
   Utterance out;

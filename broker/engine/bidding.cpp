@@ -10,6 +10,15 @@ namespace hirehall::engine {
 using scheduler::Bidder;
 using scheduler::ShelfNo;
 
+namespace {
+
+// A round that nobody was free for is kept without its bids: it counts as one in vain at the next pick of its
+// line, which in a busy fleet may be a while away.
+constexpr Sequence no_front = 0;
+constexpr Millis lapsed_ms = 600'000;
+
+}  // namespace
+
 bool Bidding::holds(ShelfNo shelf) const {
   const auto at = rounds_.find(shelf);
   return at != rounds_.end() && at->second.phase != Round::Phase::closed;
@@ -85,6 +94,10 @@ std::vector<ShelfNo> Bidding::due(Millis now) {
         round.until = now + closed_ms;
         out.push_back(shelf);
       }
+      ++at;
+    } else if (round.phase == Round::Phase::closed && !round.bidders.empty() && round.front != no_front) {
+      round.front = no_front;
+      round.until = now + lapsed_ms;
       ++at;
     } else {
       if (round.phase == Round::Phase::closed && !round.bidders.empty()) ++counts.dropped;

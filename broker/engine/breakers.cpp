@@ -66,7 +66,10 @@ void Breakers::forget(const std::string& agent) {
   stale_ = true;
 }
 
+// Looks at all that is listed, so with very many agents it is done when there is much to drop only.
 void Breakers::drop_idle_services() {
+  constexpr std::size_t agents_looked_at = 1000, services_kept = 20'000;
+  if (guarded_.size() > agents_looked_at && services_.size() < services_kept) return;
   std::set<std::string_view> listed;
   for (const auto& [agent, guarded] : guarded_)
     for (const auto& [service, row] : guarded.services) listed.insert(service);
@@ -141,7 +144,7 @@ void Breakers::ended(const AttemptEnd& end, Millis now) {
     const bool speaks = end.outcome == Outcome::succeeded || (names && service == end.service);
     if (speaks && verdict_of(end) == Verdict::bad && end.delay_ms > 0) {
       row->breaker.pause_until(now + std::min(end.delay_ms, pause_ms_max));
-      row->error = end.error.empty() ? end.error_code : end.error;
+      row->error = clip(end.error.empty() ? end.error_code : end.error, limits::error_bytes_max);
       disturbed_ = stale_ = true;
       feed(*row, end, is_probe(*row), false, now);
     } else {

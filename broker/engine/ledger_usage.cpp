@@ -10,7 +10,7 @@ void Ledger::spend(std::uint32_t lane_number, std::string_view reported) {
   if (!report.amounts.empty()) spend(lane_number, report, 1);
 }
 
-// Paid with the award: a hard budget that it uses up holds the next award back.
+// Paid with the awards of a turn: a hard budget that they use up holds the next ones back.
 void Ledger::apply(Settled& fact) {
   if (index == nullptr && HH_MUTANT("settlements_not_replayed")) return;
   for (const auto& payment : fact.payments) {

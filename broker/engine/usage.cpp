@@ -39,9 +39,9 @@ void read_amounts(msgpack::Reader& r, UsageReport& out) {
       amount = r.real();
     else
       r.skip();
-    const bool sound = named && number && !unit.empty() && unit.size() <= usage_unit_bytes_max &&
-                       std::isfinite(amount) && amount >= 0 && amount <= usage_amount_max &&
-                       out.amounts.size() < usage_units_per_report;
+    const bool sound = named && number && !unit.empty() && unit != auction_unit &&
+                       unit.size() <= usage_unit_bytes_max && std::isfinite(amount) && amount >= 0 &&
+                       amount <= usage_amount_max && out.amounts.size() < usage_units_per_report;
     if (!sound) {
       ++out.left_out;
       continue;
@@ -105,7 +105,7 @@ void write_amounts(msgpack::Writer& w, const Amounts& amounts) {
 
 const std::string& UsageBook::unit_of(const std::string& unit) {
   static const std::string other{other_units};
-  if (units_.contains(unit)) return unit;
+  if (unit == auction_unit || units_.contains(unit)) return unit;  // what is paid is never mixed with others
   if (units_.size() >= usage_units_max) return other;
   units_.emplace(unit, std::uint8_t{1});
   return unit;

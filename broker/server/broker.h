@@ -207,7 +207,6 @@ class Broker {
   void backup_status(Peer& peer, const Frame& frame);
   void backup_list(Peer& peer, const Frame& frame);
   void breaker(Peer& peer, const Frame& frame);  // (broker_breakers.cpp)
-  void write_breaker(msgpack::Writer& w, engine::BreakerOf of, const std::string& name) const;
   void fill_breakers();
   void limit_set(Peer& peer, const Frame& frame);  // (broker_limits.cpp)
   void limit_list(Peer& peer, const Frame& frame);

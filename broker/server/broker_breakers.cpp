@@ -68,12 +68,12 @@ std::string_view shown_state(const engine::BreakerRow& row, Millis now) {
   return state == BreakerState::closed && row.breaker.paused_until() > now ? "paused" : name_of(state);
 }
 
-}  // namespace
-
-void Broker::write_breaker(msgpack::Writer& w, BreakerOf of, const std::string& name) const {
-  const auto& breakers = engine_.breakers();
+// Errors are of tasks of any tenant: who may see some only is told the rest.
+void write_row(msgpack::Writer& w, const engine::Engine& engine, BreakerOf of, const std::string& name,
+               bool with_error) {
+  const auto& breakers = engine.breakers();
   const auto& row = breakers.rows(of).at(name);
-  const auto now = engine_.now();
+  const auto now = engine.now();
   const auto until = row.breaker.admits_at(now);
   std::vector<std::string> agents;
   for (const auto& [agent, guarded] : breakers.all_guarded())
@@ -84,7 +84,7 @@ void Broker::write_breaker(msgpack::Writer& w, BreakerOf of, const std::string& 
   w.entry("name", name);
   w.entry("kind", name_of(of));
   w.entry("state", shown_state(row, now));
-  w.entry_sint("until", until > now ? engine_.to_wall(until) : 0);
+  w.entry_sint("until", until > now ? engine.to_wall(until) : 0);
   w.entry_uint("failures", row.breaker.failures());
   w.entry_uint("failures_to_open", row.breaker.settings().failures);
   w.entry_sint("open_ms", row.breaker.settings().open_ms);
@@ -92,8 +92,8 @@ void Broker::write_breaker(msgpack::Writer& w, BreakerOf of, const std::string& 
   w.entry_uint("probing", row.breaker.probing());
   w.entry_uint("proven", row.breaker.proven());
   w.entry_uint("opened", row.opened);
-  w.entry_sint("since", row.since == 0 ? 0 : engine_.to_wall(row.since));
-  w.entry("error", row.error);
+  w.entry_sint("since", row.since == 0 ? 0 : engine.to_wall(row.since));
+  w.entry("error", with_error ? row.error : std::string());
   const auto write_names = [&](std::string_view key, const std::vector<std::string>& names) {
     w.str(key);
     w.array(names.size());
@@ -106,6 +106,8 @@ void Broker::write_breaker(msgpack::Writer& w, BreakerOf of, const std::string& 
   write_names("services", services);
   write_names("agents", agents);
 }
+
+}  // namespace
 
 // list, show, reset, trip.
 void Broker::breaker(Peer& peer, const Frame& frame) {
@@ -124,7 +126,7 @@ void Broker::breaker(Peer& peer, const Frame& frame) {
         if (place_of(of, name) <= asked.after) continue;
         more = rows.size() >= limits::batch_bytes_max;
         if (more) break;
-        write_breaker(w, of, name);
+        write_row(w, engine_, of, name, peer.principal->tenants.all);
         ++count;
       }
     return write_page(answer(peer, request), "breakers", count, rows, more);
@@ -143,7 +145,7 @@ void Broker::breaker(Peer& peer, const Frame& frame) {
         kind == wire::Kind::breaker_reset ? "breaker closed by hand" : "breaker opened by hand",
         {{"of", name_of(of)}, {"name", asked.name}, {"by", peer.principal->name}, {"reason", asked.reason}});
   msgpack::Writer w(answer(peer, request));
-  write_breaker(w, of, asked.name);
+  write_row(w, engine_, of, asked.name, peer.principal->tenants.all);
 }
 
 void Broker::fill_breakers() {

@@ -144,10 +144,18 @@ void Broker::write_explanation(Peer& peer, std::uint64_t request, Sequence seque
   w.map(dated ? 5 : 4);
   w.entry("state", hirehall::name_of(state));
   if (dated) {
-    const auto waits = lease == nullptr && state == State::ready;
-    const Dated known{ledger.classes[loaded.place.class_].type, loaded.place.deadline,
-                      state == State::scheduled ? loaded.due : engine_.now(),
-                      waits ? engine_.ahead_of(loaded.place, sequence).tasks : 0};
+    const auto queue = ledger.lanes.at(loaded.place.lane).queue;
+    Dated known{{}, loaded.place.deadline, engine_.now(), 0};
+    if (lease != nullptr)
+      known.begins = lease->started;
+    else if (state == State::scheduled)
+      known.begins = loaded.due;
+    else if (state == State::ready)
+      known.ahead = engine_.ahead_of(loaded.place, sequence).tasks;
+    // Whom it waits for, and how long, nobody knows of what is suspended, nor of what nobody can do.
+    if (lease != nullptr ||
+        (state != State::suspended && engine_.dispatcher().prospect(loaded.place.class_, queue).capable != 0))
+      known.type = ledger.classes[loaded.place.class_].type;
     w.str("deadline");
     write_outlook(w, outlook_of(engine_, learning_.prediction(), known),
                   engine_.to_wall(loaded.place.deadline));

@@ -58,9 +58,9 @@ DeadlineOutlook outlook_of(const engine::Engine& engine, const scheduler::Predic
   out.left_ms = std::max<Millis>(0, task.deadline - engine.now());
   const auto doers = doers_of(engine, learned, task.type);
   if (doers.slots == 0 || doers.p50_ms <= 0) return out;
-  const auto until = static_cast<double>(std::max<Millis>(0, task.begins - engine.now()));
+  const auto until = static_cast<double>(task.begins - engine.now());
   const auto queued = static_cast<double>(task.ahead) * doers.p50_ms / static_cast<double>(doers.slots);
-  const auto whole = [](double ms) { return std::llround(std::min(ms, longest_ms)); };
+  const auto whole = [](double ms) { return std::llround(std::clamp(ms, 0.0, longest_ms)); };
   out.p50_ms = whole(until + queued + doers.p50_ms);
   out.p90_ms = whole(until + queued + doers.p90_ms);
   out.outlook = out.p90_ms <= out.left_ms   ? Outlook::likely

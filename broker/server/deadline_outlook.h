@@ -14,7 +14,7 @@ namespace hirehall::server {
 struct Dated {
   std::string_view type;
   Millis deadline = 0;
-  Millis begins = 0;        // of a scheduled one: not before; else now
+  Millis begins = 0;        // of a scheduled one: not before; of a leased one: when it did; else now
   std::uint64_t ahead = 0;  // tasks that go before it
 };
 

@@ -199,11 +199,9 @@ bool ask_breakers(const Held& held, Whys& out) {
                                            : "service " + one.service + " (of agent " + one.agent + ")";
     auto& why =
         out.emplace_back(Why{"breaker", "the breaker of " + whose + " is " + one.state + " " + until, {}});
-    if (!one.error.empty()) why.message += ": " + one.error;
     if (!one.fallbacks.empty())
       why.message += "; no fallback is there and admitted: " + joined(one.fallbacks);
-    why.details = {
-        {"agent", one.agent}, {"state", one.state}, {"error", one.error}, {"fallbacks", one.fallbacks}};
+    why.details = {{"agent", one.agent}, {"state", one.state}, {"fallbacks", one.fallbacks}};
     if (!one.service.empty()) why.details.emplace_back("service", one.service);
     if (one.until > engine.now()) why.details.emplace_back("until", engine.to_wall(one.until));
   }

@@ -26,6 +26,8 @@ client::Result<std::vector<Finding>> examine(Context& c) {
   auto workers = ask(wire::Kind::worker_list);
   if (!workers) return tl::unexpected(workers.error());
   auto breakers = ask(wire::Kind::breaker_list);
+  if (!breakers && breakers.error().code != client::ErrorCode::unsupported)
+    return tl::unexpected(breakers.error());
   return findings(*stats, queues->items("queues"), workers->items("workers"), answered, limits_of(c.values()),
                   breakers ? breakers->items("breakers") : std::vector<Document>{});
 }

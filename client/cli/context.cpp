@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "client/cli/command.h"
+#include "client/cli/reading.h"
 #include "client/cli/screen.h"
 #include "client/src/inner.h"
 
@@ -97,8 +98,8 @@ client::Result<Document> Context::ask(std::uint16_t kind, std::string body) {
 }
 
 int Context::complain(const client::Error& error) {
-  *err_ << "hirehall: " << error.message;
-  if (!error.context.empty()) *err_ << " (" << error.context << ")";
+  *err_ << "hirehall: " << for_terminal(error.message, true);
+  if (!error.context.empty()) *err_ << " (" << for_terminal(error.context, true) << ")";
   *err_ << " [" << name_of(error.code) << "]\n";
   return exit_code_of(error.code);
 }

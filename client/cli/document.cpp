@@ -30,9 +30,15 @@ bool is_utf8(const std::string& text) {
   }
 }
 
+// The library reads any depth; showing it takes a stack frame for each level.
+constexpr int depth_max = 500;
+
 Json readable(std::string_view bytes) {
-  auto value = Json::parse(bytes, nullptr, false);
-  if (!value.is_discarded()) return value;
+  bool deep = false;
+  auto value = Json::parse(
+      bytes, [&](int depth, Json::parse_event_t, Json&) { return !(deep = deep || depth > depth_max); },
+      false);
+  if (!value.is_discarded() && !deep) return value;
   std::string text(bytes);
   if (is_utf8(text)) return text;
   return {{"base64", base64(bytes)}};

@@ -115,12 +115,23 @@ std::string name_for_people(std::string_view key) {
   return std::string(key);
 }
 
-std::string reading(const Document& object, const std::string& key, bool whole) {
-  auto text = unguarded(object, key, whole);
-  // A task may have any bytes in its names; a terminal must not obey them.
-  for (auto& c : text)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+std::string for_terminal(std::string text, bool lines) {
+  const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool c0 = (byte(i) < 0x20 && !(lines && byte(i) == '\n')) || byte(i) == 0x7f;
+    const bool c1 = byte(i) == 0xc2 && byte(i + 1) >= 0x80 && byte(i + 1) < 0xa0;
+    // U+202A to U+202E and U+2066 to U+2069 turn the direction of what follows.
+    const bool turns =
+        byte(i) == 0xe2 && ((byte(i + 1) == 0x80 && byte(i + 2) >= 0xaa && byte(i + 2) <= 0xae) ||
+                            (byte(i + 1) == 0x81 && byte(i + 2) >= 0xa6 && byte(i + 2) <= 0xa9));
+    const std::size_t length = turns ? 3 : c1 ? 2 : c0 ? 1 : 0;
+    if (length != 0) text.replace(i, length, " ");
+  }
   return text;
+}
+
+std::string reading(const Document& object, const std::string& key, bool whole) {
+  return for_terminal(unguarded(object, key, whole), false);
 }
 
 std::string reading_of_ms(double ms) {

@@ -6,6 +6,7 @@
 #include <iostream>
 #include <iterator>
 
+#include "common/limits.h"
 #include "common/trace.h"
 #include "common/unique.h"
 
@@ -24,18 +25,21 @@ client::Result<std::string> read_all(const std::string& path) {
 }
 
 // What the surroundings say is a hint: what is no such thing is left out, a given one is refused.
-std::string around_or(const std::string& given, const char* variable, bool (*fits)(std::string_view)) {
+std::string around_or(const std::string& given, const char* variable, bool (*fits)(std::string_view),
+                      std::size_t most) {
   const char* around = std::getenv(variable);
-  return given.empty() && around != nullptr && fits(around) ? around : given;
+  return given.empty() && around != nullptr && std::string_view(around).size() <= most && fits(around)
+             ? around
+             : given;
 }
 
 // The state of a trace is taken from where the trace is.
 void take_trace(const OptionValues& v, client::TaskOptions& o) {
-  o.trace = around_or(v.text("trace"), "TRACEPARENT", is_traceparent);
+  o.trace = around_or(v.text("trace"), "TRACEPARENT", is_traceparent, limits::tracestate_bytes_max);
   o.tracestate = v.text("tracestate");
   if (v.text("trace").empty() && !o.trace.empty())
-    o.tracestate = around_or(o.tracestate, "TRACESTATE", is_tracestate);
-  o.baggage = around_or(v.text("baggage"), "BAGGAGE", is_baggage);
+    o.tracestate = around_or(o.tracestate, "TRACESTATE", is_tracestate, limits::tracestate_bytes_max);
+  o.baggage = around_or(v.text("baggage"), "BAGGAGE", is_baggage, limits::baggage_bytes_max);
 }
 
 // One of the words that an option takes; the first stands for none.

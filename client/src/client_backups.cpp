@@ -89,7 +89,8 @@ Result<BackupJob> Client::backup_job() {
 }
 
 Result<BackupJob> Client::backup_wait(std::uint64_t job, Millis timeout_ms) {
-  const auto give_up = Clock::now() + std::chrono::milliseconds(timeout_ms);
+  constexpr Millis longest = Millis{365} * 24 * 3600 * 1000;
+  const auto give_up = Clock::now() + std::chrono::milliseconds(std::clamp<Millis>(timeout_ms, 0, longest));
   for (;;) {
     auto now = backup_job();
     if (!now) return now;

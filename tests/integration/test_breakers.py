@@ -104,7 +104,7 @@ class Breakers(FleetTest):
         self.fail_tasks(worker, 2)
         waits = self.client.submit_one("echo")
         why = self.why(waits)["breaker"]
-        self.assertEqual((why["agent"], why["state"], why["fallbacks"], why["error"]), ("shaky", "open", ["nobody"], "trouble"))
+        self.assertEqual((why["agent"], why["state"], why["fallbacks"]), ("shaky", "open", ["nobody"]))
         self.assertGreater(why["until"], 0)
         self.assertNotIn("not_capable", self.why(waits))
         text = self.run_cli("task", "explain", hirehall.ids.text(waits))[1]
@@ -172,7 +172,7 @@ class Breakers(FleetTest):
 
     def test_a_service_that_says_when_to_come_back_is_paused_until_then(self):
         worker = self.hired("mailer", {"services": ["smtp"]})
-        self.fail_tasks(worker, 1, service="smtp", delay_ms=1000)
+        self.fail_tasks(worker, 1, service="smtp", delay_ms=3000)
         self.assertEqual(self.state("smtp"), "paused")
         waits = self.client.submit_one("echo")
         self.assertEqual(self.why(waits)["breaker"]["state"], "paused")

@@ -281,7 +281,9 @@ Life& Model::known(std::string_view id, Number number) {
     violated("I3", "one submit made two tasks", number);
   const auto& o = intent.options;
   l.stop_possible |= o.deadline != 0 || o.labels.contains("bulk") || o.on_conflict == OnConflict::replace;
-  l.due = std::max(l.due, intent.first_read + (o.delay_ms > 0 ? at_least(o.delay_ms) : 0));
+  // A dead letter that is submitted anew goes at once, also one that failed while it waited for its time.
+  const auto delay = o.delay_ms > 0 && intent.replays == 0 ? at_least(o.delay_ms) : 0;
+  l.due = std::max(l.due, intent.first_read + delay);
   return l;
 }
 

@@ -45,31 +45,36 @@ class Bidders:
     """One thread for each agent that bids: whoever hangs in its bid holds up nothing but its own bids."""
 
     def __init__(self, bids: Mapping[str, Bid], answer: Answer):
-        self._answer = answer
+        self._answer, self._bids, self._ended = answer, dict(bids), threading.Event()
         self._waiting: dict[str, queue.Queue[tuple[Call, float] | None]] = {name: queue.Queue(_WAITING_MAX) for name in bids}
-        for name, bid in bids.items():
-            threading.Thread(target=self._serve, args=(bid, self._waiting[name]), name=f"hirehall-bid-{name}", daemon=True).start()
+        self._started: set[str] = set()
 
     def call(self, calls: Sequence[Call]) -> None:
         for call in calls:
             waiting = self._waiting.get(call.agent)
-            if waiting is not None and not waiting.full():
+            if waiting is None:
+                continue
+            if call.agent not in self._started:
+                self._started.add(call.agent)
+                threading.Thread(target=self._serve, args=(self._bids[call.agent], waiting), name=f"hirehall-bid-{call.agent}", daemon=True).start()
+            if not waiting.full():
                 waiting.put_nowait((call, time.monotonic() + call.left_ms / 1000))
 
     def end(self) -> None:
+        self._ended.set()
         for waiting in self._waiting.values():
-            if not waiting.full():  # else it hangs, and its thread ends with the process
+            if not waiting.full():  # else its thread sees the event after the call that it is in
                 waiting.put_nowait(None)
 
     def _serve(self, bid: Bid, waiting: queue.Queue[tuple[Call, float] | None]) -> None:
-        while (item := waiting.get()) is not None:
+        while (item := waiting.get()) is not None and not self._ended.is_set():
             call, until = item
             if time.monotonic() >= until:
                 continue
             try:
                 price = bid(call)
                 price = None if price is None else float(price)
-            except Exception as error:  # the agent's mistake costs it this round
+            except BaseException as error:  # the agent's mistake costs it this round
                 log.warning("agent %s: its bid raised %r: it declines", call.agent, error)
                 price = None
             if time.monotonic() < until:

@@ -11,6 +11,7 @@
 
 import base64
 import json
+import math
 import queue
 import sys
 import threading
@@ -118,7 +119,8 @@ def _end(result):
 def _bid(bid, call):
     try:
         price = bid(call) if bid else None
-        _say({"bid": price if price is None else float(price)})
+        price = None if price is None else float(price)
+        _say({"bid": price if price is not None and math.isfinite(price) else None})
     except Exception as error:  # it declines
         _say({"bid": None})
         print(f"bid: {type(error).__name__}: {error}")

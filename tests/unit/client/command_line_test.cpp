@@ -208,6 +208,11 @@ TEST(Document, ShowsTextAsTextAndOtherBytesAsBase64) {
   EXPECT_EQ(Document::from_body(task_body("\xff"))->text("payload"), "{\"base64\":\"/w==\"}");
 }
 
+TEST(Document, NestingWithoutEndIsText) {
+  const auto deep = std::string(200'000, '[') + std::string(200'000, ']');
+  EXPECT_EQ(Document::from_body(task_body(deep))->text("payload"), deep);
+}
+
 TEST(Document, RefusesWhatIsNoMessage) {
   EXPECT_FALSE(Document::from_body("\x82\xa1"));
   EXPECT_FALSE(Document::from_body(""));

@@ -66,6 +66,16 @@ TEST(Reading, ErrorsListsAndObjectsAreWords) {
   EXPECT_EQ(reading(d, "digest", true).size(), 64u);
 }
 
+TEST(Reading, ATerminalObeysNothingThatIsShown) {
+  Document d;
+  d.set("name",
+        "a\x1b[2Jb\xc2\x9b"
+        "31mc\xe2\x80\xae"
+        "d\n");
+  EXPECT_EQ(reading(d, "name", true), "a [2Jb 31mc d ");
+  EXPECT_EQ(for_terminal("one\n  two\x07 gr\xc3\xbcn", true), "one\n  two  gr\xc3\xbcn");
+}
+
 TEST(Reading, WhatATaskCarriesIsNotTouched) {
   std::string body;
   msgpack::Writer w(body);

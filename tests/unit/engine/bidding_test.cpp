@@ -255,8 +255,41 @@ TEST_F(Bids, OtherLinesGoOnMeanwhile) {
   hall.turn();
   EXPECT_EQ(hall.state(waits), State::ready) << "the bidder has no room any more";
   after(1000);
-  EXPECT_TRUE(hall.engine->bidding().empty()) << "its bid is old";
-  EXPECT_EQ(counts().dropped, 1u);
+  EXPECT_FALSE(hall.engine->bidding().holds(0))
+      << "its bid is old, and the line waits for a free worker only";
+  EXPECT_EQ(counts().dropped, 0u);
+}
+
+// Whoever gets free goes to the other queue while the round is open: a round in vain, whenever that is seen.
+TEST_F(Bids, InABusyFleetProxyPricesDecideAfterThreeRoundsInVain) {
+  set_policy(live);
+  const auto a = hire("a", 0.5);
+  ASSERT_TRUE(hall.engine->set_queue("other", {}));
+  const auto waits = offered();
+  std::vector<Sequence> others;
+  for (int i = 0; i < 20; ++i) {
+    auto options = echo();
+    options.queue = "other";
+    others.push_back(hall.submit("other " + std::to_string(i), std::move(options)));
+  }
+  hall.turn();
+  std::size_t rounds = 0;
+  for (; rounds < 15 && holder(waits) == 0; ++rounds) {
+    bid(a, "a", 0.2);
+    hall.turn();
+    after(5000);
+    for (const auto& lease : hall.engine->ledger().leases)
+      if (lease.token != 0) {
+        FinishItem item;
+        item.token = lease.token;
+        ASSERT_TRUE(hall.engine->finish(a, ++finishes[a], 0, 1, std::span(&item, 1)));
+        break;
+      }
+    hall.turn();
+  }
+  EXPECT_EQ(holder(waits), a);
+  EXPECT_LE(rounds, 10u);
+  EXPECT_EQ(counts().by_proxy, 1u);
 }
 
 TEST_F(Bids, ShortTasksAreNotWorthARound) {
@@ -308,6 +341,7 @@ TEST_F(Bids, ATaskThatIsCancelledMeanwhileLeavesNothing) {
   bid(a, "a", 0.1);
   after(200);
   after(1000);
+  after(600'000);
   EXPECT_TRUE(hall.engine->bidding().empty());
   EXPECT_EQ(hall.state(task), State::cancelled);
 }

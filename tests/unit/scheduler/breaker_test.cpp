@@ -38,6 +38,17 @@ TEST(Breaker, ClosesAfterAllProbesSucceeded) {
   EXPECT_EQ(breaker.state(31'000), BreakerState::closed);
 }
 
+TEST(Breaker, FewerProbesThanHaveSucceededLeaveOneToGo) {
+  Breaker breaker({1, 1000, 3});
+  breaker.failed(0);
+  for (int i = 0; i < 2; ++i) breaker.began(1000), breaker.succeeded(1000);
+  breaker.adjust({1, 1000, 1});
+  EXPECT_EQ(breaker.room(1000), 1u);
+  breaker.began(1000);
+  breaker.succeeded(1000);
+  EXPECT_EQ(breaker.state(1000), BreakerState::closed);
+}
+
 TEST(Breaker, OneFailedProbeOpensItAnew) {
   auto breaker = opened(0);
   breaker.began(30'000);

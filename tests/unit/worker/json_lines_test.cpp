@@ -65,6 +65,14 @@ TEST(JsonLines, WhatIsNotAWordIsAnErrorThatShowsIt) {
     EXPECT_FALSE(read_utterance(line)) << line;
 }
 
+TEST(JsonLines, NestingWithoutEndEndsNobody) {
+  const auto deep = std::string(500'000, '[') + std::string(500'000, ']');
+  EXPECT_FALSE(read_utterance(R"({"result": )" + deep + "}"));
+  EXPECT_NE(read_bid(R"({"bid": )" + deep + "}")->fault, "");
+  Attempt attempt{7, "0123456789abcdef", deep, {}, 2, 0};
+  EXPECT_TRUE(json::parse(run_line(attempt, Shape{}))["run"].contains("payload_base64"));
+}
+
 TEST(JsonLines, ABidIsAPriceOrNullAndAnythingElseUnderItsNameIsAFault) {
   EXPECT_EQ(read_bid(R"({"bid": 0.25})")->price, 0.25);
   EXPECT_EQ(read_bid(R"({"bid": 3})")->price, 3);
@@ -74,7 +82,7 @@ TEST(JsonLines, ABidIsAPriceOrNullAndAnythingElseUnderItsNameIsAFault) {
   EXPECT_EQ(declined->fault, "");
   EXPECT_NE(read_bid(R"({"bid": "cheap"})")->fault, "");
   EXPECT_FALSE(read_bid(R"({"log": "bid"})"));
-  EXPECT_FALSE(read_bid("nonsense"));
+  EXPECT_NE(read_bid("nonsense")->fault, "");
   BidCall call;
   call.round = 7;
   call.payload_bytes = 12;
