@@ -373,7 +373,8 @@ void Hall::turn() {
     auto& out = engine->outputs();
     bool wanted = !out.pages.empty() || !out.bodies.empty() || !out.timers.empty() || !out.lookups.empty();
     read_wanted();
-    if (slow_reads || (!wanted && !engine->more_to_award())) return;
+    // What was read while reads were slow still waits.
+    if (slow_reads || (!wanted && reads.empty() && !engine->more_to_award())) return;
     while (!reads.empty()) {
       begin();
       auto read = std::move(reads.front());
