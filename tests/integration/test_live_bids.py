@@ -12,7 +12,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from integration import fleet, hirehall_wire as wire, scripted_worker as hand
 from integration.fleet import SOURCE
-from integration.test_policies import PolicyTest, hirehall, winner_of
+from integration.test_policies import PolicyTest, hirehall
 
 PLUGIN = """---
 name: {name}
@@ -60,17 +60,6 @@ class LiveBids(PolicyTest):
     def live(self, **settings):
         self.client.queue("default", **({"policy": "auction", "live_bids_from_ms": 1, "bid_deadline_ms": 5000} | settings))
 
-    def check(self, award):
-        self.assertEqual(winner_of(award["terms"]), award["worker"], award)
-        won = next(t for t in award["terms"] if t["worker"] == award["worker"])
-        self.assertEqual(award["first_price"], won["cost"])
-        rivals = sorted((t["score"] for t in award["terms"] if t is not won), reverse=True)
-        second = won["score"] + won["cost"] - max(0, rivals[0] if rivals else 0)
-        if award["reserve"]:
-            second = min(second, award["reserve"])
-        self.assertEqual(award["second_price"], max(won["cost"], second), award)
-        self.assertEqual(award["paid"], award[award["settlement"]])
-
     def counted(self, name, wanted):
         fleet.eventually(lambda: self.metrics().get(name) == wanted, 30, f"{name} is {wanted}")
 
@@ -94,7 +83,7 @@ class LiveBids(PolicyTest):
         self.assertEqual(fleet.eventually(lambda: self.holder(workers), 30, "an award"), "cheap")
         self.assertLess(time.monotonic() - began, 4, "not at the deadline")
         (told,) = self.awards_of(id_)
-        self.check(told)
+        self.check_sale(told)
         self.assertEqual((told["first_price"], told["paid"], told["round"], told["absent"]), (250_000, told["second_price"], calls[0]["round"], []))
         self.assertEqual({t["worker"]: (t["bid"], t["cost"]) for t in told["terms"]},
                          {"dear": ("live", 1_750_000), "cheap": ("live", 250_000), "proxy": ("proxy", 4_000_000)})  # fmt: skip
@@ -115,7 +104,7 @@ class LiveBids(PolicyTest):
         self.assertEqual(self.bid(workers["quick"], 0.5), {})
         self.assertEqual(fleet.eventually(lambda: self.holder(workers), 30, "an award"), "quick")
         (told,) = self.awards_of(id_)
-        self.check(told)
+        self.check_sale(told)
         self.assertEqual(told["absent"], [{"worker": "silent", "agent": "silent-agent", "why": "late"}])
         self.assertIn("late", self.cli("task", "explain", hirehall.ids.text(id_)))
         self.called(workers["silent"])
@@ -142,7 +131,7 @@ class LiveBids(PolicyTest):
         self.assertEqual(self.bid(workers["good"], 0.5), {})
         self.assertEqual(fleet.eventually(lambda: self.holder(workers), 30, "an award"), "good")
         (told,) = self.awards_of(id_)
-        self.check(told)
+        self.check_sale(told)
         self.assertEqual([(a["agent"], a["why"]) for a in told["absent"]], [("bad-agent", "invalid")])
         workers["good"].finish(workers["good"].award(), hand.SUCCEEDED)
         for wrong in (-1, math.inf, -math.inf, 1e9):
@@ -197,7 +186,7 @@ class LiveBids(PolicyTest):
         self.bid(workers["last"], 4.3)
         self.assertEqual(fleet.eventually(lambda: self.holder(workers), 30, "an award"), "next")
         (told,) = self.awards_of(id_)
-        self.check(told)
+        self.check_sale(told)
         self.assertEqual(told["absent"], [{"worker": "best", "agent": "best-agent", "why": "busy"}])
 
     def test_a_crash_in_the_middle_loses_rounds_and_no_task(self):
@@ -218,7 +207,7 @@ class LiveBids(PolicyTest):
             worker.calls.clear()
         name = self.serve_bids({"one": 0.5, "two": 2.5}, workers)
         (told,) = self.awards_of(id_)
-        self.check(told)
+        self.check_sale(told)
         self.assertEqual((told["worker"], {t["bid"] for t in told["terms"]}), (name, {"live"}))
         self.assertNotEqual(told["round"], old["round"])
         workers[name].finish(workers[name].award(), hand.SUCCEEDED)
@@ -254,7 +243,7 @@ class LiveBids(PolicyTest):
             id_ = self.client.submit_one("echo", b"1", max_attempts=1)
             fleet.eventually(lambda: self.client.get(id_)["state"] == "succeeded", 60, "an end")
             (told,) = self.awards_of(id_)
-            self.check(told)
+            self.check_sale(told)
             return told if {t["agent"] for t in told["terms"]} == {"inside", "child", "program"} else None
         told = fleet.eventually(all_three, 90, "three bids")
         self.assertEqual({t["agent"]: (t["bid"], t["cost"]) for t in told["terms"]},
@@ -284,7 +273,7 @@ class LiveBids(PolicyTest):
         id_ = self.client.submit_one("echo", b"7", max_attempts=1)
         fleet.eventually(lambda: self.client.get(id_)["state"] == "succeeded", 60, "an end")
         (told,) = self.awards_of(id_)
-        self.check(told)
+        self.check_sale(told)
         self.assertEqual([(t["agent"], t["cost"], t["bid"]) for t in told["terms"]], [("cheap", 100_000, "live")])
         self.assertEqual([(a["agent"], a["why"]) for a in told["absent"]], [("broken", "declined")])
         self.assertEqual((asked[0].type, asked[0].payload_bytes, asked[0].agent, asked[0].left_ms), ("echo", 1, "cheap", 5000))

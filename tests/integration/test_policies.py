@@ -81,6 +81,18 @@ class PolicyTest(FleetTest):
             self.assertEqual(workers[name].finish(award, hand.SUCCEEDED if lucky else hand.FAILED), "ok")
         return got
 
+    def check_sale(self, award):
+        """Winner and prices of an award by auction follow from its terms alone."""
+        self.assertEqual(winner_of(award["terms"]), award["worker"], award)
+        won = next(t for t in award["terms"] if t["worker"] == award["worker"])
+        self.assertEqual(award["first_price"], won["cost"])
+        rivals = sorted((t["score"] for t in award["terms"] if t is not won), reverse=True)
+        second = won["score"] + won["cost"] - max(0, rivals[0] if rivals else 0)
+        if award["reserve"]:
+            second = min(second, award["reserve"])
+        self.assertEqual(award["second_price"], max(won["cost"], second), award)
+        self.assertEqual(award["paid"], award[award["settlement"]])
+
     @staticmethod
     def holder(workers):
         """Who has got the task."""
