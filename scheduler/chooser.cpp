@@ -14,6 +14,7 @@ namespace hirehall::scheduler {
 
 namespace {
 
+constexpr std::uint8_t choice_format = 1;  // of pack()
 constexpr double p50_max = 1e12;
 constexpr double told_cost_max = 1e6;  // units, as the price of an auction
 
@@ -228,6 +229,7 @@ std::string pack(const Choice& choice) {
   std::string out;
   out.reserve(32 + 56 * choice.candidates.size());
   Packer p(out);
+  p.u8(choice_format);
   p.u8(static_cast<std::uint8_t>(choice.award.policy));
   p.uint(choice.award.seed);
   p.uint(choice.outcomes);
@@ -269,6 +271,7 @@ std::string pack(const Choice& choice) {
 
 std::optional<Choice> unpack_choice(std::string_view packed) {
   Unpacker in(packed);
+  if (in.u8() != choice_format) return std::nullopt;
   const auto policy = in.u8();
   if (policy > static_cast<std::uint8_t>(Policy::auction)) return std::nullopt;
   Choice out;
@@ -310,6 +313,7 @@ std::optional<Choice> unpack_choice(std::string_view packed) {
   }
   if (!in.finished()) return std::nullopt;
   out.award = decide(out.settings, out.candidates, seed, out.affinity);
+  if (out.award.winner == none) return std::nullopt;
   return out;
 }
 

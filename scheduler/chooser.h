@@ -58,7 +58,7 @@ struct Choice {
   std::uint64_t round = 0;            // of live bids; 0: all are proxy bids
   std::vector<Absent> absent;         // of that round
 };
-// For this process only: no stored form.
+// As it is stored beside its task.
 std::string pack(const Choice& choice);
 std::optional<Choice> unpack_choice(std::string_view packed);
 

@@ -1,5 +1,5 @@
-// What is kept of auctions beside the awards: what nobody bids for, and what awards cost lately. In memory
-// only.
+// What is kept of choices and auctions beside the awards: their terms, what nobody bids for, and what awards
+// cost lately. In memory only, but for the terms.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +20,21 @@ struct Unsold {
   std::string agent;  // that asks the lowest
 };
 
+// Terms of awards lie beside their tasks, until these are forgotten: so many bytes of them in a second. A
+// hall that makes more choices than that tells the rest from memory, for as long as they are there.
+struct KeptTerms {
+  static constexpr std::size_t bytes_per_second = 1u << 20;
+  Millis since = 0;
+  std::size_t bytes = 0;
+
+  bool admit(Millis now, std::size_t more) {
+    if (now - since >= 1000) since = now, bytes = 0;
+    if (bytes + more > bytes_per_second) return false;
+    bytes += more;
+    return true;
+  }
+};
+
 // What awards of a class cost lately, in millionths: an average in which the latest have the most weight.
 struct PriceLevel {
   std::uint64_t awards = 0;
@@ -33,6 +48,7 @@ struct Chosen {
   std::shared_ptr<const std::string> packed;
   scheduler::Micros paid = 0;  // for one award
   Settled settled;             // in this turn
+  KeptTerms kept;
 };
 
 }  // namespace hirehall::engine

@@ -221,7 +221,12 @@ std::uint32_t Engine::award_run(const scheduler::Pick& pick, std::vector<AwardRu
         extras_.erase(at);
       }
     }
-    if (chosen_.choice) outputs_.choices.push_back({lease.sequence, lease.tries.attempts, chosen_.packed});
+    if (chosen_.choice) {
+      outputs_.choices.push_back({lease.sequence, lease.tries.attempts, chosen_.packed});
+      if (chosen_.kept.admit(now_, chosen_.packed->size()) && !HH_MUTANT("terms_not_kept"))
+        index_.push_back(
+            {Shelving::records, false, choice_key(lease.sequence, lease.tries.attempts), *chosen_.packed});
+    }
     ++taken;
     if (limited) place_dirty(shelf);
   }

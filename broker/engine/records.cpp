@@ -19,6 +19,12 @@ std::uint64_t get_be(std::string_view bytes) {
   return v;
 }
 
+std::string key_of_attempt(char tag, Sequence s, std::uint32_t attempt) {
+  auto key = record_key(tag, s);
+  put_be(key, attempt, 4);
+  return key;
+}
+
 constexpr std::uint8_t page_of_references = 1;
 constexpr std::uint8_t page_with_bodies = 2;
 constexpr std::size_t run_worth_referring = 16;
@@ -59,9 +65,13 @@ std::string page_key(std::uint64_t line, std::uint64_t page) {
 }
 
 std::string attempt_key(Sequence s, std::uint32_t attempt) {
-  auto key = record_key('x', s);
-  put_be(key, attempt, 4);
-  return key;
+  return key_of_attempt('x', s, attempt);
+}
+std::string choice_key(Sequence s, std::uint32_t attempt) {
+  return key_of_attempt('c', s, attempt);
+}
+std::uint32_t attempt_of_choice(std::string_view key) {
+  return static_cast<std::uint32_t>(get_be(key.substr(9)));
 }
 std::string checkpoint_key(Sequence s) {
   return record_key('k', s);

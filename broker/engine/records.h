@@ -47,6 +47,8 @@ std::optional<Timer> read_timer_key(std::string_view key);
 
 std::string page_key(std::uint64_t line, std::uint64_t page);
 std::string attempt_key(Sequence sequence, std::uint32_t attempt);  // attempt_key(s, 0) is the first possible
+std::string choice_key(Sequence sequence, std::uint32_t attempt);
+std::uint32_t attempt_of_choice(std::string_view key);
 std::string checkpoint_key(Sequence sequence);
 std::string answer_key(Sequence sequence);
 std::string dead_key(std::uint32_t queue, Sequence sequence);
@@ -54,7 +56,7 @@ std::string straggler_body_key(Sequence sequence);  // value: a body record of i
 std::string straggler_end_key(Sequence sequence);   // value: a part of facts that holds only its end
 std::string replay_key(Sequence sequence);  // value: the sequence of the task that it was submitted again as
 // The tags of records that belong to one task or segment by number, and go with it.
-inline constexpr std::string_view task_record_tags = "xkarbeqhpn";
+inline constexpr std::string_view task_record_tags = "xkarbeqhpnc";
 inline constexpr char segment_record_tag = 'f';
 std::string record_key(char tag, std::uint64_t number);
 std::uint64_t number_of_record(std::string_view key);  // of a record_key

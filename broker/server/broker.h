@@ -252,8 +252,10 @@ class Broker {
   void answer_task_map(Peer& peer, std::uint64_t request, Sequence sequence, const StoredTask& task,
                        unsigned parts);
   void write_explanation(Peer& peer, std::uint64_t request, Sequence sequence, const StoredTask& task);
-  void write_award(msgpack::Writer& w, Sequence sequence, std::uint32_t attempt, std::uint32_t worker,
-                   const engine::Reasons* why) const;
+  std::optional<scheduler::Choice> choice_of(const StoredTask& task, Sequence sequence,
+                                             std::uint32_t attempt) const;
+  void write_award(msgpack::Writer& w, std::uint32_t attempt, std::uint32_t worker,
+                   const engine::Reasons* why, const std::optional<scheduler::Choice>& choice) const;
   void answer_suspended(const std::shared_ptr<Answering>& answering, std::size_t tries);
   void answer_from_attempt(std::uint32_t lane, Sequence by, std::string_view encoded,
                            std::function<void(Code)> then);

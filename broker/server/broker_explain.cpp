@@ -166,7 +166,8 @@ void Broker::write_explanation(Peer& peer, std::uint64_t request, Sequence seque
   w.str("why");
   write_whys(w, whys);
   auto award = [&](std::uint32_t attempt, std::uint32_t worker, const engine::Reasons* why) {
-    write_award(w, sequence, attempt, worker, why);
+    const bool chosen = why != nullptr && why->chosen;
+    write_award(w, attempt, worker, why, chosen ? choice_of(task, sequence, attempt) : std::nullopt);
   };
   bool ended = task.end && task.end->attempted;
   w.str("awards");
@@ -178,9 +179,17 @@ void Broker::write_explanation(Peer& peer, std::uint64_t request, Sequence seque
     award(lease->tries.attempts, lease->worker, &lease->reasons);
 }
 
+// The latest are in memory, also those that were too many to be kept.
+std::optional<scheduler::Choice> Broker::choice_of(const StoredTask& task, Sequence sequence,
+                                                   std::uint32_t attempt) const {
+  if (const auto kept = task.choices.find(attempt); kept != task.choices.end())
+    if (auto choice = scheduler::unpack_choice(kept->second)) return choice;
+  return choices_.find(sequence, attempt);
+}
+
 // How an attempt came to its worker; without reasons when they are no longer on record.
-void Broker::write_award(msgpack::Writer& w, Sequence sequence, std::uint32_t attempt, std::uint32_t worker,
-                         const engine::Reasons* why) const {
+void Broker::write_award(msgpack::Writer& w, std::uint32_t attempt, std::uint32_t worker,
+                         const engine::Reasons* why, const std::optional<scheduler::Choice>& choice) const {
   const auto& workers = engine_.ledger().workers;
   auto name_of = [&](std::uint32_t number) {
     auto at = workers.find(number);
@@ -188,7 +197,6 @@ void Broker::write_award(msgpack::Writer& w, Sequence sequence, std::uint32_t at
   };
   const bool runner_up = why != nullptr && why->runner_up != 0;
   const bool chosen = why != nullptr && why->chosen;
-  const auto choice = chosen ? choices_.find(sequence, attempt) : std::nullopt;
   const bool auction = choice && choice->award.policy == scheduler::Policy::auction;
   const bool live = auction && choice->round != 0;
   const bool drawn = auction || (choice && choice->award.policy == scheduler::Policy::learned);

@@ -1,6 +1,6 @@
-// What awards rested on that a policy chose for, for `task explain`: bounded by bytes, the oldest go first.
-// In memory only: policy, worker and runner-up of every award stand in its fact, the terms behind them are
-// here.
+// What the latest awards rested on that a policy chose for, for `task explain`: bounded by bytes, the oldest
+// go first. Most of it lies beside the tasks as well (auctions.h, KeptTerms); this is for what was too much
+// to be kept.
 #pragma once
 
 #include <cstdint>

@@ -224,6 +224,15 @@ void each_end_in(std::string_view part, const Visit& visit) {
   }
 }
 
+Status read_choices(const store::View& view, Sequence sequence, StoredTask& task) {
+  const auto from = engine::choice_key(sequence, 0);
+  return view.scan(Family::records, from, range_end(from.substr(0, 9)),
+                   [&](std::string_view key, std::string_view value) {
+                     task.choices.emplace(engine::attempt_of_choice(key), value);
+                     return true;
+                   });
+}
+
 bool find_end(std::string_view part, Sequence sequence, StoredEnd& end) {
   bool found = false;
   each_end_in(part, [&](Sequence of, std::uint64_t, StoredEnd&& ended) {
@@ -338,6 +347,8 @@ Result<std::optional<StoredTask>> read_task(const store::View& view, BodyFinder&
                           return true;
                         });
   if (!done) return tl::unexpected<Error>(done.error());
+  if (with_award)
+    if (auto read = read_choices(view, sequence, task); !read) return tl::unexpected<Error>(read.error());
   bool asked = (body.flags & engine::body_held) != 0 ||
                std::ranges::any_of(task.attempts,
                                    [](const StoredAttempt& a) { return a.record.next == State::suspended; });

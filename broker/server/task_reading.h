@@ -2,6 +2,7 @@
 // view.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -84,7 +85,10 @@ struct StoredTask {
   bool dead = false;
   std::uint64_t coalesced = 0;  // submissions that became part of it
   std::optional<StoredEnd> end;
+  // Asked for with the award:
   std::optional<StoredAward> award;  // of the attempt that ended it
+  std::map<std::uint32_t, std::string>
+      choices;  // what awards rested on, by attempt, as scheduler::pack made it
 
   engine::Place place() const;
 };

@@ -6,6 +6,7 @@
 
 #include "broker/engine/segments.h"
 #include "broker/store/side_records.h"
+#include "scheduler/chooser.h"
 #include "tests/fuzz/fuzzing.h"
 
 namespace {
@@ -27,7 +28,7 @@ void round_trip(std::string_view value) {
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const auto value = hirehall::fuzz::view_of(data + 1, size - 1);
-  switch (data[0] % 9) {
+  switch (data[0] % 10) {
     case 0:
       round_trip<KeyRecord>(value);
       break;
@@ -44,6 +45,13 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
       break;
     case 8:
       round_trip<DecisionRecord>(value);
+      break;
+    case 9:
+      if (const auto choice = hirehall::scheduler::unpack_choice(value)) {
+        ++hirehall::fuzz::accepted;
+        const auto again = hirehall::scheduler::unpack_choice(hirehall::scheduler::pack(*choice));
+        HH_CHECK(again && again->award.winner == choice->award.winner, "the terms name one winner");
+      }
       break;
     case 3:
       for (std::uint64_t offset = 0; offset < segment_size; offset += 341)

@@ -124,6 +124,8 @@ void Model::sent_explanation(const Asked& asked, std::string_view body) {
 
 // The winner can be worked out again from the terms alone: greatest score, then the lesser load and numbers.
 void Model::check_terms(const ReadReasons& award, Number number) {
+  // A world makes fewer choices than a hall keeps, whatever becomes of it.
+  if (award.expired) violated("I21", "the terms of an award are gone", number);
   if (award.terms.empty()) return;
   tally_.saw(Situation::explained_by_terms);
   using Term = ReadReasons::Term;

@@ -42,6 +42,7 @@ inline constexpr std::array mutants = {
     Mutant{"logs_of_a_neighbour", "a log line goes to the task submitted before"},
     Mutant{"ineligible_worker_wins", "a learned award asks workers that cannot do the task as well"},
     Mutant{"choice_not_acted_on", "an award goes to the least loaded and says that the policy chose"},
+    Mutant{"terms_not_kept", "what an award rested on is not written beside its task"},
     Mutant{"dearest_bid_wins", "an auction takes what a bid is below its cap for the bid"},
     Mutant{"reserve_ignored", "bids above the reserve take part"},
     Mutant{"breakers_ignored", "an open breaker does not keep work from its agent"},

@@ -83,6 +83,7 @@ struct ReadReasons {
   std::uint64_t round = 0;  // of live bids
   std::string policy, worker;
   std::vector<Term> terms;
+  bool expired = false;  // the terms are
   std::int64_t reserve = 0, paid = -1, first_price = -1, second_price = -1;
 };
 struct ReadExplanation {

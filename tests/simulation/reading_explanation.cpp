@@ -58,6 +58,8 @@ ReadReasons read_reasons(msgpack::Reader& r) {
     } else if (key == "terms" && r.peek() == msgpack::Kind::array) {
       auto n = r.array();
       for (std::size_t k = 0; k < n && r.ok(); ++k) out.terms.push_back(read_term(r));
+    } else if (key == "terms") {
+      out.expired = r.str() == "expired";
     } else {
       r.skip();
     }

@@ -145,6 +145,35 @@ TEST_F(Policies, EachChoiceIsToldWithItsAttemptAndNamesTheWorkerThatGotIt) {
   }
 }
 
+TEST_F(Policies, TermsLieBesideTheirTasksAttemptByAttempt) {
+  set_policy(hall, "learned");
+  auto options = echo();
+  options.retry.max_attempts = 3;
+  const auto sequence = hall.submit("task", options);
+  for (std::uint32_t attempt = 1; attempt <= 3; ++attempt) {
+    while (bad().awards.empty() && good().awards.empty()) hall.pass(1000);
+    auto& winner = bad().awards.empty() ? good() : bad();
+    ASSERT_EQ(hall.kept.at(Shelving::records, choice_key(sequence, attempt)), *hall.choices.back().packed);
+    hall.finish(winner, hall.award(winner), Outcome::failed);
+  }
+  const auto key = choice_key(sequence, 3);
+  EXPECT_EQ(number_of_record(key), sequence);
+  EXPECT_EQ(attempt_of_choice(key), 3u);
+  EXPECT_NE(task_record_tags.find(key[0]), std::string_view::npos) << "they go with their task";
+}
+
+TEST(Terms, SoManyOfThemAreKeptInASecond) {
+  KeptTerms kept;
+  const auto half = KeptTerms::bytes_per_second / 2;
+  EXPECT_TRUE(kept.admit(5000, half));
+  EXPECT_TRUE(kept.admit(5001, half));
+  EXPECT_FALSE(kept.admit(5002, 1));
+  EXPECT_FALSE(kept.admit(5999, 1));
+  EXPECT_TRUE(kept.admit(6000, half));
+  EXPECT_FALSE(kept.admit(6000, half + 1));
+  EXPECT_TRUE(kept.admit(6001, half)) << "what did not fit took no room";
+}
+
 TEST_F(Policies, WithOneWorkerThereIsNothingToChooseAndRunsStayWhole) {
   Hall lone;
   lone.hire({"echo"}, 8, "only");

@@ -246,6 +246,10 @@ TEST_F(Choosing, AKeptChoiceCanBeWorkedOutAgainAndItsTermsNameTheWinner) {
     ASSERT_EQ(kept->agents, real.agents);
   }
   EXPECT_FALSE(unpack_choice("\x09"));
+  EXPECT_FALSE(unpack_choice({}));
+  const auto whole = pack(chooser.choice());
+  for (std::size_t bytes = 0; bytes < whole.size(); ++bytes)
+    EXPECT_FALSE(unpack_choice(std::string_view(whole).substr(0, bytes))) << bytes;
   EXPECT_FALSE(unpack_choice(pack(chooser.choice()) + "x"));
 }
 
