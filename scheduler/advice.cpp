@@ -35,10 +35,13 @@ std::string tenths(double value) {
 void advise_supply(const FleetFigures& fleet, std::vector<Advice>& out) {
   for (const auto& t : fleet.types) {
     if (t.ready == 0 || t.workers > 0) continue;
-    out.push_back({"no_supply",
-                   number(t.ready) + " tasks of type " + t.type + " wait, the first for " +
-                       seconds(static_cast<double>(t.oldest_ms)) +
-                       ", and no connected worker has an agent for it: start one",
+    const auto waits = number(t.ready) + " tasks of type " + t.type + " wait, the first for " +
+                       seconds(static_cast<double>(t.oldest_ms)) + ", and ";
+    const bool kept_out = t.kept_out > 0;
+    out.push_back({kept_out ? "breaker" : "no_supply",
+                   waits + (kept_out ? "breakers keep all agents from it that could do it: look at their "
+                                       "errors in `hirehall breaker list`, or give them fallbacks"
+                                     : "no connected worker has an agent for it: start one"),
                    {{"type", t.type},
                     {"ready", static_cast<double>(t.ready)},
                     {"oldest_ms", static_cast<double>(t.oldest_ms)}}});

@@ -27,6 +27,7 @@ struct TypeFigures {
   std::uint64_t ready = 0;
   std::int64_t oldest_ms = 0;            // how long the one in front waits
   std::uint64_t workers = 0, slots = 0;  // of connected workers that have an agent for it
+  std::uint64_t kept_out = 0;            // agents of connected workers that breakers keep from it
   std::uint64_t running = 0;
   double p50_ms = 0;             // of its agents, by their outcomes; 0: not known
   std::int64_t work_ms() const;  // until what is ready has begun; -1: not known

@@ -280,6 +280,8 @@ void Engine::award_all() {
     if (!policies_.empty()) {
       if (!choose(*pick)) continue;
       pick->run = std::clamp(dispatcher_.room(*pick), 1u, pick->run);
+      if (chosen_.choice && chosen_.paid > 0 && !ledger_.budgets.empty())
+        pick->run = ledger_.affordable(pick->lane, chosen_.paid, pick->run);
     }
     if (breakers_.disturbed()) cap_probes(*pick);
     if (fact.runs.empty()) {
@@ -301,7 +303,7 @@ void Engine::award_all() {
   more_to_award_ = left == 0;
   if (!fact.runs.empty()) write(fact);
   if (chosen_.settled.payments.empty()) return;
-  record(chosen_.settled);
+  write(chosen_.settled);
   chosen_.settled.payments.clear();
 }
 

@@ -60,9 +60,7 @@ void Engine::tell_breakers(const Lease& lease, const FinishItem& item) {
   end.error_code = item.error_code;
   end.error = item.error;
   end.delay_ms = item.delay_ms;
-  const auto session = sessions_.find(lease.worker);
-  if (session != sessions_.end() && lease.agent < session->second.spec.agents.size())
-    end.agent = session->second.spec.agents[lease.agent].name;
+  if (const auto* agent = agent_of(sessions_, lease)) end.agent = agent->name;
   breakers_.ended(end, now_);
 }
 

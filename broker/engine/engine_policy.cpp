@@ -115,6 +115,7 @@ void Engine::settle(const scheduler::Pick& pick, std::uint32_t awards) {
     same->micros += total;
   else
     payments.push_back({pick.lane, agent, total});
+  ledger_.pay(pick.lane, agent, total);  // at once: a budget that is used up holds the next award back
 }
 
 }  // namespace hirehall::engine

@@ -85,6 +85,7 @@ Result<Registered> Engine::register_worker(const Registration& registration) {
   session.last_seen = now_;
   session.confirmed = registration.last_award;
   session.credit = std::min(registration.credit, limits::credit_max);
+  session.keep_agents(worker.last_award, worker.held != 0, registration.spec.agents);
   session.spec = registration.spec;
   session.queues = registration.queues;
   session.types = registration.types;
@@ -264,9 +265,7 @@ void Engine::decide_end(Lease& lease, const FinishItem& item, EndedItem& out) {
 std::string_view Engine::usage_of(const Lease& lease, std::string_view reported) {
   auto report = read_usage_report(reported);
   counts_.usage_left_out += report.left_out;
-  auto session = sessions_.find(lease.worker);
-  if (session != sessions_.end() && lease.agent < session->second.spec.agents.size())
-    report.agent = session->second.spec.agents[lease.agent].name;
+  if (const auto* agent = agent_of(sessions_, lease)) report.agent = agent->name;
   return texts_.emplace_back(encode_usage(report));
 }
 

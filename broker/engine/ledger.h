@@ -212,6 +212,10 @@ class Ledger {
   void apply(BudgetSet& fact);  // (ledger_usage.cpp)
   void apply(BudgetDeleted& fact);
   void apply(Settled& fact);
+  // What awards by auction cost, and how many at that price (at least one) begin before a hard budget is used
+  // up; `most` when there is none.
+  void pay(std::uint32_t lane, std::string_view agent, std::int64_t micros);
+  std::uint32_t affordable(std::uint32_t lane, std::int64_t micros, std::uint32_t most) const;
   void apply(Checkpointed& fact);
   void apply(Replayed& fact);
   void apply(DeadPurged& fact);

@@ -10,15 +10,31 @@ void Ledger::spend(std::uint32_t lane_number, std::string_view reported) {
   if (!report.amounts.empty()) spend(lane_number, report, 1);
 }
 
-// Paid with the awards of a turn: a hard budget that they use up holds the next ones back.
+// When it is recorded the owner has paid already, award by award (pay).
 void Ledger::apply(Settled& fact) {
   if (index == nullptr && HH_MUTANT("settlements_not_replayed")) return;
-  for (const auto& payment : fact.payments) {
-    UsageReport report;
-    report.agent = payment.agent;
-    report.amounts.emplace(auction_unit, payment.micros);
-    spend(payment.lane, report, 0);
+  for (const auto& payment : fact.payments) pay(payment.lane, payment.agent, payment.micros);
+}
+
+void Ledger::pay(std::uint32_t lane, std::string_view agent, std::int64_t micros) {
+  UsageReport report;
+  report.agent = agent;
+  report.amounts.emplace(auction_unit, micros);
+  spend(lane, report, 0);
+}
+
+std::uint32_t Ledger::affordable(std::uint32_t lane_number, std::int64_t micros, std::uint32_t most) const {
+  const auto& lane = lanes[lane_number];
+  for (const auto& [name, budget] : budgets) {
+    const auto& rule = budget.rule;
+    if (rule.hard == 0 || rule.unit != auction_unit || !covers(rule.queue, queues[lane.queue].name) ||
+        !covers(rule.tenant, lane.tenant))
+      continue;
+    const auto left = std::max<std::int64_t>(0, rule.hard - budget.used_at(now));
+    const auto awards = std::max<std::int64_t>(1, left / micros + (left % micros != 0 ? 1 : 0));
+    most = static_cast<std::uint32_t>(std::min<std::int64_t>(most, awards));
   }
+  return most;
 }
 
 void Ledger::spend(std::uint32_t lane_number, const UsageReport& report, std::uint64_t attempts) {

@@ -58,7 +58,7 @@ struct AttemptOut {
   Sequence sequence = 0;
   std::uint32_t attempt = 1;
   std::uint32_t worker = 0;
-  std::uint16_t agent = 0;
+  std::string agent;  // its name; empty: not known
   std::uint32_t lane = 0;
   std::uint32_t class_ = 0;
   Millis started = 0, ended = 0;

@@ -1,9 +1,14 @@
 // A worker as it is connected now; not durable.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <map>
+#include <utility>
+#include <vector>
 
 #include "broker/engine/inputs.h"
+#include "broker/engine/ledger.h"
 
 namespace hirehall::engine {
 
@@ -17,7 +22,39 @@ struct WorkerSession {
   QueueScope queues, types;
   bool aside = false;  // by an operator
 
+  // Awards name an agent by its place in the list. The lists of before it came back with another one, each
+  // with the last award that was made by it; of before a restart they are not known.
+  std::vector<std::pair<std::uint64_t, std::vector<scheduler::AgentSpec>>> former;
+
   bool takes_work() const { return connected && !draining && !aside; }
+  // Whom a task was awarded to; null: not known.
+  const scheduler::AgentSpec* agent_of(std::uint64_t award, std::uint16_t agent) const {
+    const auto* agents = &spec.agents;
+    for (const auto& [last_award, were] : former)
+      if (award <= last_award) {
+        agents = &were;
+        break;
+      }
+    return agent < agents->size() ? &(*agents)[agent] : nullptr;
+  }
+  // Before `spec` becomes what it registers now.
+  void keep_agents(std::uint64_t last_award, bool holds, const std::vector<scheduler::AgentSpec>& agents) {
+    constexpr std::size_t kept_max = 8;
+    if (!holds) former.clear();
+    const auto same = [](const scheduler::AgentSpec& a, const scheduler::AgentSpec& b) {
+      return a.name == b.name && a.version == b.version;
+    };
+    if (!holds || spec.agents.empty() || std::ranges::equal(spec.agents, agents, same)) return;
+    if (former.size() == kept_max) former.erase(former.begin());
+    former.emplace_back(last_award, std::move(spec.agents));
+  }
 };
+
+using WorkerSessions = std::map<std::uint32_t, WorkerSession>;
+
+inline const scheduler::AgentSpec* agent_of(const WorkerSessions& sessions, const Lease& lease) {
+  const auto session = sessions.find(lease.worker);
+  return session == sessions.end() ? nullptr : session->second.agent_of(lease.award, lease.agent);
+}
 
 }  // namespace hirehall::engine

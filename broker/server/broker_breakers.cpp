@@ -68,17 +68,23 @@ std::string_view shown_state(const engine::BreakerRow& row, Millis now) {
   return state == BreakerState::closed && row.breaker.paused_until() > now ? "paused" : name_of(state);
 }
 
+using UsersOf = std::map<const engine::BreakerRow*, std::vector<std::string_view>>;  // agents, of services
+
+UsersOf users_of_services(const engine::Breakers& breakers) {
+  UsersOf out;
+  for (const auto& [agent, guarded] : breakers.all_guarded())
+    for (const auto& [service, row] : guarded.services) out[row].push_back(agent);
+  return out;
+}
+
 // Errors are of tasks of any tenant: who may see some only is told the rest.
 void write_row(msgpack::Writer& w, const engine::Engine& engine, BreakerOf of, const std::string& name,
-               bool with_error) {
+               const UsersOf& users, bool with_error) {
   const auto& breakers = engine.breakers();
   const auto& row = breakers.rows(of).at(name);
   const auto now = engine.now();
   const auto until = row.breaker.admits_at(now);
-  std::vector<std::string> agents;
-  for (const auto& [agent, guarded] : breakers.all_guarded())
-    for (const auto& [service, its_row] : guarded.services)
-      if (its_row == &row) agents.push_back(agent);
+  const auto agents = users.find(&row);
   const auto* own = of == BreakerOf::agent ? breakers.guarded(name) : nullptr;
   w.map(16);
   w.entry("name", name);
@@ -94,7 +100,7 @@ void write_row(msgpack::Writer& w, const engine::Engine& engine, BreakerOf of, c
   w.entry_uint("opened", row.opened);
   w.entry_sint("since", row.since == 0 ? 0 : engine.to_wall(row.since));
   w.entry("error", with_error ? row.error : std::string());
-  const auto write_names = [&](std::string_view key, const std::vector<std::string>& names) {
+  const auto write_names = [&](std::string_view key, const auto& names) {
     w.str(key);
     w.array(names.size());
     for (const auto& one : names) w.str(one);
@@ -104,7 +110,7 @@ void write_row(msgpack::Writer& w, const engine::Engine& engine, BreakerOf of, c
   if (own != nullptr)
     for (const auto& service : own->services) services.push_back(service.first);
   write_names("services", services);
-  write_names("agents", agents);
+  write_names("agents", agents == users.end() ? std::vector<std::string_view>{} : agents->second);
 }
 
 }  // namespace
@@ -121,12 +127,13 @@ void Broker::breaker(Peer& peer, const Frame& frame) {
     msgpack::Writer w(rows);
     std::uint64_t count = 0;
     bool more = false;
+    const auto users = users_of_services(breakers);
     for (const auto of : {BreakerOf::agent, BreakerOf::service})
       for (const auto& [name, row] : breakers.rows(of)) {
         if (place_of(of, name) <= asked.after) continue;
         more = rows.size() >= limits::batch_bytes_max;
         if (more) break;
-        write_row(w, engine_, of, name, peer.principal->tenants.all);
+        write_row(w, engine_, of, name, users, peer.principal->tenants.all);
         ++count;
       }
     return write_page(answer(peer, request), "breakers", count, rows, more);
@@ -145,7 +152,7 @@ void Broker::breaker(Peer& peer, const Frame& frame) {
         kind == wire::Kind::breaker_reset ? "breaker closed by hand" : "breaker opened by hand",
         {{"of", name_of(of)}, {"name", asked.name}, {"by", peer.principal->name}, {"reason", asked.reason}});
   msgpack::Writer w(answer(peer, request));
-  write_row(w, engine_, of, asked.name, peer.principal->tenants.all);
+  write_row(w, engine_, of, asked.name, users_of_services(breakers), peer.principal->tenants.all);
 }
 
 void Broker::fill_breakers() {

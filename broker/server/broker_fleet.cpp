@@ -51,8 +51,14 @@ void count_supply(const engine::Engine& engine, ByType& types, FleetFigures& fle
     fleet.slots += session.spec.slots;
     fleet.busy += std::min(held, session.spec.slots);
     if (session.draining || session.aside) continue;
+    const auto& breakers = engine.breakers();
+    const auto fitted = breakers.altered() ? breakers.fitted(session.spec, session.types) : session.spec;
     std::set<std::string_view> can;
-    for (const auto& agent : session.spec.agents) can.insert(agent.types.begin(), agent.types.end());
+    for (const auto& agent : fitted.agents)
+      for (const auto& type : agent.types) can.insert(at_type(types, type).type);
+    for (const auto& agent : session.spec.agents)
+      if (breakers.is_out(agent.name))
+        for (const auto& type : agent.types) ++at_type(types, type).kept_out;
     for (const auto type : can) {
       auto& row = at_type(types, type);
       ++row.workers;
@@ -71,9 +77,7 @@ Running count_running(const engine::Engine& engine, ByType& types) {
     if (lease.token == 0) continue;
     const std::string_view type = ledger.classes[lease.class_].type;
     ++at_type(types, type).running;
-    const auto session = engine.sessions().find(lease.worker);
-    if (session == engine.sessions().end() || lease.agent >= session->second.spec.agents.size()) continue;
-    ++out[{session->second.spec.agents[lease.agent].name, type}];
+    if (const auto* agent = engine::agent_of(engine.sessions(), lease)) ++out[{agent->name, type}];
   }
   return out;
 }

@@ -86,18 +86,16 @@ Result<StatsQuery> read_query(std::string_view body) {
 // The leases are looked at before the engine ends them.
 void Broker::note_finishing(std::uint32_t worker) {
   finishing_.clear();
-  const auto session = engine_.sessions().find(worker);
-  if (session == engine_.sessions().end() || !learning_.wants_more()) return;
+  if (!learning_.wants_more()) return;
   const auto& ledger = engine_.ledger();
   for (const auto& item : finish_items_) {
     if (finishing_.size() == Learning::lessons_per_turn) return;
     const auto* lease = ledger.lease_by_token(item.token);
-    const auto& agents = session->second.spec.agents;
-    if (lease == nullptr || lease->worker != worker || lease->agent >= agents.size() || !tells(item.outcome))
-      continue;
-    const auto& agent = agents[lease->agent];
+    if (lease == nullptr || lease->worker != worker || !tells(item.outcome)) continue;
+    const auto* agent = engine::agent_of(engine_.sessions(), *lease);
+    if (agent == nullptr) continue;
     auto& ended = finishing_.emplace_back(
-        Finishing{item.token, &agent.name, &agent.version, &ledger.classes[lease->class_].type,
+        Finishing{item.token, &agent->name, &agent->version, &ledger.classes[lease->class_].type,
                   item.outcome == Outcome::succeeded, std::max<Millis>(0, engine_.now() - lease->started)});
     if (!item.usage.empty()) read_outcomes(item.usage, ended);
   }

@@ -194,9 +194,7 @@ void Broker::write_task(std::string& out, Sequence sequence, const StoredTask& t
   if (lease != nullptr && !task.end) {
     const auto& worker = ledger.workers.at(lease->worker);
     key("worker"), w.str(worker.name);
-    auto session = engine_.sessions().find(lease->worker);
-    if (session != engine_.sessions().end() && lease->agent < session->second.spec.agents.size())
-      key("agent"), w.str(session->second.spec.agents[lease->agent].name);
+    if (const auto* agent = engine::agent_of(engine_.sessions(), *lease)) key("agent"), w.str(agent->name);
   }
   if (const auto* told = details_->of(sequence);
       lease != nullptr && !task.end && told != nullptr && told->progress)

@@ -74,9 +74,7 @@ Span Broker::attempt_told(const engine::AttemptOut& ended) const {
   add_text(span, "hirehall.tenant", lane.tenant);
   if (auto worker = ledger.workers.find(ended.worker); worker != ledger.workers.end())
     add_text(span, "hirehall.worker", worker->second.name);
-  if (auto session = engine_.sessions().find(ended.worker);
-      session != engine_.sessions().end() && ended.agent < session->second.spec.agents.size())
-    add_text(span, "hirehall.agent", session->second.spec.agents[ended.agent].name);
+  if (!ended.agent.empty()) add_text(span, "hirehall.agent", ended.agent);
   span.attributes.emplace_back("hirehall.attempt", std::int64_t{ended.attempt});
   add_text(span, "hirehall.outcome", name_of(ended.outcome));
   add_text(span, "hirehall.next_state", name_of(ended.next));

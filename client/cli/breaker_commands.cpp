@@ -1,4 +1,7 @@
 // breaker list, show, reset, trip.
+#include <algorithm>
+#include <iterator>
+
 #include "client/cli/command.h"
 #include "client/src/body.h"
 #include "client/src/inner.h"
@@ -67,20 +70,27 @@ void declare_breaker_trip(OptionTable& t) {
              "how long it stays open; 0: as long as it usually does");
 }
 
-int breaker_list(Context& c) {
+client::Result<std::vector<Document>> all_breakers(Context& c) {
   std::vector<Document> all;
   std::string after;
   for (bool more = true; more;) {
     Body b;
     if (!after.empty()) b.text("after", after);
     auto answer = c.ask(static_cast<std::uint16_t>(wire::Kind::breaker_list), b.take());
-    if (!answer) return c.complain(answer.error());
+    if (!answer) return tl::unexpected(answer.error());
     auto page = answer->items("breakers");
-    for (const auto& breaker : page) all.push_back(shown(c, breaker));
     if (!page.empty()) after = place_of(page.back());
     more = !page.empty() && answer->text("more") == "true";
+    std::ranges::move(page, std::back_inserter(all));
   }
-  return c.show(all, breaker_columns);
+  return all;
+}
+
+int breaker_list(Context& c) {
+  auto all = all_breakers(c);
+  if (!all) return c.complain(all.error());
+  for (auto& breaker : *all) breaker = shown(c, breaker);
+  return c.show(*all, breaker_columns);
 }
 
 int breaker_show(Context& c) {

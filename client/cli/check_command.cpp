@@ -25,11 +25,11 @@ client::Result<std::vector<Finding>> examine(Context& c) {
   if (!queues) return tl::unexpected(queues.error());
   auto workers = ask(wire::Kind::worker_list);
   if (!workers) return tl::unexpected(workers.error());
-  auto breakers = ask(wire::Kind::breaker_list);
+  auto breakers = all_breakers(c);
   if (!breakers && breakers.error().code != client::ErrorCode::unsupported)
     return tl::unexpected(breakers.error());
   return findings(*stats, queues->items("queues"), workers->items("workers"), answered, limits_of(c.values()),
-                  breakers ? breakers->items("breakers") : std::vector<Document>{});
+                  breakers ? *breakers : std::vector<Document>{});
 }
 
 int tell(Context& c, const std::vector<Finding>& all) {

@@ -198,6 +198,7 @@ int budget_delete(Context&);
 void declare_limit(OptionTable&);
 void declare_queue_set(OptionTable&);
 int breaker_list(Context&);
+client::Result<std::vector<Document>> all_breakers(Context&);
 int breaker_show(Context&);
 int breaker_reset(Context&);
 int breaker_trip(Context&);

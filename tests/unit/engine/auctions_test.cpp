@@ -55,6 +55,26 @@ TEST_F(Auctions, TheLowestBidderIsAwardedAndThePriceIsKept) {
   EXPECT_EQ(hall.engine->counts().auction_paid, static_cast<std::uint64_t>(choice->award.paid));
 }
 
+TEST_F(Auctions, ABudgetHoldsInTheMiddleOfATurnAndOfARun) {
+  set_policy("auction settlement=first_price");
+  const auto worker = hire("only", 0.2, 0, 64);
+  BudgetRule rule;
+  rule.tenant = "acme", rule.unit = auction_unit, rule.hard = 1'100'000;
+  ASSERT_TRUE(hall.engine->set_budget("acme", rule, "test"));
+  for (int i = 0; i < 40; ++i) {
+    auto options = echo();
+    options.tenant = "acme";
+    hall.submit("task " + std::to_string(i), std::move(options));
+  }
+  hall.turn();
+  EXPECT_EQ(hall.engine->ledger().workers.at(worker).held, 6u)
+      << "five are 1.0 units, the sixth uses the budget up";
+  EXPECT_EQ(hall.engine->ledger().budgets.at("acme").used, 1'200'000);
+  const auto before = hall.saved();
+  hall.restart(false);
+  EXPECT_EQ(hall.saved(), before) << "what was paid follows from the facts";
+}
+
 TEST_F(Auctions, WhatIsPaidIsChargedToTheBudgetOfTheTenantAndHoldsItsNextTasksBack) {
   set_policy("auction settlement=first_price");
   hire("only", 0.2, 0, 4);

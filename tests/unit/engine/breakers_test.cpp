@@ -286,5 +286,41 @@ TEST_F(BreakerDialogue, AFallbackDoesNoTypeThatItsWorkerMayNotDo) {
   EXPECT_EQ(hall.state(task), State::ready);
 }
 
+TEST_F(BreakerDialogue, AWorkerThatComesBackWithItsAgentsInAnotherOrderKeepsWhoRunsWhat) {
+  auto registration = [](std::vector<std::string> names, std::vector<std::uint64_t> holding) {
+    Registration out;
+    out.name = out.token = out.resume = "token";
+    out.principal = "test";
+    out.credit = out.spec.slots = 4;
+    for (const auto& name : names) {
+      auto& agent = out.spec.agents.emplace_back();
+      agent.name = name, agent.version = "1", agent.types = {name == "second" ? "echo" : "other"};
+      agent.guard = guard();
+    }
+    out.holding = std::move(holding);
+    out.last_award = 1;
+    return out;
+  };
+  const auto number = hall.engine->register_worker(registration({"first", "second"}, {}))->worker;
+  const auto sequence = submit("task");
+  hall.turn();
+  const auto* lease = &hall.engine->ledger().leases[hall.engine->ledger().lease_slots.find(sequence)];
+  const auto agent = [&] { return agent_of(hall.engine->sessions(), *lease); };
+  ASSERT_EQ(agent()->name, "second");
+  ASSERT_TRUE(
+      hall.engine->register_worker(registration({"zeroth", "first", "third"}, {lease->token}))->resumed);
+  ASSERT_NE(agent(), nullptr) << "also when it is no longer offered";
+  EXPECT_EQ(agent()->name, "second");
+  ASSERT_TRUE(hall.engine->register_worker(registration({"second", "first"}, {lease->token}))->resumed);
+  EXPECT_EQ(agent()->name, "second");
+  submit("next");
+  hall.turn();
+  FinishItem failed;
+  failed.token = lease->token, failed.outcome = Outcome::failed;
+  ASSERT_TRUE(hall.engine->finish(number, 1, 0, 4, std::span(&failed, 1)));
+  EXPECT_EQ(row(BreakerOf::agent, "second").breaker.failures(), 1u);
+  EXPECT_EQ(row(BreakerOf::agent, "first").breaker.failures(), 0u);
+}
+
 }  // namespace
 }  // namespace hirehall::engine

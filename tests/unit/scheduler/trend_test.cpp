@@ -124,6 +124,8 @@ TEST(Advice, WorkThatNobodyCanDoIsToldFirst) {
   FleetFigures fleet;
   fleet.types = {waiting("rare", 3, 60'000, 0, 0)};
   EXPECT_EQ(words(fleet), std::vector<std::string>{"no_supply"});
+  fleet.types[0].kept_out = 2;
+  EXPECT_EQ(words(fleet), std::vector<std::string>{"breaker"});
 }
 
 TEST(Advice, AgentsThatDifferClearlyAreNamedAndThoseThatMayBeAlikeAreNot) {
