@@ -3,17 +3,16 @@
 namespace hirehall::engine {
 namespace {
 
-constexpr std::uint64_t memory_of_kind = 32, memory_of_class = 256, memory_of_all = 4096;  // attempts
+constexpr std::uint32_t memory_of_kind = 32, memory_of_class = 256, memory_of_all = 4096;  // attempts
 constexpr Millis minute_ms = 60'000;
 
 }  // namespace
 
-void MeanCost::add(std::uint64_t attempts, std::uint64_t total_ms, std::uint64_t memory) {
-  if (attempts == 0) return;
-  seen_ = std::min(seen_ + attempts, memory);
-  const auto of_these = std::min<std::uint64_t>(total_ms / attempts, Costs::most) * 1024 +
-                        total_ms % attempts * 1024 / attempts;
-  const auto share = std::min(attempts, seen_);
+// They are counted already.
+void MeanCost::mix(std::uint64_t attempts, std::uint64_t total_ms) {
+  const auto of_these =
+      attempts == 1 ? total_ms * 1024 : total_ms / attempts * 1024 + total_ms % attempts * 1024 / attempts;
+  const auto share = std::min<std::uint64_t>(attempts, seen_);
   scaled_ = (scaled_ * (seen_ - share) + of_these * share) / seen_;
 }
 
@@ -71,19 +70,23 @@ void Costs::correct(Millis now, std::uint32_t lane, std::uint32_t slot, Millis d
   row.service.note(now, amount);
 }
 
-void Costs::begin_run(std::uint32_t lane, std::uint32_t class_) {
-  close_run();
-  run_.lane = lane;
-  run_.class_ = class_;
-}
-
 void Costs::close_run() {
   if (run_.attempts == 0) return;
   kind_of(run_.lane, run_.class_).mean.add(run_.attempts, run_.total_ms, memory_of_kind);
-  if (run_.class_ >= classes_.size()) classes_.resize(std::size_t{run_.class_} + 1);
-  classes_[run_.class_].add(run_.attempts, run_.total_ms, memory_of_class);
-  all_.add(run_.attempts, run_.total_ms, memory_of_all);
+  if (class_run_.class_ != run_.class_) close_classes();
+  class_run_.class_ = run_.class_;
+  class_run_.attempts += run_.attempts;
+  class_run_.total_ms += run_.total_ms;
   run_.attempts = run_.total_ms = 0;
+}
+
+void Costs::close_classes() {
+  auto& run = class_run_;
+  if (run.attempts == 0) return;
+  if (run.class_ >= classes_.size()) classes_.resize(std::size_t{run.class_} + 1);
+  classes_[run.class_].add(run.attempts, run.total_ms, memory_of_class);
+  all_.add(run.attempts, run.total_ms, memory_of_all);
+  run.attempts = run.total_ms = 0;
 }
 
 void Costs::running(std::uint32_t lane, std::uint32_t class_, Millis for_ms) {
@@ -96,12 +99,10 @@ const LaneService& Costs::service(std::uint32_t lane) const {
   return lane < lanes_.size() ? lanes_[lane].service : none;
 }
 
-Costs::Lane& Costs::lane_at(std::uint32_t lane) {
-  if (lane >= lanes_.size()) lanes_.resize(std::size_t{lane} + 1);
-  return lanes_[lane];
-}
-
 Costs::Kind& Costs::kind_of(std::uint32_t lane, std::uint32_t class_) {
+  auto& row = lane_at(lane);
+  if (row.first_class == FlatMap::none) row.first_class = class_;
+  if (row.first_class == class_) return row.first;
   const auto key = key_of(lane, class_);
   if (const auto known = kind_of_.find(key); known != FlatMap::none) return kinds_[known];
   kind_of_.insert(key, static_cast<std::uint32_t>(kinds_.size()));
@@ -109,6 +110,7 @@ Costs::Kind& Costs::kind_of(std::uint32_t lane, std::uint32_t class_) {
 }
 
 const Costs::Kind* Costs::find_kind(std::uint32_t lane, std::uint32_t class_) const {
+  if (lane < lanes_.size() && lanes_[lane].first_class == class_) return &lanes_[lane].first;
   const auto known = kind_of_.find(key_of(lane, class_));
   return known == FlatMap::none ? nullptr : &kinds_[known];
 }

@@ -16,13 +16,18 @@ namespace hirehall::engine {
 // A mean of the last attempts, in integers so that it is the same everywhere.
 class MeanCost {
  public:
-  void add(std::uint64_t attempts, std::uint64_t total_ms, std::uint64_t memory);
+  void add(std::uint64_t attempts, std::uint64_t total_ms, std::uint32_t memory) {
+    seen_ = static_cast<std::uint32_t>(std::min<std::uint64_t>(seen_ + attempts, memory));
+    if ((total_ms | scaled_) != 0) mix(attempts, total_ms);
+  }
   bool known() const { return seen_ != 0; }
   Millis rounded_up() const { return static_cast<Millis>((scaled_ + 1023) / 1024); }
 
  private:
+  void mix(std::uint64_t attempts, std::uint64_t total_ms);
+
   std::uint64_t scaled_ = 0;  // 1024 times the mean
-  std::uint64_t seen_ = 0;    // at most the memory
+  std::uint32_t seen_ = 0;    // at most the memory
 };
 
 // What a lane had of the fleet since the start, in milliseconds of a slot times dominant shares.
@@ -57,7 +62,11 @@ class Costs {
   void correct(Millis now, std::uint32_t lane, std::uint32_t slot, Millis difference);
   // An attempt of them came to its end, or has run for so long already.
   void ended(std::uint32_t lane, std::uint32_t class_, Millis took) {
-    if (run_.lane != lane || run_.class_ != class_) begin_run(lane, class_);
+    if (run_.lane != lane || run_.class_ != class_) {
+      close_run();
+      run_.lane = lane;
+      run_.class_ = class_;
+    }
     ++run_.attempts;
     run_.total_ms += static_cast<std::uint64_t>(std::clamp<Millis>(took, 0, most));
   }
@@ -67,6 +76,7 @@ class Costs {
   template <typename Visit>
   void settle(Visit&& visit) {
     close_run();
+    close_classes();
     for (const auto lane : dirty_) {
       if (lanes_[lane].owed != 0) visit(lane, lanes_[lane].owed);
       lanes_[lane].owed = 0;
@@ -90,13 +100,18 @@ class Costs {
   struct Lane {
     LaneService service;
     std::int64_t owed = 0;
+    Kind first;  // most lanes have one class, which is found without a search
+    std::uint32_t first_class = FlatMap::none;
     bool dirty = false;
   };
-  Lane& lane_at(std::uint32_t lane);
+  Lane& lane_at(std::uint32_t lane) {
+    if (lane >= lanes_.size()) lanes_.resize(std::size_t{lane} + 1);
+    return lanes_[lane];
+  }
   Kind& kind_of(std::uint32_t lane, std::uint32_t class_);
   const Kind* find_kind(std::uint32_t lane, std::uint32_t class_) const;
-  void begin_run(std::uint32_t lane, std::uint32_t class_);
   void close_run();
+  void close_classes();
   void note_weight(std::uint32_t slot, std::uint64_t weight);
   static std::uint64_t key_of(std::uint32_t lane, std::uint32_t class_) {
     return (std::uint64_t{lane} << 32) | class_;
@@ -104,7 +119,7 @@ class Costs {
 
   std::vector<Lane> lanes_;
   std::vector<Kind> kinds_;
-  FlatMap kind_of_;  // (lane, class) → kind
+  FlatMap kind_of_;  // (lane, class) → kind, of those that are not first
   std::vector<MeanCost> classes_;
   MeanCost all_;
   std::vector<std::uint32_t> dirty_;
@@ -113,7 +128,7 @@ class Costs {
     std::uint32_t lane = 0, class_ = 0;
     std::uint64_t attempts = 0, total_ms = 0;
   };
-  Run run_;
+  Run run_, class_run_;
 };
 
 }  // namespace hirehall::engine

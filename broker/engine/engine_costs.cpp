@@ -15,8 +15,9 @@ constexpr std::size_t looked_at_max = 1024;  // leases, each time
 
 // What the tasks of a pick cost their lane each, before their dominant share.
 Millis Engine::cost_of(const scheduler::Pick& pick, std::uint64_t weight) const {
-  const auto cap = std::max<Millis>(1, Costs::most / static_cast<Millis>(std::max<std::uint64_t>(1, weight)));
-  return std::min(costs_.expected(pick.lane, pick.cls), cap);
+  const auto cost = costs_.expected(pick.lane, pick.cls);
+  if (weight <= 1) return cost;
+  return std::min(cost, std::max<Millis>(1, Costs::most / static_cast<Millis>(weight)));
 }
 
 Millis Engine::leased_for(const Lease& lease) const {
