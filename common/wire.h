@@ -104,6 +104,7 @@ enum class Kind : std::uint16_t {
   bid = 127,
   agent_stats = 128,
   agent_unlearn = 129,
+  lane_list = 130,
 };
 
 struct Header {

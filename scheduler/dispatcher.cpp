@@ -135,6 +135,11 @@ void Dispatcher::take(const Pick& pick, std::uint32_t count, std::uint64_t cost_
   state_->fleet.set_held(pick.worker, state_->fleet.held(pick.worker) + count);
 }
 
+std::uint64_t Dispatcher::weight_of(ClassNo cls) const {
+  const auto& asked = state_->demands.asked(cls);
+  return asked.empty() ? 1 : state_->fleet.rooms().weight_of(asked);
+}
+
 void Dispatcher::correct(LaneNo lane, std::int64_t cost_difference) {
   state_->turns.correct(lane, cost_difference);
 }

@@ -150,7 +150,10 @@ class Dispatcher {
   // Costs are in one unit of the engine's choice (milliseconds), times the class's dominant share of the
   // fleet in slots (rooms.h); each is cut to 1 … 2^30.
   void take(const Pick& pick, std::uint32_t count, std::uint64_t cost_each);
-  // At completion: real cost minus the cost that was charged.
+  // That dominant share now, at least 1.
+  std::uint64_t weight_of(ClassNo cls) const;
+  // While the task runs and when it ends: real cost minus the cost that was charged, both times the weight
+  // that was charged. Counts at once.
   void correct(LaneNo lane, std::int64_t cost_difference);
 
   // Some connected worker can do it, with credit or without. `none` stands for a queue that no worker is

@@ -10,9 +10,8 @@
 namespace hirehall::scheduler {
 
 inline constexpr std::uint32_t weight_max = 1u << 20;
-inline constexpr std::uint64_t cost_max = std::uint64_t{1} << 30;  // 12 days in milliseconds
-inline constexpr std::int64_t debt_max = std::int64_t{1}
-                                         << 36;  // corrections that are kept until the next charge
+inline constexpr std::uint64_t cost_max = std::uint64_t{1} << 30;      // 12 days in milliseconds
+inline constexpr std::int64_t correction_max = std::int64_t{1} << 36;  // at once
 // Tags are moved back by a step long before they could overflow: one charge is less than 2^58.
 inline constexpr std::uint64_t tag_limit = std::uint64_t{1} << 62;
 inline constexpr std::uint64_t tag_step = std::uint64_t{1} << 61;
@@ -31,29 +30,27 @@ class Share {
   // present virtual time or after its own last service: no credit for time without work, no way round a
   // charge by pausing.
   void line_appears(std::uint64_t virtual_time) {
-    if (busy_++ == 0) tag_ = std::max(tag_, virtual_time);
+    if (busy_++ != 0) return;
+    floor_ = virtual_time;
+    tag_ = std::max(tag_, virtual_time);
   }
-  void line_ends() {
-    if (--busy_ > 0) return;
-    pay(debt_);
-    debt_ = 0;
+  void line_ends() { --busy_; }
+
+  void charge(std::uint64_t cost) { pay(static_cast<std::int64_t>(cost)); }
+  // True when the tag of a share with work fell: keys taken from it before are no lower bounds any more. It
+  // never falls below the virtual time at which its work appeared: what was charged before that and was
+  // overtaken since cannot be given back.
+  bool correct(std::int64_t difference) {
+    const auto before = tag_;
+    pay(std::clamp(difference, -correction_max, correction_max));
+    if (busy()) tag_ = std::max(tag_, floor_);
+    return busy() && tag_ < before;
   }
 
-  // While the share has work its tag never falls, so keys taken from it earlier are lower bounds. That is why
-  // a correction of a busy share waits for the next charge.
-  void charge(std::uint64_t cost) {
-    const std::int64_t amount = static_cast<std::int64_t>(cost) + debt_;
-    debt_ = std::min<std::int64_t>(amount, 0);
-    if (amount > 0) pay(amount);
+  void move_back() {
+    tag_ -= std::min(tag_, tag_step);
+    floor_ -= std::min(floor_, tag_step);
   }
-  void correct(std::int64_t difference) {
-    if (busy())
-      debt_ = std::clamp(debt_ + std::clamp(difference, -debt_max, debt_max), -debt_max, debt_max);
-    else
-      pay(std::clamp(difference, -debt_max, debt_max));
-  }
-
-  void move_back() { tag_ -= std::min(tag_, tag_step); }
 
  private:
   void pay(std::int64_t amount) {
@@ -70,7 +67,7 @@ class Share {
 
   std::uint64_t tag_ = 0;
   std::uint64_t remainder_ = 0;
-  std::int64_t debt_ = 0;
+  std::uint64_t floor_ = 0;
   std::uint32_t weight_ = 1;
   std::uint32_t busy_ = 0;
 };

@@ -268,8 +268,22 @@ void Turns::charge(LaneNo number, std::uint64_t cost) {
 
 void Turns::correct(LaneNo number, std::int64_t difference) {
   HH_CHECK(number < lanes_.size() && lanes_[number].queue != none, "no such lane");
-  lanes_[number].share.correct(difference);
-  queues_[lanes_[number].queue].share.correct(difference);
+  auto& lane = lanes_[number];
+  auto& queue = queues_[lane.queue];
+  if (lane.share.correct(difference)) lower_keys(lane);
+  if (queue.share.correct(difference)) lower_keys(queue);
+}
+
+void Turns::lower_keys(const Lane& lane) {
+  for (const auto stall : lane.stalls)
+    if (!stalls_[stall].shelves.empty())
+      aisles_[stalls_[stall].aisle].stalls.change_key(stall_places_, stall, lane.share.tag());
+}
+
+void Turns::lower_keys(const Queue& queue) {
+  for (const auto aisle : queue.aisles)
+    if (!aisles_[aisle].stalls.empty())
+      pools_[aisles_[aisle].pool].aisles.change_key(aisle_places_, aisle, queue.share.tag());
 }
 
 void Turns::move_tags_back() {

@@ -6,8 +6,8 @@
 // task. Only pools that have both work and a free worker are looked at; shelves that nobody can do are in no
 // heap at all.
 //
-// Charging a lane does not touch the heaps. Tags only rise while there is work, so a key in a heap is a lower
-// bound, and is brought up to date when it comes to the top.
+// Charging a lane does not touch the heaps: tags rise, so a key in a heap is a lower bound, and is brought up
+// to date when it comes to the top. Only a correction downwards goes through the heaps that the lane is in.
 #pragma once
 
 #include <cstdint>
@@ -113,6 +113,8 @@ class Turns {
   void update_awake(PoolNo pool);
   const TurnHeap::Entry& first_aisle(Pool& pool);
   const TurnHeap::Entry& first_stall(Aisle& aisle);
+  void lower_keys(const Lane& lane);
+  void lower_keys(const Queue& queue);
   void move_tags_back();
   void move_tags_back(Queue& queue);
 

@@ -77,13 +77,16 @@ class InlineExecutor : public Executor {
 
   void run(const Run& run, Results& results) override {
     constexpr Micros held_back_us = 2000;
-    auto since = monotonic_us();
+    auto since = monotonic_us(), begun = since;
     while (auto index = place_.board.next(place_.slot)) {
       const Attempt& a = run.award->attempts[*index];
-      if (!ended_before_begun(place_.board, a, results)) attempt(a, run.award->shapes[a.shape], results);
-      if (auto now = monotonic_us(); now - since > held_back_us) {
+      const auto now = ended_before_begun(place_.board, a, results)
+                           ? begun
+                           : attempt(a, run.award->shapes[a.shape], begun, results);
+      begun = now;
+      if (now - since > held_back_us) {
         place_.board.done(place_.slot, results);
-        since = now;
+        since = begun = monotonic_us();
       }
     }
   }
@@ -100,12 +103,14 @@ class InlineExecutor : public Executor {
     return {};
   }
 
-  void attempt(const Attempt& a, const Shape& shape, Results& results) {
+  // Begun just now; gives the time when it ended.
+  Micros attempt(const Attempt& a, const Shape& shape, Micros begun, Results& results) {
     OutcomeExtras extras;
     if (instance_ == nullptr) {
       extras.error_code = "bad_agent";
       extras.error = broken_;
-      return results.add(a.token, Outcome::failed, {}, extras);
+      results.add(a.token, Outcome::failed, {}, extras);
+      return begun;
     }
     hirehall_task task{};
     task.struct_size = sizeof task;
@@ -137,7 +142,13 @@ class InlineExecutor : public Executor {
     std::string question;
     if (outcome == Outcome::suspended) question = question_of(to_view(result.question));
     extras.question = question;
+    const auto ended = monotonic_us();
+    if (const Millis ran = (ended - begun) / 1000; ran > 0) {
+      extras.ended_at = wall_ms();
+      extras.started_at = extras.ended_at - ran;
+    }
     results.add(a.token, outcome, data, extras);
+    return ended;
   }
 
   const Definition definition_;

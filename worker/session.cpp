@@ -152,10 +152,11 @@ void Session::register_worker(Micros now, SessionOutput& out) {
   std::string frame;
   wire::write_header(frame, wire::Kind::register_worker, register_request_);
   Writer w(frame);
-  w.map((worker_token_.empty() ? 8u : 9u) + (config_.price ? 1u : 0u));
+  w.map((worker_token_.empty() ? 9u : 10u) + (config_.price ? 1u : 0u));
   w.entry("name", config_.name);
   w.entry_uint("slots", config_.slots);
   w.entry_uint("credit", credit());
+  w.entry_bool("timed", true);
   w.str("agents");
   w.array(config_.agents.size());
   for (const auto& agent : config_.agents) write_offer(w, agent);

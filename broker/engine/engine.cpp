@@ -266,7 +266,7 @@ void Engine::start(Millis now) {
     dispatcher_.set_held(number, worker.held);
   }
   start_batches();
-  granted_ = now_;
+  granted_ = costs_.since = now_;
   tell_classes();
   for (const auto& lease : ledger_.leases)
     if (lease.token != 0 && !HH_MUTANT("resources_forgotten")) dispatcher_.use(lease.worker, lease.class_);
@@ -300,6 +300,7 @@ void Engine::grant_anew(Millis jumped) {
   granted_ = now_;
   for (auto& [number, session] : sessions_) session.last_seen = now_;
   if (jumped == 0) return;
+  costs_.since = now_;  // what runs is charged from here on: how much of the jump it ran is not known
   std::set<std::pair<Millis, std::uint64_t>> later;
   for (const auto& [at, token] : timeouts_) later.emplace(at + jumped, token);
   timeouts_.swap(later);

@@ -25,10 +25,12 @@
 #include "broker/engine/auctions.h"
 #include "broker/engine/bidding.h"
 #include "broker/engine/breakers.h"
+#include "broker/engine/costs.h"
 #include "broker/engine/counts.h"
 #include "broker/engine/inputs.h"
 #include "broker/engine/ledger.h"
 #include "broker/engine/outputs.h"
+#include "broker/engine/recent.h"
 #include "broker/engine/resolved.h"
 #include "broker/engine/worker_session.h"
 #include "scheduler/chooser.h"
@@ -246,6 +248,7 @@ class Engine {
   const std::map<scheduler::ShelfNo, Unsold>& unsold() const { return unsold_; }
   const std::vector<PriceLevel>& prices() const { return prices_; }  // by class
   const Bidding& bidding() const { return bidding_; }
+  const Costs& costs() const { return costs_; }
 
  private:
   Status replay_submitted(std::string_view fact, const BodySource& next_body);
@@ -384,6 +387,13 @@ class Engine {
   void offer_cramped();
   void tell_classes();
   void settle(const scheduler::Pick& pick, std::uint32_t awards);
+  // What lanes are charged (engine_costs.cpp).
+  Millis cost_of(const scheduler::Pick& pick, std::uint64_t weight) const;
+  Millis leased_for(const Lease& lease) const;
+  Millis occupied(const Lease& lease) const;
+  void settle_cost(const Lease& lease, Millis ran);
+  void charge_running();
+  void settle_lanes();
   // Live bids (engine_bids.cpp).
   void close_rounds();
   void drop_rounds(std::uint32_t queue);
@@ -414,12 +424,9 @@ class Engine {
   Millis unsold_again_ = 0;         // when they are offered again, all at once
   std::vector<PriceLevel> prices_;  // by class; empty until an auction was held
   Bidding bidding_;
+  Costs costs_;
   std::vector<Times> times_;
   void note_times(std::uint32_t lane, Millis waited, bool run);
-  struct AwardMessage {
-    std::uint64_t number = 0;
-    std::size_t bytes = 0;
-  };
   std::map<std::uint32_t, AwardMessage> turn_awards_;  // being filled in this turn, by worker
   std::size_t page_low_water_ = 2048;
   bool more_to_award_ = false;
@@ -461,11 +468,6 @@ class Engine {
   std::string timers_until_;                   // all stored timers up to this key are resident
   bool timers_complete_ = false;               // there are none beyond
   bool timers_asked_ = false;
-  struct TimerChange {
-    std::uint64_t commit;
-    bool erase;
-    std::string key, value;
-  };
   std::deque<TimerChange> timer_changes_;  // not yet durable, or while a read is under way
   bool timers_stale_ = false;              // what is being read was asked for before a fresh start
   // Fired, but still in the store: until the task is looked up, comes back from its lease, or is answered.
@@ -477,10 +479,6 @@ class Engine {
   Millis looked_for_unconfirmed_ = 0;
   std::deque<std::pair<std::uint64_t, Sequence>> moves_;  // (commit, task that came to be queued elsewhere)
   std::uint64_t moves_forgotten_ = 0;
-  struct RecentKey {
-    std::uint64_t commit = 0;
-    KeyRecord record;
-  };
   std::unordered_map<std::string, RecentKey> recent_keys_;  // of the last commits; never iterated
   std::deque<std::pair<std::uint64_t, std::string>> recent_key_order_;
   std::uint64_t keys_forgotten_ = 0;  // recent keys of commits up to this are in the store only

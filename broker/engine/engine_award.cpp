@@ -169,6 +169,8 @@ std::uint32_t Engine::award_run(const scheduler::Pick& pick, std::vector<AwardRu
                                 std::uint32_t left) {
   auto& shelf = *shelf_by_number_[pick.shelf];
   auto most = std::min(pick.run, left);
+  const auto weight = dispatcher_.weight_of(pick.cls);
+  const auto cost = cost_of(pick, weight);
   std::uint32_t taken = 0;
   while (taken < most) {
     auto* line = best_line(shelf);
@@ -199,6 +201,8 @@ std::uint32_t Engine::award_run(const scheduler::Pick& pick, std::vector<AwardRu
     auto counter = ledger_.counter;
     auto& lease = ledger_.award(*line, pick.worker, award, pick.agent, run.reasons, counter, slot, entry);
     run.items.push_back({lease.sequence, slot});
+    lease.charged = static_cast<std::uint32_t>(cost);
+    costs_.keep_weight(slot, weight);
     note_times(lease.lane, now_ - entry.ready_at, false);
     auto timeout = lease.options->plain ? 0 : lease.options->options.timeout_ms;
     if (timeout == 0) timeout = ledger_.queues[ledger_.lanes[lease.lane].queue].settings.timeout_ms;
@@ -229,6 +233,10 @@ std::uint32_t Engine::award_run(const scheduler::Pick& pick, std::vector<AwardRu
     }
     ++taken;
     if (limited) place_dirty(shelf);
+  }
+  if (taken != 0) {
+    dispatcher_.take(pick, taken, static_cast<std::uint64_t>(cost));
+    costs_.charge(now_, pick.lane, taken, cost, weight);
   }
   return taken;
 }
@@ -265,6 +273,7 @@ void Engine::award_all() {
   if (breakers_.due(now_)) fit_agents();
   if (!bidding_.empty()) close_rounds();
   refresh_shelves();
+  settle_lanes();
   Awarded fact;
   fact.counter = ledger_.counter;
   turn_awards_.clear();
@@ -289,7 +298,6 @@ void Engine::award_all() {
       fact.counter = ledger_.counter;
     }
     auto taken = award_run(*pick, fact.runs, left);
-    if (taken != 0) dispatcher_.take(*pick, taken, 1);
     if (chosen_.choice && chosen_.policy == scheduler::Policy::auction) settle(*pick, taken);
     if (taken != 0 && breakers_.disturbed()) note_probes(*pick, taken);
     left -= taken;

@@ -28,6 +28,7 @@ FinishItem award_lost() {
   how.outcome = Outcome::interrupted;
   how.error_code = "award_lost";
   how.error = "the award did not reach its worker";
+  how.ran_ms = 0;
   return how;
 }
 
@@ -89,6 +90,7 @@ Result<Registered> Engine::register_worker(const Registration& registration) {
   session.spec = registration.spec;
   session.queues = registration.queues;
   session.types = registration.types;
+  session.timed = registration.timed;
   guard_agents(session.spec);
   connect(out.worker, session);
   dispatcher_.set_held(out.worker, worker.held);
@@ -340,6 +342,7 @@ Result<std::string> Engine::finish(std::uint32_t number, std::uint64_t message, 
     decide_end(*lease, items[i], out);
     if (out.next == State::suspended && out.outcome == Outcome::suspended) ask(*lease, items[i], asked);
     note_times(lease->lane, now_ - lease->started, true);
+    settle_cost(*lease, items[i].ran_ms < 0 && session.timed ? 0 : items[i].ran_ms);
     dispatcher_.give_back(number, lease->class_);
     ledger_.end(fact, out);
   }
@@ -390,6 +393,7 @@ void Engine::end_leases(std::uint32_t number, const std::vector<std::uint64_t>& 
     auto& out = fact.items.emplace_back();
     decide_end(*lease, how, out);
     if (!terminal(out.next)) ++counts_.redelivered;
+    settle_cost(*lease, how.ran_ms);
     dispatcher_.give_back(number, lease->class_);
     ledger_.end(fact, out);
   }

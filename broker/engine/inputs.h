@@ -56,6 +56,7 @@ struct FinishItem {
   std::string_view result, result_type, error_code, error, checkpoint, usage;
   std::string_view service;  // of a failure: the outside service whose fault it is
   Millis delay_ms = 0;
+  Millis ran_ms = -1;  // as its worker has measured; less than nothing: it has not
   SuspendedOn on = SuspendedOn::none;
   struct Question {  // of a suspended one
     std::string_view text;
@@ -118,6 +119,7 @@ struct Registration {
   QueueScope queues;
   QueueScope types;  // that it may do, beside those that its agents list; nothing: all
   std::uint32_t credit = 1;
+  bool timed = false;  // it says how long attempts ran that took a millisecond or more
   std::string resume;  // worker token of an earlier registration
   std::string token;   // to be given to a new worker
   std::uint64_t last_award = 0;

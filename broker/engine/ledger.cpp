@@ -297,6 +297,7 @@ Lease& Ledger::award(Line& line, std::uint32_t worker_no, std::uint64_t award, s
   lease.awarded_in = commit;
   lease.started = now;
   lease.deadline = deadline;
+  lease.charged = 0;
   lease.reasons = reasons;
   lease.tries = {};
   if (taken.tried) {

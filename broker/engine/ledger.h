@@ -71,6 +71,7 @@ struct Lease {
   std::uint32_t lane = 0;
   std::uint32_t class_ = 0;
   std::uint32_t payload_bytes = 0;  // not durable
+  std::uint32_t charged = 0;        // to its lane, in milliseconds of a slot; not durable
   LimitSet* limits = nullptr;
   Tries tries;
   std::uint64_t award = 0;

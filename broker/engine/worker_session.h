@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <utility>
@@ -21,6 +22,7 @@ struct WorkerSession {
   scheduler::WorkerSpec spec;   // as it registered; the dispatcher's may differ (breakers.h)
   QueueScope queues, types;
   bool aside = false;  // by an operator
+  bool timed = false;  // it says how long attempts ran
 
   // Awards name an agent by its place in the list. The lists of before it came back with another one, each
   // with the last award that was made by it; of before a restart they are not known.
@@ -56,5 +58,11 @@ inline const scheduler::AgentSpec* agent_of(const WorkerSessions& sessions, cons
   const auto session = sessions.find(lease.worker);
   return session == sessions.end() ? nullptr : session->second.agent_of(lease.award, lease.agent);
 }
+
+// That a worker is being sent in this turn.
+struct AwardMessage {
+  std::uint64_t number = 0;
+  std::size_t bytes = 0;
+};
 
 }  // namespace hirehall::engine

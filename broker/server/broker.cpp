@@ -248,6 +248,8 @@ void Broker::dispatch(Peer& peer, const Frame& frame, std::string_view bytes) {
       return dead_again(peer, frame, true);
     case Kind::tenant_list:
       return tenant_list(peer, frame);
+    case Kind::lane_list:
+      return lane_list(peer, frame);
     case Kind::logs:
       return logs(peer, frame);
     case Kind::dead_groups:

@@ -220,6 +220,9 @@ class Broker {
   void write_budget(msgpack::Writer& w, const std::string& name, const engine::Budget& budget) const;
   void tell_budgets();
   void count_usage();
+  void lane_list(Peer& peer, const Frame& frame);  // (broker_lanes.cpp)
+  void count_lanes();
+  void write_cost(msgpack::Writer& w, const engine::Place& place, const engine::Lease* lease) const;
   void agent_stats(Peer& peer, const Frame& frame);  // (broker_learning.cpp)
   void agent_unlearn(Peer& peer, const Frame& frame);
   void note_finishing(std::uint32_t worker);

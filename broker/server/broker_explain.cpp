@@ -141,7 +141,7 @@ void Broker::write_explanation(Peer& peer, std::uint64_t request, Sequence seque
   }
   msgpack::Writer w(answer(peer, request));
   const bool dated = !task.end && loaded.place.deadline != 0;
-  w.map(dated ? 5 : 4);
+  w.map(4 + (dated ? 1 : 0) + (task.end ? 0 : 1));
   w.entry("state", hirehall::name_of(state));
   if (dated) {
     const auto queue = ledger.lanes.at(loaded.place.lane).queue;
@@ -160,6 +160,7 @@ void Broker::write_explanation(Peer& peer, std::uint64_t request, Sequence seque
     write_outlook(w, outlook_of(engine_, learning_.prediction(), known),
                   engine_.to_wall(loaded.place.deadline));
   }
+  if (!task.end) write_cost(w, loaded.place, lease);
   w.str("reasons");
   w.array(whys.size());
   for (const auto& why : whys) w.str(why.message);

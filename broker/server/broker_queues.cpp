@@ -405,6 +405,7 @@ void Broker::fill_metrics() {
       probe.run.sum_us = times->run_sum_us;
     }
   }
+  count_lanes();
   page_.workers = {};
   for (const auto& [number, session] : engine_.sessions()) {
     auto at = ledger.workers.find(number);

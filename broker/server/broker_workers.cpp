@@ -40,6 +40,8 @@ Result<engine::Registration> read_registration(std::string_view body) {
       read_map(r, out.spec.labels);
     else if (key == "resources")
       read_map(r, out.spec.resources);
+    else if (key == "timed")
+      out.timed = r.boolean();
     else if (key == "resume")
       out.resume = r.skip_nil() ? std::string_view{} : r.bin();
     else if (key == "last_award")
@@ -77,6 +79,7 @@ void read_question_of(msgpack::Reader& r, engine::FinishItem::Question& out) {
 }
 
 void read_finish_extras(msgpack::Reader& r, engine::FinishItem& item) {
+  Millis started = 0, ended = 0;  // by the worker's clock
   auto pairs = r.map();
   for (std::size_t i = 0; i < pairs && r.ok(); ++i) {
     auto key = r.str();
@@ -98,9 +101,14 @@ void read_finish_extras(msgpack::Reader& r, engine::FinishItem& item) {
       item.checkpoint = r.bin();
     else if (key == "usage")
       item.usage = r.raw();
+    else if (key == "started_at")
+      started = r.sint();
+    else if (key == "ended_at")
+      ended = r.sint();
     else
       r.skip();
   }
+  if (started > 0 && ended >= started) item.ran_ms = ended - started;
 }
 
 }  // namespace

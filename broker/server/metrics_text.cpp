@@ -91,6 +91,9 @@ void add(QueueProbe& sum, const QueueProbe& part) {
   sum.submitted += part.submitted;
   sum.dead += part.dead;
   sum.oldest_ms = std::max(sum.oldest_ms, part.oldest_ms);
+  sum.charged_ms += part.charged_ms;
+  sum.added_ms += part.added_ms;
+  sum.back_ms += part.back_ms;
   add(sum.wait, part.wait);
   add(sum.run, part.run);
 }
@@ -138,6 +141,17 @@ void add_queues(Families& out, const std::vector<const QueueProbe*>& queues) {
   for (const auto* q : queues) out.histogram(q->wait, {{"queue", q->queue}});
   out.begin("task_run_seconds", "Time from awarded to the outcome of the attempt.", MetricType::Histogram);
   for (const auto* q : queues) out.histogram(q->run, {{"queue", q->queue}});
+  out.begin("share_charged_seconds_total",
+            "Time of a slot, times dominant shares, that tasks were expected to take when they were awarded.",
+            MetricType::Counter);
+  for (const auto* q : queues) out.value(static_cast<double>(q->charged_ms) / 1e3, {{"queue", q->queue}});
+  out.begin("share_corrected_seconds_total",
+            "By how much that was set right, while they ran and when they ended: added, or given back.",
+            MetricType::Counter);
+  for (const auto* q : queues) {
+    out.value(static_cast<double>(q->added_ms) / 1e3, {{"queue", q->queue}, {"direction", "added"}});
+    out.value(static_cast<double>(q->back_ms) / 1e3, {{"queue", q->queue}, {"direction", "given_back"}});
+  }
 }
 
 void add_workers(Families& out, const MetricsPage& page) {
@@ -302,6 +316,7 @@ constexpr std::pair<wire::Kind, const char*> kind_labels[] = {
     {wire::Kind::backup_verify, "backup_verify"},
     {wire::Kind::backup_delete, "backup_delete"},
     {wire::Kind::agent_stats, "agent_stats"},
+    {wire::Kind::lane_list, "lane_list"},
     {wire::Kind::agent_unlearn, "agent_unlearn"},
     {wire::Kind::audit_list, "audit_list"},
     {wire::Kind::usage, "usage"},

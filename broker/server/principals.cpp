@@ -77,6 +77,7 @@ constexpr Rule rules[] = {
     {Kind::bulk_start, steering},
     {Kind::bulk_stop, steering},
     {Kind::tenant_list, readers},
+    {Kind::lane_list, readers},
     {Kind::logs, readers},
     {Kind::limit_set, operators},
     {Kind::limit_list, readers},

@@ -37,6 +37,7 @@ struct QueueProbe {
   Millis oldest_ms = 0;                                 // age of the oldest ready task; 0 = none
   DurationHistogram wait;                               // ready → awarded
   DurationHistogram run;                                // awarded → outcome
+  std::uint64_t charged_ms = 0, added_ms = 0, back_ms = 0;  // what its lanes were charged (engine/costs.h)
 };
 
 struct WorkerProbe {

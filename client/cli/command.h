@@ -167,6 +167,7 @@ void declare_inbox_reason(OptionTable&);
 void declare_inbox_answer(OptionTable&);
 int queue_list(Context&);
 int queue_show(Context&);
+int queue_shares(Context&);
 int queue_set(Context&);
 int queue_pause(Context&);
 int queue_resume(Context&);

@@ -19,6 +19,9 @@ namespace {
 using client::Body;
 
 constexpr std::string_view queue_columns = "queue,paused,ready,scheduled,leased,suspended,dead,weight,cap";
+constexpr std::string_view lane_columns =
+    "queue,tenant,queue_weight,weight,ready,leased,share_per_mille,lately_ms,used_ms,charged_ms,added_ms,"
+    "back_ms";
 constexpr std::string_view worker_columns = "name,slots,credit,held,done,connected,draining,last_seen";
 
 std::uint16_t number(wire::Kind kind) {
@@ -175,6 +178,13 @@ int queue_show(Context& c) {
   Body b;
   b.text("queue", c.operands()[0]);
   return one_queue(c, wire::Kind::queue_show, b.take());
+}
+
+int queue_shares(Context& c) {
+  Body b;
+  if (!c.operands().empty()) b.text("queue", c.operands()[0]);
+  auto answer = c.ask(number(wire::Kind::lane_list), b.take());
+  return answer ? c.show(answer->items("lanes"), lane_columns) : c.complain(answer.error());
 }
 
 int queue_set(Context& c) {

@@ -182,6 +182,8 @@ constexpr std::array table{
             "hirehall queue list\nhirehall queue list --watch --interval 500ms", true},
     Command{"queue", "show", "show a queue and its policy", "QUEUE", "name of the queue", 1, nullptr,
             queue_show, "hirehall queue show default -o json", true},
+    Command{"queue", "shares", "what each lane had of the fleet, in time of a slot", "[QUEUE]",
+            "name of the queue", 1, nullptr, queue_shares, "hirehall queue shares mail", true},
     Command{"queue", "set", "create a queue, or change its policy", "QUEUE", "name of the queue", 1,
             declare_queue_set, queue_set,
             "hirehall queue set mail --weight 5 --cap 100000 --retention 7d\n"

@@ -177,6 +177,15 @@ std::string deadline_in_words(const Document& deadline) {
   return words;
 }
 
+std::string cost_in_words(const Document& cost) {
+  auto words = reading_of_ms(static_cast<double>(cost.number("expected_ms"))) + " of a slot expected";
+  if (cost.number("weight") > 1) words += ", times " + cost.text("weight") + " for its resources";
+  if (cost.has("charged_ms"))
+    words += "; charged so far " + reading_of_ms(static_cast<double>(cost.number("charged_ms")));
+  return words + "; its lane had " + reading_of_ms(static_cast<double>(cost.number("lane_lately_ms"))) +
+         " in the last minute";
+}
+
 int task_explain(Context& c) {
   auto ids = ids_of(c);
   if (!ids) return c.complain(ids.error());
@@ -193,6 +202,7 @@ int task_explain(Context& c) {
   Document shown;
   shown.set("state", answer->text("state"));
   if (answer->has("deadline")) shown.set("deadline", deadline_in_words(answer->child("deadline")));
+  if (answer->has("cost")) shown.set("cost", cost_in_words(answer->child("cost")));
   shown.set("why", why);
   std::vector<Document> awards, terms,
       absent;  // terms, and who was asked in vain, of the last award that has any

@@ -186,6 +186,7 @@ void Model::broker_started() {
   tripped_.clear();
   settled_.clear();
   restarted = true;
+  broker_since = time_.now();
 }
 
 // --- answers and pushes ---

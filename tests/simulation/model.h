@@ -33,6 +33,8 @@ struct Try {
   bool lapses = false;                                 // the question that it left does not wait for ever
   std::optional<Outcome> recorded;                     // what it said it had recorded
   std::uint64_t units = 0;                             // that it says it used
+  std::string lane;                                    // queue and tenant that it was awarded from
+  Millis ran = 0;                                      // that its worker told with what was recorded
 };
 
 // One task of the broker.
@@ -114,8 +116,9 @@ class Model {
   // After healing; behind all the ends.
   void final_batches(std::string_view body);  // as batch_list tells
   void final_dead(const std::set<std::string>& letters) const;
-  void final_usage(std::string_view body);  // as usage tells
-  void final_task(const ReadTask& task);    // as get tells
+  void final_usage(std::string_view body);        // as usage tells
+  void final_lanes(std::string_view body) const;  // as lane_list tells
+  void final_task(const ReadTask& task);          // as get tells
   void final_unlisted(const Life& life) const;
   void final_refusal(std::string_view id, Code code);
   void final_books(std::uint64_t accepted, std::uint64_t removed, std::uint64_t kept, std::uint64_t listed);
@@ -123,6 +126,7 @@ class Model {
   bool tidy = true;    // frames of one connection come in order: then some things may be said to the point
   bool short_retention = false;  // of the queues: ended tasks may go soon
   bool restarted = false;
+  Micros broker_since = 0;
 
  private:
   struct Asked {

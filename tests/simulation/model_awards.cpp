@@ -39,7 +39,12 @@ void Model::sent_award(const std::string& routing, std::string_view body) {
     tally_.saw(item.attempt == 1 ? Situation::award_first : Situation::award_again);
     tally_.saw_if(restarted, Situation::award_after_restart);
     awarded_[awards_++ % awarded_.size()] = l.id;
-    l.tries[item.attempt] = {item.token, routing, time_.now(), {}, -1, false, {}};
+    auto& t = l.tries[item.attempt];
+    t = {};
+    t.token = item.token;
+    t.routing = routing;
+    t.sent = time_.now();
+    t.lane = item.queue + "|" + item.tenant;
     if (!tokens_.emplace(item.token, std::pair{&l, item.attempt}).second)
       violated("I4", "a token was given twice", number);
   }

@@ -49,6 +49,7 @@ inline constexpr std::array mutants = {
     Mutant{"probes_uncapped", "a half-open breaker lets a whole run of awards through"},
     Mutant{"resources_overbooked", "a worker gets tasks that ask for more resources than it has free"},
     Mutant{"resources_forgotten", "a restart forgets what leased tasks use of their worker's resources"},
+    Mutant{"costs_not_corrected", "lanes are charged what was expected, whatever it came to"},
     Mutant{"live_bid_halved", "a live bid counts half"},
     Mutant{"rounds_never_end", "a round of live bids waits for those who do not answer"},
     Mutant{"limits_ignored", "a full limit key does not hold tasks back"},

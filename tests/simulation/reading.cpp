@@ -219,6 +219,10 @@ ReadFinish read_finish(std::string_view body) {
           read_question(r, item);
         else if (key == "usage")
           r.map(), r.str(), item.units = r.uint();
+        else if (key == "started_at")
+          item.started = r.sint();
+        else if (key == "ended_at")
+          item.ended = r.sint();
         else
           r.skip();
       }

@@ -50,7 +50,8 @@ struct ReadFinish {
     std::optional<std::string> default_answer;  // to its question
     bool lapses = false;                        // its question does not wait for ever
     bool on = false;
-    std::uint64_t units = 0;  // that it says it used
+    std::uint64_t units = 0;        // that it says it used
+    Millis started = 0, ended = 0;  // by its worker's clock
   };
   std::uint64_t number = 0;
   std::vector<Item> items;

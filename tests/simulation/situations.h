@@ -27,7 +27,7 @@ namespace hirehall::sim {
   X(submit_atomic) X(submit_atomic_refused) X(submit_refused_queue_full) X(submit_refused_unknown_queue) \
   X(submit_refused_past_deadline) X(submit_large) \
   X(key_gave_the_same_task) X(key_conflict) X(key_after_a_crash) \
-  X(award_first) X(award_again) X(award_of_many) X(award_with_checkpoint) X(award_with_trace) \
+  X(lane_served) X(award_first) X(award_again) X(award_of_many) X(award_with_checkpoint) X(award_with_trace) \
   X(award_with_answer) X(award_after_restart) \
   X(finish_recorded) X(finish_stale) X(finish_stale_after_success_elsewhere) X(finish_answered_twice) \
   X(finish_of_many) X(finish_refused_invalid) \

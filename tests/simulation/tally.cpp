@@ -68,6 +68,7 @@ const std::map<Kind, const char*>& kind_names() {
       {Kind::agent_stats, "agent_stats"},
       {Kind::agent_unlearn, "agent_unlearn"},
       {Kind::tenant_list, "tenant_list"},
+      {Kind::lane_list, "lane_list"},
       {Kind::schedule_set, "schedule_set"},
       {Kind::schedule_list, "schedule_list"},
       {Kind::schedule_show, "schedule_show"},

@@ -209,6 +209,7 @@ Outcome WorkerHost::choose_outcome() {
 
 void WorkerHost::begin(Running& running) {
   running.begun = true;
+  running.begun_at = clock();
   ++busy_;
   auto token = running.token;
   auto duration = scene_.healing ? scene_.chance.between(1, 20) * ms
@@ -286,6 +287,10 @@ void WorkerHost::finish(worker::Token token, Outcome outcome) {
   }
   auto number = r.number;
   auto attempt = r.attempt;
+  if (const auto ran = r.begun ? (clock() - r.begun_at) / ms : 0; ran > 0) {
+    extras.ended_at = 1'700'000'000'000 + clock() / ms;
+    extras.started_at = extras.ended_at - ran;
+  }
   if (r.begun) --busy_;
   running_.erase(at);
   results.add(token, outcome, result, extras);

@@ -44,6 +44,7 @@ class WorkerHost final : public Peer {
     std::string id;
     std::uint32_t attempt = 1;
     bool begun = false;
+    Micros begun_at = 0;  // by its own clock
     bool stopped = false;
     std::string stop_reason;
   };

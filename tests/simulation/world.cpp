@@ -313,6 +313,10 @@ void World::reckon() {
     if (!body) violated("I9", "usage cannot be read: " + describe(body.error()));
     scene_.model.final_usage(*body);
   });
+  auditor_.request(Kind::lane_list, Body().take(), [this](const Result<std::string_view>& body) {
+    if (!body) violated("I9", "lanes cannot be listed: " + describe(body.error()));
+    scene_.model.final_lanes(*body);
+  });
   auditor_.request(Kind::stats, Body().take(), [this](const Result<std::string_view>& body) {
     if (!body) return;
     books_done_ = true;

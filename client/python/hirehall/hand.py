@@ -43,7 +43,7 @@ class Hand(Peer):
     def __init__(self, endpoint: str, name: str, keys: Keys | None, agents: Sequence[Agent], slots: int, credit: int, labels: Mapping[str, str],
                  resources: Mapping[str, Any], offer: Callable[[Attempt], None], ended: Callable[[HirehallError], None]):  # fmt: skip
         super().__init__(endpoint, name, keys)
-        self._registration = {"name": name, "slots": slots, "agents": [agent.offer() for agent in agents],
+        self._registration = {"name": name, "slots": slots, "timed": True, "agents": [agent.offer() for agent in agents],
                               "labels": dict(labels), "resources": dict(resources)}  # fmt: skip
         self._credit, self._offer, self._ended_by = credit, offer, ended
         self._held: dict[int, Attempt] = {}

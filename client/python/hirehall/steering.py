@@ -86,6 +86,10 @@ class Steering:
         """Tenants with their tasks by state, those with most open ones first; ended ones are counted since ever."""
         return list(self._map(Kind.TENANT_LIST, {})["tenants"])
 
+    def shares(self, queue: str | None = None) -> Sequence[Mapping[str, Any]]:
+        """Lanes, all or those of a queue, with what they had of the fleet in milliseconds of a slot; those that had most lately first."""
+        return list(self._map(Kind.LANE_LIST, {"queue": queue} if queue else {})["lanes"])
+
     def workers(self) -> Sequence[Mapping[str, Any]]:
         return list(self._map(Kind.WORKER_LIST, {})["workers"])
 

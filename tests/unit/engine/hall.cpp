@@ -234,7 +234,9 @@ std::vector<std::uint64_t> Hall::come_back(Hand& hand, const std::vector<std::ui
   Registration registration;
   registration.name = hand.token;
   registration.principal = "test";
-  registration.spec.slots = std::max(hand.credit, 1u);
+  registration.spec.slots = hand.slots != 0 ? hand.slots : std::max(hand.credit, 1u);
+  registration.spec.resources = hand.resources;
+  registration.timed = hand.timed;
   scheduler::AgentSpec agent;
   agent.name = hand.agent;
   agent.version = "1";

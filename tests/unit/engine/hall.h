@@ -46,6 +46,9 @@ struct Hand {
   std::uint32_t credit = 0;
   QueueScope queues;                                        // that it may serve
   std::shared_ptr<const scheduler::Guard> guard = nullptr;  // of its agent
+  std::uint32_t slots = 0;                                  // 0: as many as credit
+  bool timed = false;                                       // it says how long attempts ran
+  StringMap resources = {};                                 // that it offers
   std::uint64_t last_award = 0;
   std::uint64_t finishes = 0;
   std::deque<AwardOut> awards;  // arrived and not answered, in order

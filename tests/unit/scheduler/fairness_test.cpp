@@ -139,6 +139,71 @@ TEST_F(Fairness, RealCostsAreSettledAtCompletion) {
   EXPECT_NEAR(tasks[1], 6 * tasks[0], 0.02 * tasks[1]);
 }
 
+TEST_F(Fairness, ACorrectionDownwardsCountsAtOnce) {
+  open_lanes({1, 1});
+  const auto pick = serve(1'000'000);
+  hall.correct(pick.lane, 1 - 1'000'000);
+  const auto served = serve_many(100);
+  EXPECT_NEAR(served.at(pick.lane), 50, 1);
+}
+
+TEST_F(Fairness, WhatWasOvertakenSinceIsNotGivenBack) {
+  open_lanes({1, 1});
+  const auto first = hall.shelf(0, 0);
+  serve(100);
+  hall.set_ready(first, false);
+  serve_many(1000);  // the other lane goes past what was charged
+  hall.set_ready(first, true);
+  hall.correct(0, -100);
+  const auto served = serve_many(100);
+  EXPECT_NEAR(served.at(0), 50, 1) << "time without work is no credit";
+}
+
+// Predictions are off by up to ten times, each lane's in its own direction; what ended was set right.
+TEST_F(Fairness, WrongPredictionsLeaveALagOfWhatRunsAndNoMore) {
+  Chance chance(seed_of_run(12));
+  constexpr std::uint32_t slots = 8, longest = 200;
+  for (int round = 0; round < 50; ++round) {
+    Dispatcher one;
+    const std::array<std::int64_t, 2> weight{1 + chance.below(5), 1 + chance.below(5)};
+    const std::array<std::uint32_t, 2> off{chance.below(3), chance.below(3)};  // a tenth, as it is, ten times
+    one.define_queue(0, 1);
+    one.define_class(0, "echo", {});
+    one.connect(0, worker_doing({"echo"}), slots);
+    for (LaneNo lane = 0; lane < 2; ++lane) {
+      one.define_lane(lane, 0, static_cast<std::uint32_t>(weight[lane]));
+      one.set_ready(one.shelf(lane, 0), true);
+    }
+    struct Running {
+      std::int64_t ends = 0, real = 0, charged = 0;
+      LaneNo lane = 0;
+    };
+    std::vector<Running> running;
+    std::int64_t now = 0, lead = 0, least = 0, greatest = 0;
+    for (int i = 0; i < 4000; ++i) {
+      if (running.size() == slots) {
+        const auto next = std::ranges::min_element(running, {}, &Running::ends);
+        now = next->ends;
+        one.correct(next->lane, next->real - next->charged);
+        one.release(0, 1);
+        running.erase(next);
+      }
+      const auto pick = one.next();
+      ASSERT_TRUE(pick);
+      const std::int64_t real = 1 + chance.below(longest);
+      const std::array<std::int64_t, 3> said{std::max<std::int64_t>(1, real / 10), real, real * 10};
+      const auto charged = said[off[pick->lane]];
+      one.take(*pick, 1, static_cast<std::uint64_t>(charged));
+      running.push_back({now + real, real, charged, pick->lane});
+      lead += pick->lane == 0 ? real * weight[1] : -real * weight[0];
+      least = std::min(least, lead), greatest = std::max(greatest, lead);
+    }
+    // Of each lane what runs may be charged ten times what it takes, and one more is charged.
+    const std::int64_t bound = (slots + 1) * 10 * longest * (weight[0] + weight[1]);
+    EXPECT_LE(greatest - least, bound) << "round " << round << ", off " << off[0] << " and " << off[1];
+  }
+}
+
 TEST_F(Fairness, VeryLongServiceDoesNotOverflow) {
   open_lanes({1, 3});
   std::array<std::uint64_t, 2> tasks{};

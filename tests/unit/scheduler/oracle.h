@@ -17,7 +17,7 @@ class Oracle {
  public:
   struct Share {
     std::uint64_t tag = 0, rest = 0, weight = 1;
-    std::int64_t owed = 0;
+    std::uint64_t floor = 0;
     bool busy = false;
 
     void pay(std::int64_t amount) {
@@ -31,16 +31,14 @@ class Oracle {
       rest %= weight;
     }
     void become(bool now_busy, std::uint64_t time) {
-      if (now_busy && !busy) tag = std::max(tag, time);
-      if (!now_busy && busy) pay(owed), owed = 0;
+      if (now_busy && !busy) floor = time, tag = std::max(tag, time);
       busy = now_busy;
     }
-    void charge(std::int64_t cost) {
-      cost += owed;
-      owed = std::min<std::int64_t>(cost, 0);
-      if (cost > 0) pay(cost);
+    void charge(std::int64_t cost) { pay(cost); }
+    void correct(std::int64_t difference) {
+      pay(difference);
+      if (busy) tag = std::max(tag, floor);
     }
-    void correct(std::int64_t difference) { busy ? void(owed += difference) : pay(difference); }
   };
   struct Queue : Share {
     std::uint64_t lane_time = 0;

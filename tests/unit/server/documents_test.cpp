@@ -98,6 +98,7 @@ const std::map<std::string, Kind> kinds = {
     {"logs", Kind::logs},
     {"tenant_list", Kind::tenant_list},
     {"agent_stats", Kind::agent_stats},
+    {"lane_list", Kind::lane_list},
     {"agent_unlearn", Kind::agent_unlearn},
     {"usage", Kind::usage},
     {"budget_set", Kind::budget_set},

@@ -119,6 +119,7 @@ const std::map<Kind, std::string> table = {
     {Kind::logs, "voda"},
     {Kind::tenant_list, "voda"},
     {Kind::agent_stats, "voda"},
+    {Kind::lane_list, "voda"},
     {Kind::agent_unlearn, "oa"},
     {Kind::usage, "voda"},
     {Kind::budget_set, "oa"},
