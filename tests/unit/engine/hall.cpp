@@ -235,6 +235,7 @@ std::vector<std::uint64_t> Hall::come_back(Hand& hand, const std::vector<std::ui
   registration.name = hand.token;
   registration.principal = "test";
   registration.spec.slots = std::max(hand.credit, 1u);
+  registration.spec.resources = hand.resources;
   scheduler::AgentSpec agent;
   agent.name = hand.agent;
   agent.version = "1";

@@ -46,6 +46,7 @@ struct Hand {
   std::uint32_t credit = 0;
   QueueScope queues;                                        // that it may serve
   std::shared_ptr<const scheduler::Guard> guard = nullptr;  // of its agent
+  StringMap resources = {};
   std::uint64_t last_award = 0;
   std::uint64_t finishes = 0;
   std::deque<AwardOut> awards;  // arrived and not answered, in order
