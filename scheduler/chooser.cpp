@@ -77,14 +77,28 @@ void Chooser::keep_one_of_each_agent() {
   listed_.resize(kept);
 }
 
-// The least loaded stays first; of the others no place in the list may be left out always.
+void Chooser::short_list(Dispatcher& dispatcher, Policy policy, const TaskAtHand& task, std::uint64_t seed,
+                         const Pick& pick) {
+  auto& best = best_[static_cast<std::size_t>(policy)];
+  best.list(task.cls, best_here_);
+  dispatcher.short_list(pick, seed, best_here_, listed_);
+  best.keep_only(task.cls, best_here_);
+  if (listed_.size() > candidates_max) begin_anywhere(pick.worker, seed);
+}
+
+// The least loaded stays first, then those of the best agents; of the others no place in the list may be left
+// out always.
 void Chooser::begin_anywhere(WorkerNo first, std::uint64_t seed) {
   const auto at =
       std::find_if(listed_.begin(), listed_.end(), [&](const auto& l) { return l.worker == first; });
   if (at != listed_.end()) std::iter_swap(at, listed_.begin());
-  const auto others = static_cast<std::uint64_t>(listed_.size() - 1);
-  const auto offset = static_cast<std::ptrdiff_t>(Stream(~seed).below(others));
-  std::rotate(listed_.begin() + 1, listed_.begin() + 1 + offset, listed_.end());
+  const auto is_best = [&](const Listed& l) {
+    return std::ranges::find(best_here_, l.agent_hash) != best_here_.end();
+  };
+  const auto from = std::stable_partition(listed_.begin() + 1, listed_.end(), is_best);
+  if (from == listed_.end()) return;
+  const auto others = static_cast<std::uint64_t>(listed_.end() - from);
+  std::rotate(from, from + static_cast<std::ptrdiff_t>(Stream(~seed).below(others)), listed_.end());
 }
 
 bool Chooser::list_candidates(Dispatcher& dispatcher, const PolicySettings& settings, const TaskAtHand& task,
@@ -98,18 +112,24 @@ bool Chooser::list_candidates(Dispatcher& dispatcher, const PolicySettings& sett
       dispatcher.nearest(pick, choice_.affinity, listed_);
       return !listed_.empty();
     case Policy::learned:
-      dispatcher.short_list(pick, seed, listed_);
-      if (listed_.size() > candidates_max) begin_anywhere(pick.worker, seed);
+      short_list(dispatcher, settings.policy, task, seed, pick);
       keep_one_of_each_agent();
       return listed_.size() > 1;
     case Policy::auction:
-      dispatcher.short_list(pick, seed, listed_);
-      if (listed_.size() > candidates_max) begin_anywhere(pick.worker, seed);
+      short_list(dispatcher, settings.policy, task, seed, pick);
       return true;
     case Policy::least_loaded:
       break;
   }
   return false;
+}
+
+// What it would be worth on an idle worker.
+void Chooser::note_worth(const Outlook& seen, const PolicySettings& settings, Candidate candidate) {
+  candidate.finish_ms = seen.p50_ms;
+  const auto value = logistic(candidate.log_odds) * static_cast<double>(settings.value);
+  best_[static_cast<std::size_t>(settings.policy)].note(seen.cls, seen.agent,
+                                                        std::llround(value) - burden(settings, candidate));
 }
 
 void Chooser::weigh(const PolicySettings& settings, const TaskAtHand& task) {
@@ -128,6 +148,7 @@ void Chooser::weigh(const PolicySettings& settings, const TaskAtHand& task) {
     candidate.log_odds_sd = from_milli(seen.sd_milli);
     candidate.finish_ms = finish_of(listed, seen.p50_ms);
     if (settings.policy == Policy::learned) candidate.cost = seen.cost;
+    note_worth(seen, settings, candidate);
   }
 }
 

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "scheduler/best_agents.h"
 #include "scheduler/dispatcher.h"
 #include "scheduler/policy.h"
 #include "scheduler/prediction.h"
@@ -106,8 +107,11 @@ class Chooser {
     Micros cost = 0;  // as its attempts have told
   };
   const Outlook& outlook(const Listed& listed, const TaskAtHand& task);
+  void note_worth(const Outlook& seen, const PolicySettings& settings, Candidate candidate);
   void keep_one_of_each_agent();
   void keep_best_offer_of_each_agent();
+  void short_list(Dispatcher& dispatcher, Policy policy, const TaskAtHand& task, std::uint64_t seed,
+                  const Pick& pick);
   void begin_anywhere(WorkerNo first, std::uint64_t seed);
   bool list_candidates(Dispatcher& dispatcher, const PolicySettings& settings, const TaskAtHand& task,
                        std::uint64_t seed, Pick& pick);
@@ -118,7 +122,9 @@ class Chooser {
 
   const Prediction* learned_ = nullptr;
   std::uint64_t turn_ = 0;
-  std::array<Outlook, 256> outlooks_{};  // by agent and class; a newcomer takes the place of another
+  std::array<BestAgents, 4> best_;        // by policy: one that only watches changes nothing
+  std::vector<std::uint64_t> best_here_;  // of the class at hand
+  std::array<Outlook, 256> outlooks_{};   // by agent and class; a newcomer takes the place of another
   std::vector<Listed> listed_;
   std::vector<const Bidder*> live_;  // beside listed_: whose own bid holds; empty: all are proxy bids
   Choice choice_;

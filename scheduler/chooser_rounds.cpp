@@ -30,8 +30,7 @@ bool Chooser::invite(Dispatcher& dispatcher, const PolicySettings& settings, con
   out.clear();
   choice_.settings = settings;
   choice_.settings.reserve = 0;
-  dispatcher.short_list(pick, seed, listed_);
-  if (listed_.size() > candidates_max) begin_anywhere(pick.worker, seed);
+  short_list(dispatcher, settings.policy, task, seed, pick);
   if (std::ranges::none_of(listed_, &Listed::bids)) return false;
   weigh(settings, task);
   take_bids(choice_.settings, task);

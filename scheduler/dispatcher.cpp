@@ -6,6 +6,7 @@
 #include "common/check.h"
 #include "scheduler/demands.h"
 #include "scheduler/fleet.h"
+#include "scheduler/room_waits.h"
 #include "scheduler/turns.h"
 
 namespace hirehall::scheduler {
@@ -14,6 +15,7 @@ struct Dispatcher::State {
   Turns turns;
   Fleet fleet{turns};
   Demands demands{turns, fleet};
+  RoomWaits waits{turns, fleet};
   std::uint64_t decisions = 0;
   Turns::Best last;  // of next()
 };
@@ -41,7 +43,28 @@ ShelfNo Dispatcher::shelf(LaneNo lane, ClassNo cls) {
 }
 
 void Dispatcher::set_ready(ShelfNo shelf, bool ready, std::uint64_t order) {
+  if (!state_->waits.empty()) {
+    if (!ready) state_->waits.end(shelf);
+    if (state_->waits.aside(shelf)) return;
+  }
   state_->turns.set_ready(shelf, ready, order);
+}
+
+void Dispatcher::hold(ShelfNo shelf) {
+  state_->turns.set_ready(shelf, false, 0);
+}
+
+void Dispatcher::set_aside(const Pick& pick, std::int64_t now) {
+  state_->turns.set_ready(pick.shelf, false, 0);
+  state_->waits.set_aside(pick.shelf, pick.lane, pick.cls, now);
+}
+
+RoomWaits& Dispatcher::rooms() {
+  return state_->waits;
+}
+
+const RoomWaits& Dispatcher::rooms() const {
+  return state_->waits;
 }
 
 void Dispatcher::connect(WorkerNo worker, const WorkerSpec& spec, std::uint32_t credit) {
@@ -79,10 +102,6 @@ void Dispatcher::give_back(WorkerNo worker, ClassNo cls) {
   if (const auto& asked = state_->demands.asked(cls); !asked.empty()) state_->fleet.give_back(worker, asked);
 }
 
-std::uint64_t Dispatcher::room_changes() const {
-  return state_->fleet.room_changes();
-}
-
 std::uint32_t Dispatcher::room(const Pick& pick) const {
   const auto& asked = state_->demands.asked(pick.cls);
   return asked.empty() ? run_max : state_->fleet.rooms().room(pick.worker, asked);
@@ -106,9 +125,10 @@ std::optional<Pick> Dispatcher::next() {
   return pick;
 }
 
-void Dispatcher::short_list(const Pick& pick, std::uint64_t seed, std::vector<Listed>& out) {
+void Dispatcher::short_list(const Pick& pick, std::uint64_t seed, std::vector<std::uint64_t>& best,
+                            std::vector<Listed>& out) {
   HH_CHECK(state_->last.shelf == pick.shelf, "a list is for the pick that was given last");
-  state_->fleet.short_list(state_->last.pool, state_->last.demand, pick, seed, out);
+  state_->fleet.short_list(state_->last.pool, state_->last.demand, pick, seed, best, out);
 }
 
 std::optional<Listed> Dispatcher::listed(const Pick& pick, WorkerNo worker, std::uint64_t agent_hash) {
@@ -133,6 +153,7 @@ void Dispatcher::take(const Pick& pick, std::uint32_t count, std::uint64_t cost_
   }
   state_->turns.charge(pick.lane, std::clamp<std::uint64_t>(cost_each, 1, cost_max) * count);
   state_->fleet.set_held(pick.worker, state_->fleet.held(pick.worker) + count);
+  if (!state_->waits.empty()) state_->waits.end(pick.shelf);
 }
 
 std::uint64_t Dispatcher::weight_of(ClassNo cls) const {
@@ -156,8 +177,13 @@ Prospect Dispatcher::prospect(ClassNo cls, QueueNo queue) const {
   return state_->fleet.prospect(state_->demands.need_of(cls, queue));
 }
 
+std::vector<std::string> Dispatcher::short_of(WorkerNo worker, ClassNo cls) const {
+  return state_->fleet.rooms().short_of(worker, state_->demands.asked(cls));
+}
+
 Effort Dispatcher::effort() const {
-  return {.decisions = state_->decisions, .looked_at = state_->turns.looked_at() + state_->fleet.looked_at()};
+  return {.decisions = state_->decisions,
+          .looked_at = state_->turns.looked_at() + state_->fleet.looked_at() + state_->waits.looked_at()};
 }
 
 }  // namespace hirehall::scheduler

@@ -29,7 +29,11 @@ inline constexpr std::uint32_t run_max = 64;  // awards from one shelf to one wo
 inline constexpr std::uint32_t load_one =
     1u << 16;  // the load of a worker that holds as many tasks as it has slots
 
+// Work without room waits so long for its turn before room is kept for it, unless somebody says otherwise.
+inline constexpr std::int64_t room_patience_ms = 5000;
+
 class PriceFunction;  // prices.h
+class RoomWaits;      // room_waits.h
 struct Guard;         // guard.h
 
 struct AgentSpec {
@@ -94,6 +98,7 @@ struct Prospect {
   std::uint32_t cramped = 0;             // of them, with credit and without the resources that are asked for
   WorkerNo cramped_worker = none;        // the first of these
   std::vector<std::string> short_of;     // what it has too little of
+  WorkerNo kept_worker = none;           // the first with all of it free, and kept for others
   WorkerNo nearest = none;               // of those that are not capable: the one that lacks least
   std::vector<std::string> nearest_lacks;  // what that is
 };
@@ -117,6 +122,7 @@ class Dispatcher {
   // task decides between shelves of one lane, least first (then the class number): for instance priority and
   // sequence packed.
   void set_ready(ShelfNo shelf, bool ready, std::uint64_t order = 0);
+  void hold(ShelfNo shelf);  // not ready for a while: room that is kept for it stays kept
 
   // Credit is cut to limits::credit_max. Connecting again replaces specification and credit; what the worker
   // holds stays counted until set_held or release.
@@ -134,14 +140,19 @@ class Dispatcher {
 
   // Nothing when no ready shelf has an eligible worker with free credit. Asking changes nothing: the same
   // pick comes until something is taken or changed. With worker `none`: all that are free have too little of
-  // the resources that the class asks for; the shelf has to be set aside until room_changes() is another.
+  // the resources that the class asks for, or keep it for others; the shelf has to be set aside.
   std::optional<Pick> next();
-  std::uint64_t room_changes() const;
+  // Stays not ready, whatever set_ready() says, until rooms().offer() names it.
+  void set_aside(const Pick& pick, std::int64_t now);
+  RoomWaits& rooms();  // of those set aside: who may have room now, and for whom room is kept
+  const RoomWaits& rooms() const;
   // How many tasks of the pick's class its worker has room for, run_max at most.
   std::uint32_t room(const Pick& pick) const;
   // Who else could get the task of the pick that next() has just given: all free workers, or when there are
-  // more than workers_looked_at_max the two least loaded and others drawn from the seed.
-  void short_list(const Pick& pick, std::uint64_t seed, std::vector<Listed>& out);
+  // more than workers_looked_at_max the two least loaded, others drawn from the seed, and a free worker of
+  // each of the `best` agents (hashed). Agents that no connected worker has are struck out of these.
+  void short_list(const Pick& pick, std::uint64_t seed, std::vector<std::uint64_t>& best,
+                  std::vector<Listed>& out);
   // That worker with the first agent of that name (hashed), if it could get the task of the pick now.
   std::optional<Listed> listed(const Pick& pick, WorkerNo worker, std::uint64_t agent_hash);
   // Those two with a free slot that draw an affinity key most (policy.h); looks at every free worker.
@@ -163,6 +174,7 @@ class Dispatcher {
   // zone=eu" …
   std::vector<std::string> missing(ClassNo cls, QueueNo queue = none) const;
   Prospect prospect(ClassNo cls, QueueNo queue = none) const;
+  std::vector<std::string> short_of(WorkerNo worker, ClassNo cls) const;  // "gpu: 4 asked, 1 of 4 free"
   Effort effort() const;
 
  private:

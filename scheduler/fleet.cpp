@@ -33,6 +33,11 @@ void Fleet::define_demand(DemandNo demand, Need need) {
   if (demand >= demands_.size()) demands_.resize(std::size_t{demand} + 1);
   auto& row = demands_[demand];
   if (!row.need.type.empty()) std::erase(demands_of_type_[row.need.type], demand);
+  for (const auto& [name, amount] : need.asked) {
+    if (amount <= 0) continue;
+    auto& least = least_asked_.try_emplace(name, amount).first->second;
+    least = std::min(least, amount);
+  }
   const RelevantKeys fresh = relevant_.add(need.requirements);
   row.need = std::move(need);
   const Turns::Steady steady(turns_);
@@ -49,10 +54,9 @@ void Fleet::connect(WorkerNo worker, const WorkerSpec& spec, std::uint32_t credi
   row.credit = std::min(credit, limits::credit_max);
   row.draining = false;
   rooms_.offer(worker, spec.resources, row.slots);
-  ++room_changes_;
+  note_room(worker);
   specs_[worker] = std::make_unique<WorkerSpec>(spec);
-  names_[worker].clear();
-  for (const auto& agent : spec.agents) names_[worker].push_back(hash_of(agent.name));
+  name_agents(worker, &spec);
   if (row.group != none) {
     if (group_for(spec) == row.group) return relist(worker);
     const Turns::Steady steady(turns_);
@@ -66,10 +70,11 @@ void Fleet::connect(WorkerNo worker, const WorkerSpec& spec, std::uint32_t credi
 
 void Fleet::disconnect(WorkerNo worker) {
   if (worker_at(worker).group == none) return;
+  keep_no_more(worker);
   part(worker);
   rooms_.withdraw(worker);
   specs_[worker].reset();
-  std::vector<std::uint64_t>().swap(names_[worker]);
+  name_agents(worker, nullptr);
   if (groups_.size() - live_groups_ > live_groups_ + dead_groups_kept) regroup();
 }
 
@@ -108,6 +113,23 @@ Fleet::Worker& Fleet::worker_at(WorkerNo worker) {
   return workers_[worker];
 }
 
+void Fleet::name_agents(WorkerNo worker, const WorkerSpec* spec) {
+  auto& names = names_[worker];
+  for (const auto name : names) {
+    const auto at = workers_of_agent_.find(name);
+    if (at == workers_of_agent_.end()) continue;
+    std::erase(at->second, worker);
+    if (at->second.empty()) workers_of_agent_.erase(at);
+  }
+  if (spec == nullptr) return std::vector<std::uint64_t>().swap(names);
+  names.clear();
+  for (const auto& agent : spec->agents) {
+    names.push_back(hash_of(agent.name));
+    auto& workers = workers_of_agent_[names.back()];
+    if (workers.empty() || workers.back() != worker) workers.push_back(worker);
+  }
+}
+
 std::uint64_t Fleet::load_of(const Worker& worker) {
   return std::uint64_t{worker.held} * load_one / worker.slots;
 }
@@ -124,7 +146,7 @@ void Fleet::relist(WorkerNo worker) {
     group.free.insert(worker_places_, {load_of(row), worker, worker});
   else if (row.listed)
     group.free.remove(worker_places_, worker);
-  if (list && !row.listed) ++room_changes_;
+  if (list && (!row.listed || row.kept)) note_room(worker);
   row.listed = list;
   const bool has = !group.free.empty();
   fronts_[row.group] =
@@ -136,6 +158,7 @@ void Fleet::relist(WorkerNo worker) {
 void Fleet::join(WorkerNo worker) {
   const GroupNo group = group_for(*specs_[worker]);
   workers_[worker].group = group;
+  groups_[group].kept += workers_[worker].kept;
   if (++groups_[group].connected == 1) set_live(group, true);
   relist(worker);
 }
@@ -146,6 +169,7 @@ void Fleet::part(WorkerNo worker) {
   relist(worker);
   row.credit = credit;
   const GroupNo group = std::exchange(row.group, none);
+  groups_[group].kept -= row.kept;
   if (--groups_[group].connected == 0) set_live(group, false);
 }
 
@@ -159,6 +183,7 @@ GroupNo Fleet::group_for(const WorkerSpec& spec) {
                      .abilities = std::move(abilities),
                      .free = {},
                      .connected = 0,
+                     .kept = 0,
                      .pools = {}});
   fronts_.push_back({no_load, none, 0});
   offer_demands(number);
@@ -306,7 +331,8 @@ void Fleet::choose(PoolNo number, DemandNo demand, Pick& pick) {
   pick.candidates = 0;
   for (std::size_t i = 0; i < pool.groups.size(); ++i) {
     const auto& front = fronts_[pool.groups[i]];
-    const TurnHeap::Entry entry{front.load, front.worker, front.worker};
+    const auto entry = kept_ == 0 ? TurnHeap::Entry{front.load, front.worker, front.worker}
+                                  : first_not_kept(pool.groups[i], {});
     pick.candidates += front.free;
     if (entry < best) {
       next = best;
@@ -317,11 +343,14 @@ void Fleet::choose(PoolNo number, DemandNo demand, Pick& pick) {
     }
   }
   looked_at_ += pool.groups.size();
-  HH_CHECK(best.id != none, "an open pool has a free worker");
+  HH_CHECK(best.id != none || kept_ != 0, "an open pool has a free worker");
+  if (best.id == none) return;
   const auto& heap = groups_[pool.groups[best_index]].free;
-  if (heap.size() > 1) next = std::min(next, heap.second());
+  const bool first = heap.top().id == best.id;
+  if (first && heap.size() > 1) next = std::min(next, heap.second());
   pick.agent = demands_[demand].agents[best_index];
-  award_to(best, next, pick);
+  award_to(best, next, demands_[demand].need.asked, pick);
+  if (!first) pick.run = 1;
 }
 
 // Looks at every free worker: which of them has room is another question for each demand.
@@ -336,6 +365,7 @@ void Fleet::choose_with_room(PoolNo number, DemandNo demand_no, Pick& pick) {
     for (std::size_t k = 0; k < heap.size(); ++k) {
       const auto& entry = heap.at(k);
       if (rooms_.room(entry.id, demand.need.asked) == 0 && !HH_MUTANT("resources_overbooked")) continue;
+      if (credit_for(workers_[entry.id], entry.id, demand.need.asked) == 0) continue;
       ++pick.candidates;
       if (entry < best) {
         next = best;
@@ -347,18 +377,19 @@ void Fleet::choose_with_room(PoolNo number, DemandNo demand_no, Pick& pick) {
     }
   }
   if (best.id == none) return;
-  award_to(best, next, pick);
+  award_to(best, next, demand.need.asked, pick);
   pick.run = std::clamp(rooms_.room(best.id, demand.need.asked), 1u, pick.run);
 }
 
-void Fleet::award_to(const TurnHeap::Entry& best, const TurnHeap::Entry& next, Pick& pick) const {
+void Fleet::award_to(const TurnHeap::Entry& best, const TurnHeap::Entry& next, const Amounts& asked,
+                     Pick& pick) const {
   pick.worker = best.id;
   pick.load = shown(best.key);
   pick.runner_up = next.id;
   pick.runner_up_load = next.id == none ? 0 : shown(next.key);
 
   const auto& worker = workers_[best.id];
-  std::uint64_t run = std::min<std::uint64_t>(worker.credit - worker.held, run_max);
+  std::uint64_t run = std::min(credit_for(worker, best.id, asked), run_max);
   if (next.id != none) {
     // The worker stays first while (held + i) · load_one / slots is below the next one's load, or equal and
     // its number is lower: (held + i) · load_one < limit.
@@ -370,7 +401,7 @@ void Fleet::award_to(const TurnHeap::Entry& best, const TurnHeap::Entry& next, P
 
 void Fleet::give_back(WorkerNo worker, const Amounts& asked) {
   rooms_.give_back(worker, asked);
-  ++room_changes_;
+  note_room(worker);
 }
 
 bool Fleet::served(const Need& need) const {

@@ -11,6 +11,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "scheduler/ability.h"
@@ -40,14 +42,26 @@ class Fleet {
   // asked for and nowhere free the worker is none.
   void choose(PoolNo pool, DemandNo demand, Pick& pick);
   void short_list(PoolNo pool, DemandNo demand, const Pick& pick, std::uint64_t seed,
-                  std::vector<Listed>& out);
+                  std::vector<std::uint64_t>& best, std::vector<Listed>& out);
   std::optional<Listed> listed(PoolNo pool, DemandNo demand, WorkerNo worker, std::uint64_t agent) const;
   void nearest(PoolNo pool, DemandNo demand, std::uint64_t affinity, std::vector<Listed>& out);
   // Tasks that ask for resources, as they begin and end.
   void take(WorkerNo worker, const Amounts& asked, std::uint32_t tasks) { rooms_.take(worker, asked, tasks); }
   void give_back(WorkerNo worker, const Amounts& asked);
   const Rooms& rooms() const { return rooms_; }
-  std::uint64_t room_changes() const { return room_changes_; }  // since when there may be more room
+  // Room that is kept on a worker for those that ask for as much as `demand` (room_waits.h).
+  void keep(WorkerNo worker, DemandNo demand);
+  void keep_no_more(WorkerNo worker);
+  bool keeps(WorkerNo worker, DemandNo demand) const;  // something, and it is there for the demand still
+  // Where room would be free soonest for the demand; none: nowhere, or enough is kept already.
+  WorkerNo keeper_for(DemandNo demand) const;
+  bool can_be_overtaken(DemandNo demand) const;  // some class asks for less of what it asks for
+  // That worker could be given one task of it now.
+  bool has_room(WorkerNo worker, DemandNo demand) const;
+  // Workers that may have more room than before, from then on when somebody wants to know.
+  void watch_rooms(bool watched);
+  std::vector<WorkerNo> take_roomier() { return std::exchange(roomier_, {}); }
+  const std::vector<WorkerNo>& roomier() const { return roomier_; }
   const Amounts& asked(DemandNo demand) const { return demands_[demand].need.asked; }
   bool served(const Need& need) const;
   std::vector<std::string> missing(const Need& need) const;
@@ -62,6 +76,7 @@ class Fleet {
     std::uint32_t held = 0;
     bool draining = false;
     bool listed = false;  // in its group's heap
+    bool kept = false;    // room is kept on it
   };
   // The first free worker of a group; beside the groups, because choosing reads one of each group in a pool.
   struct Front {
@@ -74,6 +89,7 @@ class Fleet {
     WorkerSpec abilities;
     TurnHeap free;
     std::uint32_t connected = 0;
+    std::uint32_t kept = 0;  // workers on which room is kept
     std::vector<PoolNo> pools;
   };
   struct Demand {
@@ -90,7 +106,16 @@ class Fleet {
 
   Worker& worker_at(WorkerNo worker);
   void choose_with_room(PoolNo pool, DemandNo demand, Pick& pick);
-  void award_to(const TurnHeap::Entry& best, const TurnHeap::Entry& next, Pick& pick) const;
+  void award_to(const TurnHeap::Entry& best, const TurnHeap::Entry& next, const Amounts& asked,
+                Pick& pick) const;
+  std::uint32_t credit_for(const Worker& row, WorkerNo worker, const Amounts& asked) const;
+  TurnHeap::Entry first_not_kept(GroupNo group, const Amounts& asked) const;
+  bool in_pool(PoolNo pool, GroupNo group) const;
+  void note_room(WorkerNo worker);
+  void name_agents(WorkerNo worker, const WorkerSpec* spec);
+  void list_best(PoolNo pool, const Demand& demand, std::uint64_t seed, std::vector<std::uint64_t>& best,
+                 std::vector<Listed>& out);
+  WorkerNo free_worker_of(PoolNo pool, std::uint64_t agent, std::uint64_t seed);
   void list(WorkerNo worker, const Need& need, std::uint16_t first, std::vector<Listed>& out) const;
   std::uint16_t first_agent(const Pool& pool, const Demand& demand, WorkerNo worker) const;
   static std::uint64_t load_of(const Worker& worker);
@@ -124,7 +149,11 @@ class Fleet {
   std::size_t live_groups_ = 0;
   std::uint64_t looked_at_ = 0;
   Rooms rooms_;
-  std::uint64_t room_changes_ = 0;
+  std::uint32_t kept_ = 0;  // workers on which room is kept
+  bool rooms_watched_ = false;
+  std::vector<WorkerNo> roomier_;
+  std::map<std::string, std::int64_t, std::less<>> least_asked_;  // by any class, of each resource
+  std::unordered_map<std::uint64_t, std::vector<WorkerNo>> workers_of_agent_;  // connected; never iterated
 };
 
 }  // namespace hirehall::scheduler

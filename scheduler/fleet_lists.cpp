@@ -12,7 +12,8 @@ namespace hirehall::scheduler {
 
 namespace {
 
-constexpr std::size_t agents_listed = 8;                  // of one worker
+constexpr std::size_t agents_listed = 8;  // of one worker
+constexpr std::size_t workers_of_agent_looked_at = 8;
 constexpr std::size_t drawn = workers_looked_at_max - 2;  // beside the two that are least loaded
 
 }  // namespace
@@ -21,6 +22,8 @@ constexpr std::size_t drawn = workers_looked_at_max - 2;  // beside the two that
 void Fleet::list(WorkerNo worker, const Need& need, std::uint16_t first, std::vector<Listed>& out) const {
   if (!need.asked.empty() && rooms_.room(worker, need.asked) == 0) return;
   const auto& row = workers_[worker];
+  const auto credit = credit_for(row, worker, need.asked);
+  if (credit == 0) return;
   const auto& abilities = groups_[row.group].abilities;
   const auto& hashes = names_[worker];
   std::size_t listed = 0;
@@ -30,7 +33,7 @@ void Fleet::list(WorkerNo worker, const Need& need, std::uint16_t first, std::ve
                    .agent = static_cast<std::uint16_t>(agent),
                    .held = row.held,
                    .slots = row.slots,
-                   .room = row.credit - row.held,
+                   .room = credit,
                    .worker_hash = specs_[worker]->name_hash,
                    .agent_hash = hashes[agent],
                    .name = &specs_[worker]->agents[agent].name,
@@ -48,7 +51,7 @@ std::uint16_t Fleet::first_agent(const Pool& pool, const Demand& demand, WorkerN
 }
 
 void Fleet::short_list(PoolNo number, DemandNo demand_no, const Pick& pick, std::uint64_t seed,
-                       std::vector<Listed>& out) {
+                       std::vector<std::uint64_t>& best, std::vector<Listed>& out) {
   const auto& pool = pools_[number];
   const auto& demand = demands_[demand_no];
   out.clear();
@@ -61,7 +64,8 @@ void Fleet::short_list(PoolNo number, DemandNo demand_no, const Pick& pick, std:
   std::array<std::uint64_t, drawn> places{};
   if (!all) {
     list(pick.worker, demand.need, pick.agent, out);
-    list(pick.runner_up, demand.need, first_agent(pool, demand, pick.runner_up), out);
+    if (pick.runner_up != none)
+      list(pick.runner_up, demand.need, first_agent(pool, demand, pick.runner_up), out);
     // Of those with room for what is asked nobody knows where they lie: all free ones are drawn from.
     std::uint64_t free = pick.candidates;
     if (!demand.need.asked.empty()) {
@@ -86,6 +90,33 @@ void Fleet::short_list(PoolNo number, DemandNo demand_no, const Pick& pick, std:
     }
     before += heap.size();
   }
+  if (!all) list_best(number, demand, seed, best, out);
+}
+
+// Those agents that are not listed yet, each on a free worker.
+void Fleet::list_best(PoolNo pool, const Demand& demand, std::uint64_t seed, std::vector<std::uint64_t>& best,
+                      std::vector<Listed>& out) {
+  std::erase_if(best, [&](std::uint64_t agent) { return !workers_of_agent_.contains(agent); });
+  for (const auto agent : best) {
+    if (std::ranges::find(out, agent, &Listed::agent_hash) != out.end()) continue;
+    const auto worker = free_worker_of(pool, agent, seed);
+    if (worker != none) list(worker, demand.need, first_agent(pools_[pool], demand, worker), out);
+  }
+}
+
+// The least loaded of a few of its workers.
+WorkerNo Fleet::free_worker_of(PoolNo pool, std::uint64_t agent, std::uint64_t seed) {
+  const auto& workers = workers_of_agent_.at(agent);
+  const auto looks = std::min(workers.size(), workers_of_agent_looked_at);
+  looked_at_ += looks;
+  WorkerNo found = none;
+  for (std::size_t i = 0; i < looks; ++i) {
+    const WorkerNo worker = workers[(seed + i) % workers.size()];
+    const auto& row = workers_[worker];
+    if (!row.listed || !in_pool(pool, row.group)) continue;
+    if (found == none || load_of(row) < load_of(workers_[found])) found = worker;
+  }
+  return found;
 }
 
 std::optional<Listed> Fleet::listed(PoolNo number, DemandNo demand_no, WorkerNo worker,
@@ -120,6 +151,7 @@ void Fleet::nearest(PoolNo number, DemandNo demand_no, std::uint64_t affinity, s
       const WorkerNo worker = heap.at(k).id;
       if (workers_[worker].held >= workers_[worker].slots) continue;
       if (!demand.need.asked.empty() && rooms_.room(worker, demand.need.asked) == 0) continue;
+      if (credit_for(workers_[worker], worker, demand.need.asked) == 0) continue;
       const Near near{pull_of(affinity, specs_[worker]->name_hash), worker, demand.agents[i]};
       if (near.before(best))
         second = best, best = near;

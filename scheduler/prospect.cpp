@@ -1,6 +1,7 @@
 // Who could do a demand, for people who ask why nobody does it.
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "scheduler/fleet.h"
 
@@ -53,8 +54,12 @@ Prospect Fleet::prospect(const Need& need) const {
     out.credit += worker.credit;
     if (worker.held >= worker.credit) {
       ++out.full;
-    } else if (!need.asked.empty() && rooms_.room(number, need.asked) == 0) {
-      if (out.cramped++ == 0) out.cramped_worker = number, out.short_of = rooms_.short_of(number, need.asked);
+    } else if (credit_for(worker, number, need.asked) == 0 ||
+               (!need.asked.empty() && rooms_.room(number, need.asked) == 0)) {
+      auto short_of = rooms_.short_of(number, need.asked);
+      if (out.kept_worker == none && short_of.empty()) out.kept_worker = number;
+      if (out.cramped++ == 0 || (out.short_of.empty() && !short_of.empty()))
+        out.cramped_worker = number, out.short_of = std::move(short_of);
     }
   }
   return out;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "common/mutant.h"
+
 namespace hirehall::scheduler {
 
 namespace {
@@ -76,14 +78,29 @@ void Rooms::give_back(WorkerNo worker, const Amounts& asked) {
   if (used.empty() && at->second.slots == 0) rooms_.erase(at);
 }
 
+void Rooms::keep(WorkerNo worker, const Amounts& kept) {
+  if (const auto at = rooms_.find(worker); at != rooms_.end()) at->second.kept = kept;
+}
+
+bool Rooms::keeps_from(const Room& room, const Amounts& asked) {
+  return std::ranges::any_of(room.kept, [&](const auto& k) { return amount(asked, k.first) < k.second; });
+}
+
+bool Rooms::keeps_from(WorkerNo worker, const Amounts& asked) const {
+  const auto* room = find(worker);
+  return room != nullptr && keeps_from(*room, asked);
+}
+
 std::uint32_t Rooms::room(WorkerNo worker, const Amounts& asked) const {
   static const Room nothing;
   const auto* known = find(worker);
   const auto& room = known == nullptr ? nothing : *known;
+  const bool rest_only = keeps_from(room, asked) && !HH_MUTANT("kept_room_given_away");
   std::int64_t fits = run_max;
   for (const auto& [name, want] : asked) {
     if (want <= 0) continue;
-    fits = std::min(fits, (amount(room.offered, name) - amount(room.used, name)) / want);
+    const auto kept = rest_only ? amount(room.kept, name) : 0;
+    fits = std::min(fits, (amount(room.offered, name) - amount(room.used, name) - kept) / want);
   }
   return static_cast<std::uint32_t>(std::max<std::int64_t>(fits, 0));
 }
@@ -100,6 +117,40 @@ std::vector<std::string> Rooms::short_of(WorkerNo worker, const Amounts& asked) 
                       " free");
   }
   return words;
+}
+
+std::int64_t Rooms::free_of(WorkerNo worker, std::string_view name) const {
+  const auto* room = find(worker);
+  return room == nullptr ? 0 : amount(room->offered, name) - amount(room->used, name);
+}
+
+bool Rooms::could_hold(WorkerNo worker, const Amounts& asked) const {
+  const auto* room = find(worker);
+  return room != nullptr && std::ranges::all_of(asked, [&](const auto& a) {
+           return a.second <= amount(room->offered, a.first);
+         });
+}
+
+std::int64_t Rooms::lacking(WorkerNo worker, const Amounts& asked) const {
+  constexpr double million = 1e6;
+  std::int64_t most = 0;
+  for (const auto& [name, want] : asked) {
+    const auto lacks = want - free_of(worker, name);
+    if (want <= 0 || lacks <= 0) continue;
+    most = std::max(
+        most, static_cast<std::int64_t>(static_cast<double>(lacks) / static_cast<double>(want) * million));
+  }
+  return most;
+}
+
+std::pair<std::string, std::int64_t> Rooms::scarcest(const Amounts& asked) const {
+  std::pair<std::string, std::int64_t> out;
+  std::int64_t most = -1;
+  for (const auto& [name, want] : asked) {
+    const auto share = dominant_share({{name, want}}, total_);
+    if (want > 0 && share > most) most = share, out = {name, want};
+  }
+  return out;
 }
 
 std::uint64_t Rooms::weight_of(const Amounts& asked) const {

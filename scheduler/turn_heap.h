@@ -33,6 +33,19 @@ class TurnHeap {
     return *std::min_element(first, first + std::min<std::ptrdiff_t>(4, entries_.end() - first));
   }
 
+  // The first that is not to be left out, or nothing. Looks below those only that are left out.
+  template <typename LeaveOut>
+  const Entry* first_but(const LeaveOut& leave_out, std::size_t at = 0) const {
+    if (at >= entries_.size()) return nullptr;
+    if (!leave_out(entries_[at].id)) return &entries_[at];
+    const Entry* best = nullptr;
+    for (std::size_t child = at * fan + 1; child <= at * fan + fan; ++child) {
+      const auto* found = first_but(leave_out, child);
+      if (found != nullptr && (best == nullptr || *found < *best)) best = found;
+    }
+    return best;
+  }
+
   void insert(Places& places, Entry entry) {
     entries_.push_back(entry);
     up(places, entries_.size() - 1, entry);

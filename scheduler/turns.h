@@ -45,6 +45,7 @@ class Turns {
   };
   void place_demand(DemandNo demand, PoolNo pool);  // who can do it has changed
   void move_shelf(ShelfNo shelf, DemandNo demand);
+  DemandNo demand_of(ShelfNo shelf) const { return shelves_[shelf].demand; }
   void set_open(PoolNo pool, bool open);  // some worker of the pool is free
 
   struct Best {

@@ -5,6 +5,7 @@
 #include "broker/engine/engine_impl.h"
 #include "common/hash.h"
 #include "common/mutant.h"
+#include "scheduler/room_waits.h"
 
 namespace hirehall::engine {
 namespace {
@@ -324,6 +325,7 @@ Millis Engine::next_deadline() const {
   }
   if (!timeouts_.empty()) next = std::min(next, timeouts_.begin()->first);
   if (!unsold_.empty()) next = std::min(next, unsold_again_);
+  next = std::min(next, dispatcher_.rooms().look_at(settings_.room_patience_ms));
   next = std::min(next, breakers_.look_at());
   next = std::min(next, bidding_.next().value_or(next));
   return std::max(std::min({next, next_tick(), next_gate()}), now_);

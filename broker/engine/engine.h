@@ -48,7 +48,8 @@ class Engine {
     std::uint64_t window_bytes = limits::window_bytes;
     std::size_t producers_max = limits::producers_max;
     Millis producer_idle_ms = limits::producer_idle_ms;
-    std::uint16_t incarnation = 1;  // of the store
+    std::uint16_t incarnation = 1;                          // of the store
+    Millis room_patience_ms = scheduler::room_patience_ms;  // 0: no room is kept for anybody
     enum class Tell : std::uint8_t { none, traced, all } tell_attempts = Tell::none;
   };
   explicit Engine(Settings settings);
@@ -384,7 +385,7 @@ class Engine {
   void tell_policy(std::uint32_t queue);
   void leave_unsold(const scheduler::Pick& pick);
   void offer_unsold();
-  void offer_cramped();
+  void tend_rooms();
   void tell_classes();
   void settle(const scheduler::Pick& pick, std::uint32_t awards);
   // What lanes are charged (engine_costs.cpp).
@@ -417,8 +418,6 @@ class Engine {
   scheduler::Chooser chooser_;
   std::vector<scheduler::QueuePolicy> policies_;  // by queue; empty while all are least_loaded
   Chosen chosen_;                                 // for the pick at hand
-  std::set<scheduler::ShelfNo> cramped_;          // whose resources are nowhere free
-  std::uint64_t cramped_at_ = 0;
   std::map<scheduler::ShelfNo, Unsold> unsold_;
   Breakers breakers_;
   Millis unsold_again_ = 0;         // when they are offered again, all at once

@@ -5,11 +5,13 @@
 #include "broker/engine/engine.h"
 #include "broker/engine/engine_impl.h"
 #include "common/mutant.h"
+#include "scheduler/room_waits.h"
 
 namespace hirehall::engine {
 namespace {
 
 constexpr std::uint32_t awards_per_turn = 8192;
+constexpr std::uint32_t asides_per_turn = 64;
 constexpr std::size_t item_overhead_bytes = 96;  // token, id, attempt, shape and lengths
 
 // Soon an award counts in them.
@@ -127,7 +129,7 @@ void Engine::refresh(Shelf& shelf) {
     shelf_by_number_[shelf.number] = &shelf;
   }
   place_dirty(shelf);
-  if (!bidding_.empty() && bidding_.holds(shelf.number)) return dispatcher_.set_ready(shelf.number, false);
+  if (!bidding_.empty() && bidding_.holds(shelf.number)) return dispatcher_.hold(shelf.number);
   if (ledger_.line_paused(shelf) && !HH_MUTANT("pause_ignored"))
     return dispatcher_.set_ready(shelf.number, false);
   auto* best = best_line(shelf);
@@ -259,16 +261,17 @@ std::uint64_t Engine::award_number(std::uint32_t worker, const Entry& next) {
   return message.number;
 }
 
-// What had no room anywhere is looked at again once some worker may have more.
-void Engine::offer_cramped() {
-  if (dispatcher_.room_changes() == cramped_at_) return;
-  cramped_at_ = dispatcher_.room_changes();
-  for (const auto shelf : cramped_) ledger_.touch(*shelf_by_number_[shelf]);
-  cramped_.clear();
+// What had no room anywhere is looked at again once some worker has more.
+void Engine::tend_rooms() {
+  auto& rooms = dispatcher_.rooms();
+  rooms.keep(now_, settings_.room_patience_ms);
+  std::vector<scheduler::ShelfNo> roomy;
+  rooms.offer(roomy);
+  for (const auto shelf : roomy) ledger_.touch(*shelf_by_number_[shelf]);
 }
 
 void Engine::award_all() {
-  if (!cramped_.empty()) offer_cramped();
+  if (!dispatcher_.rooms().empty()) tend_rooms();
   if (!unsold_.empty()) offer_unsold();
   if (breakers_.due(now_)) fit_agents();
   if (!bidding_.empty()) close_rounds();
@@ -277,13 +280,14 @@ void Engine::award_all() {
   Awarded fact;
   fact.counter = ledger_.counter;
   turn_awards_.clear();
-  std::uint32_t left = awards_per_turn;
+  std::uint32_t left = awards_per_turn, set_aside = 0;
   while (left > 0) {
     auto pick = dispatcher_.next();
     if (!pick) break;
     if (pick->worker == scheduler::none) {
-      cramped_.insert(pick->shelf);
-      dispatcher_.set_ready(pick->shelf, false);
+      dispatcher_.set_aside(*pick, now_);
+      // They had room before others of this turn took it.
+      if (++set_aside >= asides_per_turn && left < awards_per_turn) dispatcher_.rooms().put_back();
       continue;
     }
     if (!policies_.empty()) {
@@ -308,7 +312,7 @@ void Engine::award_all() {
       ledger_.touch(*shelf_by_number_[pick->shelf]);
     }
   }
-  more_to_award_ = left == 0;
+  more_to_award_ = left == 0 || dispatcher_.rooms().to_offer();
   if (!fact.runs.empty()) write(fact);
   if (chosen_.settled.payments.empty()) return;
   write(chosen_.settled);

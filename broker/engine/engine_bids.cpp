@@ -36,7 +36,7 @@ scheduler::Chose Engine::choose_live(const scheduler::QueuePolicy& policy, const
   const auto settings = policy.settings(scheduler::Policy::auction);
   std::uint32_t tries = 0;
   if (bidding_.holds(pick.shelf)) {
-    dispatcher_.set_ready(pick.shelf, false);
+    dispatcher_.hold(pick.shelf);
     return Chose::unsold;
   }
   if (auto* round = bidding_.of(pick.shelf); round != nullptr) {
@@ -108,7 +108,7 @@ bool Engine::call_for_bids(const scheduler::QueuePolicy& policy, const scheduler
     }
     same->agents.push_back(bidder.agent);
   }
-  dispatcher_.set_ready(pick.shelf, false);
+  dispatcher_.hold(pick.shelf);
   return true;
 }
 

@@ -9,6 +9,7 @@
 #include "common/msgpack.h"
 #include "common/text.h"
 #include "scheduler/queue_policy.h"
+#include "scheduler/room_waits.h"
 
 namespace hirehall::server {
 namespace {
@@ -427,6 +428,10 @@ void Broker::fill_metrics() {
                  t[5] + t[6] + t[7] + t[8], ledger.books.removed};
   page_.lease_expirations = engine_.counts().lease_expirations;
   page_.limit_delays = engine_.counts().limit_delays;
+  const auto& rooms = engine_.dispatcher().rooms();
+  page_.roomless = rooms.all().size();
+  page_.rooms_kept = rooms.kept().size();
+  page_.rooms_kept_total = rooms.kept_total();
   page_.limits = ledger.limits.size();
   page_.limits_paused = static_cast<std::uint64_t>(std::ranges::count_if(
       ledger.limits, [&](const auto& l) { return l.second.paused_until > engine_.now(); }));

@@ -68,6 +68,8 @@ OptionTable declare_options() {
       .bytes("snapshot-bytes", 64ll << 20, {1 << 12, INT64_MAX},
              "facts and bodies between two snapshots: what a start has to read, and what retention spares")
       .duration("lease", limits::lease_ms, {1000, 3600000}, "how long a silent worker keeps its leases")
+      .duration("room-patience", scheduler::room_patience_ms, {0, 86'400'000},
+                "how long a task waits for resources before a worker keeps room for it; 0: none is kept")
       .choice("log-level", "info", {"debug", "info", "warn", "error", "off"},
               "least important messages that are logged")
       .text("backups", "", "folder for backups; another disk than the store's (docs/operating.md)", "DIR")
@@ -235,6 +237,7 @@ int serve(const OptionValues& options) {
 
   engine::Engine::Settings settings;
   settings.lease_ms = options.number("lease");
+  settings.room_patience_ms = options.number("room-patience");
   settings.window_bytes = static_cast<std::uint64_t>(options.number("window-bytes"));
   settings.snapshot_bytes = static_cast<std::uint64_t>(options.number("snapshot-bytes"));
   settings.incarnation = (*store)->identity().incarnation;

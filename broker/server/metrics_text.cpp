@@ -165,6 +165,10 @@ void add_workers(Families& out, const MetricsPage& page) {
   out.counter("lease_expirations_total", "Leases that ended because the worker gave no sign of life.",
               page.lease_expirations);
   out.counter("limit_delays_total", "Awards put off because a limit was full.", page.limit_delays);
+  out.gauge("roomless_lines", "Lines of work for which no worker has the resources free.", page.roomless);
+  out.gauge("rooms_kept", "Workers on which room is kept for a task that asks for much.", page.rooms_kept);
+  out.counter("rooms_kept_total", "Times that a worker began to keep room for a task that asks for much.",
+              page.rooms_kept_total);
   out.counter("stale_results_total", "Results that came after their lease was over and changed nothing.",
               page.stale_results);
 }

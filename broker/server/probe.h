@@ -122,6 +122,8 @@ struct MetricsPage {
   std::uint64_t auction_paid = 0;      // millionths
   std::vector<BreakerProbe> breakers;  // at most breakers_shown_max
   std::uint64_t unsold = 0;            // shelves that nobody bids for
+  // Lines without room, those for which room is kept now, and how often that was begun.
+  std::uint64_t roomless = 0, rooms_kept = 0, rooms_kept_total = 0;
   engine::BidCounts bids{};
   std::uint64_t bid_rounds_open = 0;
   std::uint64_t limits = 0, limits_holding = 0, limits_paused = 0;

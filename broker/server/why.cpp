@@ -5,6 +5,7 @@
 
 #include "common/mutant.h"
 #include "common/options.h"
+#include "scheduler/room_waits.h"
 
 namespace hirehall::server {
 namespace {
@@ -208,6 +209,32 @@ bool ask_breakers(const Held& held, Whys& out) {
   return !kept_out.empty();
 }
 
+// Where room is kept for it, or for another that asks for more.
+void ask_rooms(const Held& held, const scheduler::Prospect& p, Whys& out) {
+  const auto& rooms = held.engine.dispatcher().rooms();
+  const auto worker = worker_name(held, p.cramped_worker);
+  auto& why = out.emplace_back(
+      Why{"no_room",
+          "no worker that can do it has the resources free: " + counted(p.cramped, "worker", "workers") +
+              " with free slots" + (p.short_of.empty() ? "" : "; on " + worker + " " + joined(p.short_of)),
+          {{"workers", static_cast<std::int64_t>(p.cramped)}, {"worker", worker}, {"short_of", p.short_of}}});
+  if (p.kept_worker != scheduler::none) {
+    const auto keeper = worker_name(held, p.kept_worker);
+    why.message += "; what is free on " + keeper + " is kept for a task that asks for more";
+    why.details.emplace_back("kept_on", keeper);
+  }
+  const auto* wait = rooms.of(held.loaded.place.lane, held.loaded.place.class_);
+  if (wait == nullptr || wait->kept_on == scheduler::none) return;
+  const auto keeper = worker_name(held, wait->kept_on);
+  const auto short_of = held.engine.dispatcher().short_of(wait->kept_on, held.loaded.place.class_);
+  out.push_back(
+      {"room_kept",
+       "room is kept for the first of its line on " + keeper + " for " +
+           seconds(held.engine.now() - wait->kept_since) +
+           (short_of.empty() ? "" : "; still short there: " + joined(short_of)),
+       {{"worker", keeper}, {"since", held.engine.to_wall(wait->kept_since)}, {"short_of", short_of}}});
+}
+
 void ask_fleet(const Held& held, Whys& out) {
   if (held.task_class().type.empty())
     return out.push_back({"no_type", "it has no type: tasks are not yet found by their description", {}});
@@ -222,14 +249,7 @@ void ask_fleet(const Held& held, Whys& out) {
     return out.push_back({"draining",
                           "all that can do it are draining: " + counted(p.draining, "worker", "workers"),
                           {{"workers", static_cast<std::int64_t>(p.draining)}}});
-  if (p.cramped != 0 && p.draining + p.full + p.cramped == p.capable)
-    return out.push_back(
-        {"no_room",
-         "no worker that can do it has the resources free: " + counted(p.cramped, "worker", "workers") +
-             " with free slots; on " + worker_name(held, p.cramped_worker) + " " + joined(p.short_of),
-         {{"workers", static_cast<std::int64_t>(p.cramped)},
-          {"worker", worker_name(held, p.cramped_worker)},
-          {"short_of", p.short_of}}});
+  if (p.cramped != 0 && p.draining + p.full + p.cramped == p.capable) return ask_rooms(held, p, out);
   if (p.draining + p.full == p.capable)
     out.push_back({"no_slot",
                    "no free slot: the " + counted(p.full, "worker", "workers") +

@@ -14,8 +14,10 @@
 #include "common/options.h"
 #include "scheduler/aging.h"
 #include "scheduler/chance.h"
+#include "scheduler/chooser.h"
 #include "scheduler/dispatcher.h"
 #include "scheduler/matching.h"
+#include "scheduler/queue_policy.h"
 #include "tests/bench/benches.h"
 #include "tests/bench/plot.h"
 #include "tests/bench/samples.h"
@@ -115,6 +117,52 @@ Status figure_award(const FigureSettings& settings) {
   const double p99_us = samples.percentile_ms(99) * 1000;
   print("award", "p99 of one greedy award, 1,000 workers, 100 lanes, us", p99_us, "<= 20", p99_us <= 20,
         fmt::format(R"(,"p50":{:.3g})", samples.percentile_ms(50) * 1000));
+  return {};
+}
+
+// 200 different agents, one of them clearly the best, each free at every award.
+Status figure_many_agents(const FigureSettings& settings) {
+  constexpr scheduler::WorkerNo agents = 200, best = 137;
+  constexpr int awards = 20'000;
+  scheduler::Dispatcher hall;
+  hall.define_queue(0, 1);
+  hall.define_class(0, "work", {});
+  hall.define_lane(0, 0, 1);
+  hall.set_ready(hall.shelf(0, 0), true);
+  scheduler::Prediction learned;
+  for (scheduler::WorkerNo w = 0; w < agents; ++w) {
+    scheduler::WorkerSpec spec;
+    spec.agents.emplace_back().types = {"work"};
+    spec.agents[0].name = fmt::format("agent{}", w);
+    hall.connect(w, spec, 1);
+    for (int i = 0; i < 40; ++i)
+      learned.learn({spec.agents[0].name, "1", "work", w == best || i % 2 == 0, 100});
+  }
+  for (const bool remembers : {false, true}) {
+    Stream stream(settings.first_seed);
+    scheduler::Chooser chooser;
+    Samples samples;
+    int to_best = 0;
+    for (int i = 0; i < awards; ++i) {
+      if (!remembers) chooser = {};
+      const auto begin = now_ns();
+      chooser.begin_turn(&learned);
+      auto pick = *hall.next();
+      chooser.choose(hall, scheduler::settings_of(scheduler::Policy::learned), {0, "work", {}, {}},
+                     stream.next(), pick);
+      samples.add(now_ns() - begin);
+      to_best += pick.worker == best;
+      hall.take(pick, 1, 1);
+      hall.release(pick.worker, 1);
+    }
+    const double share = static_cast<double>(to_best) / awards;
+    const double p99_us = samples.percentile_ms(99) * 1000;
+    const auto what = remembers ? "with the best agents in every list" : "with drawn lists only";
+    print("many_agents", fmt::format("share of awards to the best of 200 agents, {}", what), share,
+          remembers ? ">= 0.7" : "reported", !remembers || share >= 0.7);
+    print("many_agents", fmt::format("p99 of one learned award, {}, us", what), p99_us, "<= 20", p99_us <= 20,
+          fmt::format(R"(,"p50":{:.3g})", samples.percentile_ms(50) * 1000));
+  }
   return {};
 }
 
@@ -396,6 +444,7 @@ Status figure_traces(const FigureSettings& settings) {
 const std::vector<Figure>& scheduler_figures() {
   static const std::vector<Figure> all = {
       {"award", "one greedy award", figure_award},
+      {"many_agents", "the best of 200 agents: its share, and what an award costs", figure_many_agents},
       {"matching", "a round of many tasks and workers: time, exactness", figure_matching},
       {"matching_gain", "where a round earns more than awards one by one", figure_matching_gain},
       {"regret", "what not knowing the agents costs, calibration", figure_regret},

@@ -27,6 +27,7 @@ struct Figure {
 const std::vector<Figure>& scheduler_figures();
 
 Status figure_award(const FigureSettings& settings);
+Status figure_many_agents(const FigureSettings& settings);
 Status figure_matching(const FigureSettings& settings);
 Status figure_matching_gain(const FigureSettings& settings);
 Status figure_regret(const FigureSettings& settings);

@@ -43,6 +43,11 @@ class Scheduler(unittest.TestCase):
     def test_a_round_is_matched_exactly(self):
         self.assertEqual([row["value"] for row in self.figures("matching") if "share" in row["what"]], [1])
 
+    def test_the_best_of_many_agents_gets_most_of_the_work(self):
+        share = [row["value"] for row in self.figures("many_agents") if "share" in row["what"]]
+        self.assertLess(share[0], 0.2)
+        self.assertGreater(share[1], 0.7)
+
     def test_the_same_seed_gives_the_same_figures(self):
         self.assertEqual(self.figures("duration", "--seeds", 2), self.figures("duration", "--seeds", 2))
 

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -48,6 +49,62 @@ class Resources(FleetTest):
             self.assertLessEqual(sum(hirehall.ids.text(award.id) in tasks for award in worker.held.values()), 2)
             self.assertEqual(worker.finish(next(iter(worker.held.values())), hand.SUCCEEDED), "ok")
         self.assertEqual(self.client.stats()["tasks"]["succeeded"], 5)
+
+    def metrics(self):
+        page = urllib.request.urlopen(f"http://{self.fleet.broker.metrics}/metrics", timeout=30).read().decode()
+        return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1]) for line in page.splitlines() if line.startswith("hirehall_")}
+
+    def test_a_large_task_gets_its_turn_among_small_ones_over_a_crash(self):
+        self.fleet.broker_options["extra"] = ["--room-patience", "300ms"]
+        self.fleet.crash()
+        self.client = self.fleet.client()
+        worker = self.fleet.worker(name="gpus", slots=8, resources={"gpu": "4"})
+        small = [self.submit("--resource", "gpu=1") for _ in range(30)]
+        fleet.eventually(lambda: (worker.pump(0.01), len(worker.held))[1] == 4, 30, "all gpus are used")
+        large = self.submit("--resource", "gpu=4")
+        fleet.eventually(lambda: (worker.pump(0.01), "room_kept" in self.why(large))[1], 30, "room is kept")
+        kept = self.why(large)["room_kept"]
+        self.assertEqual((kept["worker"], kept["short_of"]), ("gpus", ["gpu: 4 asked, 0 of 4 free"]))
+        self.assertIn("room is kept for the first of its line on gpus", self.cli("task", "explain", large))
+        page = fleet.eventually(lambda: (worker.pump(0.01), (m := self.metrics())["hirehall_rooms_kept"] == 1 and m)[1], 30, "it is counted")
+        self.assertEqual((page["hirehall_roomless_lines"], page["hirehall_rooms_kept_total"]), (2, 1))
+        for left in (3, 2):
+            self.assertEqual(worker.finish(next(iter(worker.held.values())), hand.SUCCEEDED), "ok")
+            worker.pump(0.05)
+            self.assertEqual(len(worker.held), left, "nothing follows")
+        held_back = self.why(small[-1])["no_room"]
+        self.assertEqual(held_back["kept_on"], "gpus")
+        self.assertIn("kept for a task that asks for more", held_back["message"])
+        self.fleet.crash()
+        fleet.eventually(lambda: (worker.pump(0.01), worker.number)[1], 30, "it is back")
+        fleet.eventually(lambda: (worker.pump(0.01), "room_kept" in self.why(large))[1], 30, "the same after a crash")
+        while hirehall.ids.text(next(iter(worker.held.values())).id) != large:
+            self.assertLessEqual(len(worker.held), 4)
+            self.assertEqual(worker.finish(next(iter(worker.held.values())), hand.SUCCEEDED), "ok")
+            fleet.eventually(lambda: (worker.pump(0.01), worker.held)[1], 30, "an award")
+        self.assertEqual(len(worker.held), 1)
+        self.assertLess(self.client.stats()["tasks"]["succeeded"], 20, "small ones still wait")
+        self.assertEqual(worker.finish(next(iter(worker.held.values())), hand.SUCCEEDED), "ok")
+        fleet.eventually(lambda: (worker.pump(0.01), len(worker.held))[1] == 4, 30, "the small ones go on")
+
+    def test_a_wait_that_ends_gives_the_room_back(self):
+        self.fleet.broker_options["extra"] = ["--room-patience", "300ms"]
+        self.fleet.crash()
+        worker = self.fleet.worker(name="gpus", slots=8, resources={"gpu": "4"})
+        for _ in range(12):
+            self.submit("--resource", "gpu=1")
+        large = self.submit("--resource", "gpu=4")
+        fleet.eventually(lambda: (worker.pump(0.01), "room_kept" in self.why(large))[1], 30, "room is kept")
+        self.assertEqual(worker.finish(next(iter(worker.held.values())), hand.SUCCEEDED), "ok")
+        worker.pump(0.05)
+        self.assertEqual(len(worker.held), 3)
+        self.cli("task", "cancel", large)
+        fleet.eventually(lambda: (worker.pump(0.01), len(worker.held))[1] == 4, 30, "the small ones go on")
+
+    def test_a_patience_that_makes_no_sense_is_refused_by_name(self):
+        done = subprocess.run([BIN / "hirehall-broker", "--data", "/nonexistent", "--room-patience", "often"], capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 64, done.stderr)
+        self.assertIn("room-patience", done.stderr)
 
     def test_what_nobody_offers_is_named(self):
         self.fleet.worker(name="small", slots=2, resources={"gpu": "1"})

@@ -34,6 +34,7 @@ void BrokerHost::start() {
   settings_.seed = store_->last_commit() * 0x9e3779b97f4a7c15ull + 1;
   settings_.snapshot_bytes = scene_.weather.snapshot_bytes;
   settings_.window_bytes = scene_.weather.window_bytes;
+  settings_.room_patience_ms = 500;
   if (scene_.weather.producers_max != 0) {
     settings_.producers_max = scene_.weather.producers_max;
     settings_.producer_idle_ms = 1000;
@@ -170,7 +171,7 @@ void BrokerHost::turn() {
     return crash(true);
   }
   set_going();
-  if (++turns_ % 8 == 0) check_limits(), check_rooms(), check_ticks();
+  if (++turns_ % 8 == 0) check_limits(), check_rooms(), check_kept_rooms(), check_ticks();
   // A wait ends a little late.
   const auto late = static_cast<Micros>(scene_.chance.below(2000));
   wake(scene_.time.now() + (more ? 50 : broker_->idle_ms() * 1000 + late));

@@ -54,8 +54,13 @@ class BrokerHost final : public BrokerPort, public server::Surroundings {
   std::string folded(bool from_snapshot);
   void check_limits();
   void check_rooms();
+  void check_kept_rooms();
+  void check_overdue(bool overdue);
   void check_ticks();
 
+  // Since when a large task is overdue and none gets room, and how often some had been kept then.
+  Millis overdue_since_ = 0;
+  std::uint64_t kept_then_ = 0;
   Scene& scene_;
   AuditWatch audit_;
   std::shared_ptr<store::MemoryDisk> disk_;

@@ -4,6 +4,7 @@
 #include "broker/engine/engine.h"
 #include "broker/server/recovery.h"
 #include "broker/server/task_reading.h"
+#include "scheduler/room_waits.h"
 #include "tests/simulation/broker_host.h"
 #include "tests/simulation/violation.h"
 #include "tests/simulation/workload.h"
@@ -50,14 +51,65 @@ void BrokerHost::check_limits() {
   }
 }
 
+namespace {
+
+constexpr Millis room_late_ms = 1000;
+
+std::uint32_t gpus_of(const engine::Engine& engine, std::uint32_t class_) {
+  const auto& resources = engine.ledger().classes[class_].requirements.resources;
+  const auto at = resources.find("gpu");
+  return at == resources.end() ? 0 : static_cast<std::uint32_t>(std::stoul(at->second));
+}
+
+}  // namespace
+
 // On no worker run more tasks that ask for a resource than it has.
 void BrokerHost::check_rooms() {
   std::map<std::uint32_t, std::uint32_t> used;
   for (const auto& lease : engine_->ledger().leases) {
-    if (lease.token == 0 || engine_->ledger().classes[lease.class_].requirements.resources.empty()) continue;
-    if (++used[lease.worker] > gpus_of_a_worker)
-      violated("I12", "more tasks run on a worker than its resources allow");
-    scene_.saw(Situation::resource_was_used_up);
+    if (lease.token == 0) continue;
+    auto& sum = used[lease.worker] += gpus_of(*engine_, lease.class_);
+    if (sum > gpus_of_a_worker) violated("I12", "more tasks run on a worker than its resources allow");
+    if (sum == gpus_of_a_worker) scene_.saw(Situation::resource_was_used_up);
+  }
+}
+
+// A task that asks for all of a worker waits no longer for it than it may: room is kept for one at least, on
+// a worker that is given no smaller task from then on, and for nobody who does not wait.
+void BrokerHost::check_kept_rooms() {
+  const auto& rooms = engine_->dispatcher().rooms();
+  const auto now = engine_->now();
+  bool overdue = false;
+  std::uint32_t least = gpus_of_a_worker;
+  for (std::uint32_t c = 0; !rooms.empty() && c < engine_->ledger().classes.size(); ++c)
+    if (const auto gpus = gpus_of(*engine_, c); gpus != 0) least = std::min(least, gpus);
+  for (const auto& [shelf, wait] : rooms.all()) {
+    const auto queue = engine_->ledger().lanes[wait.lane].queue;
+    const auto fleet = engine_->dispatcher().prospect(wait.cls, queue);
+    if (fleet.kept_worker != scheduler::none && rooms.kept_on(fleet.kept_worker) == nullptr)
+      violated("I12", "room is kept on a worker for nobody");
+    if (gpus_of(*engine_, wait.cls) < gpus_of_a_worker) continue;
+    overdue |= now - wait.since > settings_.room_patience_ms && least < gpus_of_a_worker &&
+               rooms.kept().empty() && fleet.credit > 0;
+    if (wait.kept_on == scheduler::none) continue;
+    scene_.saw(Situation::room_was_kept);
+    for (const auto& lease : engine_->ledger().leases) {
+      if (lease.token == 0 || lease.worker != wait.kept_on || lease.started <= wait.kept_since) continue;
+      const auto gpus = gpus_of(*engine_, lease.class_);
+      if (gpus != 0 && gpus < gpus_of_a_worker) violated("I12", "a small task got room that is kept");
+    }
+  }
+  check_overdue(overdue);
+}
+
+// Between the end of one wait and the next look there is room for nobody.
+void BrokerHost::check_overdue(bool overdue) {
+  const auto kept = engine_->dispatcher().rooms().kept_total();
+  if (!overdue || kept != kept_then_ || overdue_since_ == 0) {
+    overdue_since_ = overdue ? engine_->now() : 0;
+    kept_then_ = kept;
+  } else if (engine_->now() - overdue_since_ > room_late_ms) {
+    violated("I12", "a large task waits for room, and none is kept");
   }
 }
 

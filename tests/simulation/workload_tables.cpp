@@ -64,6 +64,10 @@ std::span<const Tables::Feature> Tables::features() {
        [](Workload&, Draft& d) {
          d.options.requirements.resources = {{"gpu", "1"}}, d.plain = false;
        }},
+      {"gpus", 30,
+       [](Workload&, Draft& d) {
+         d.options.requirements.resources = {{"gpu", std::to_string(gpus_of_a_worker)}}, d.plain = false;
+       }},
       {"rare", 40, [](Workload&, Draft& d) { d.options.type = "rare"; }},
       {"limit_one", 80, [](Workload&, Draft& d) { d.options.limit_keys = {"one"}, d.plain = false; }},
       {"limit_three", 80,

@@ -258,8 +258,8 @@ TEST_F(Choosing, SameSeedSameChoice) {
   for (std::uint64_t seed = 0; seed < 50; ++seed) {
     chooser.begin_turn(&prediction);
     auto one = *hall.next(), two = one;
+    auto another = chooser;  // with what it has seen so far
     chooser.choose(hall, settings_of(Policy::learned), {0, "echo", {}, {}}, seed, one);
-    Chooser another;
     another.begin_turn(&prediction);
     another.choose(hall, settings_of(Policy::learned), {0, "echo", {}, {}}, seed, two);
     ASSERT_EQ(one.worker, two.worker);

@@ -1,0 +1,92 @@
+// Room that is kept on a worker (room_waits.h says for whom): what of the worker is there for the others.
+#include <algorithm>
+#include <limits>
+#include <tuple>
+
+#include "scheduler/fleet.h"
+
+namespace hirehall::scheduler {
+
+bool Fleet::in_pool(PoolNo pool, GroupNo group) const {
+  const auto& groups = pools_[pool].groups;
+  return group != none && std::binary_search(groups.begin(), groups.end(), group);
+}
+
+// The others leave the credit for one task.
+std::uint32_t Fleet::credit_for(const Worker& row, WorkerNo worker, const Amounts& asked) const {
+  const auto free = row.credit - std::min(row.credit, row.held);
+  return free - (free > 0 && row.kept && rooms_.keeps_from(worker, asked));
+}
+
+TurnHeap::Entry Fleet::first_not_kept(GroupNo number, const Amounts& asked) const {
+  const auto& group = groups_[number];
+  const auto is_kept = [&](WorkerNo worker) { return credit_for(workers_[worker], worker, asked) == 0; };
+  const auto* found = group.free.first_but(is_kept);
+  return found == nullptr ? TurnHeap::Entry{std::numeric_limits<std::uint64_t>::max(), none, none} : *found;
+}
+
+bool Fleet::has_room(WorkerNo worker, DemandNo demand) const {
+  const auto& [need, pool, agents] = demands_[demand];
+  if (worker >= workers_.size() || !workers_[worker].listed) return false;
+  const auto& row = workers_[worker];
+  return in_pool(pool, row.group) && credit_for(row, worker, need.asked) > 0 &&
+         (need.asked.empty() || rooms_.room(worker, need.asked) > 0);
+}
+
+void Fleet::keep(WorkerNo worker, DemandNo demand) {
+  auto& row = workers_[worker];
+  if (!row.kept) ++kept_, ++groups_[row.group].kept;
+  row.kept = true;
+  rooms_.keep(worker, demands_[demand].need.asked);
+}
+
+void Fleet::keep_no_more(WorkerNo worker) {
+  if (worker >= workers_.size() || !workers_[worker].kept) return;
+  auto& row = workers_[worker];
+  row.kept = false;
+  --kept_;
+  if (row.group != none) --groups_[row.group].kept;
+  rooms_.keep(worker, {});
+  note_room(worker);
+}
+
+bool Fleet::keeps(WorkerNo worker, DemandNo demand) const {
+  const auto& row = workers_[worker];
+  return row.kept && !row.draining && row.credit > 0 && in_pool(demands_[demand].pool, row.group) &&
+         rooms_.could_hold(worker, demands_[demand].need.asked);
+}
+
+bool Fleet::can_be_overtaken(DemandNo demand) const {
+  return std::ranges::any_of(demands_[demand].need.asked, [&](const auto& asked) {
+    const auto least = least_asked_.find(asked.first);
+    return least != least_asked_.end() && least->second < asked.second;
+  });
+}
+
+// Where least of what is asked for is missing, then where least runs. Half of those that could hold it stay
+// free of this, but for a single one.
+WorkerNo Fleet::keeper_for(DemandNo demand_no) const {
+  const auto& demand = demands_[demand_no];
+  std::size_t able = 0, kept = 0;
+  std::tuple<std::int64_t, std::uint64_t, WorkerNo> best{std::numeric_limits<std::int64_t>::max(), 0, none};
+  for (WorkerNo worker = 0; worker < workers_.size(); ++worker) {
+    const auto& row = workers_[worker];
+    if (row.draining || row.credit == 0 || !in_pool(demand.pool, row.group)) continue;
+    if (!rooms_.could_hold(worker, demand.need.asked)) continue;
+    ++able;
+    kept += row.kept;
+    if (!row.kept) best = std::min(best, {rooms_.lacking(worker, demand.need.asked), load_of(row), worker});
+  }
+  return kept < std::max<std::size_t>(able / 2, 1) ? std::get<WorkerNo>(best) : none;
+}
+
+void Fleet::watch_rooms(bool watched) {
+  rooms_watched_ = watched;
+  roomier_.clear();
+}
+
+void Fleet::note_room(WorkerNo worker) {
+  if (rooms_watched_ && (roomier_.empty() || roomier_.back() != worker)) roomier_.push_back(worker);
+}
+
+}  // namespace hirehall::scheduler
