@@ -15,6 +15,7 @@ namespace {
 constexpr double pi_by_8 = 0.39269908169872414;
 constexpr AgentNo unknown = ~AgentNo{0};
 constexpr double reported_window = 256;  // older reports fade
+constexpr double newcomer_variance = 1;  // of a weight before its first lesson
 
 }  // namespace
 
@@ -142,10 +143,15 @@ bool Prediction::learn(const Experience& experience) {
   if (experience.features != nullptr && !experience.features->empty()) {
     if (auto* model = features_of(*agent, *type); model != nullptr) {
       const auto shift = model->shift(*experience.features);
-      beside = {shift.log_odds, shift.variance};
       const auto base = success_.belief(agent->number, *type);
-      features_displaced_ +=
+      const auto places = model->size();
+      const auto displaced =
           model->learn(*experience.features, base.log_odds, base.sd * base.sd, experience.success);
+      features_displaced_ += displaced;
+      // What has just got its place was unknown: its outcome may surprise without being a change of the
+      // agent.
+      const auto newcomers = static_cast<double>(model->size() - places + displaced);
+      beside = {shift.log_odds, shift.variance + newcomers * newcomer_variance};
     }
   }
   const auto known = success_.known(agent->number);
