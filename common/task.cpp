@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/approval.h"
+#include "common/task_features.h"
 #include "common/trace.h"
 
 namespace hirehall {
@@ -173,6 +174,7 @@ void each_option(Options& o, Visit&& visit) {
   visit(52u, "on_conflict", o.on_conflict, false);
   visit(58u, "tracestate", o.tracestate, false);
   visit(59u, "baggage", o.baggage, false);
+  visit(60u, "features", o.features, true);
 }
 
 const TaskOptions& defaults() {
@@ -441,6 +443,8 @@ Status validate(const TaskOptions& o) {
                 "trace is not a W3C traceparent, 00-TRACE-SPAN-FLAGS in lower case: " + o.trace, "trace");
   if (!o.tracestate.empty() || !o.baggage.empty())
     if (auto s = check_trace_luggage(o); !s) return s;
+  if (!o.features.empty())
+    if (auto s = check_features(o.features); !s) return s;
   if (!o.context.empty()) {
     Reader r(o.context);
     if (r.peek() != msgpack::Kind::map) return fail(Code::invalid, "context is not a map", "context");

@@ -111,6 +111,7 @@ struct TaskOptions {
   std::string trace;                               // 29, W3C traceparent
   std::string tracestate;                          // 58, of the systems that the trace came through
   std::string baggage;                             // 59, W3C baggage, handed on
+  std::string features;                            // 60, an encoded msgpack map (common/task_features.h)
   std::string parent;                              // 30, task id text
   std::string workflow;                            // 31, run/step
   std::string trigger;                             // 32

@@ -134,7 +134,11 @@ void Chooser::note_worth(const Outlook& seen, const PolicySettings& settings, Ca
 
 void Chooser::weigh(const PolicySettings& settings, const TaskAtHand& task) {
   const bool believes = settings.policy == Policy::learned || settings.policy == Policy::auction;
+  const bool featured = believes && task.features != nullptr;
   choice_.candidates.clear();
+  choice_.features.clear();
+  choice_.bare_log_odds.clear();
+  if (featured) choice_.features = task.features->encoded();
   for (const auto& listed : listed_) {
     auto& candidate = choice_.candidates.emplace_back();
     candidate.worker = listed.worker;
@@ -146,10 +150,21 @@ void Chooser::weigh(const PolicySettings& settings, const TaskAtHand& task) {
     candidate.preferred = !task.agent.empty() && *listed.name == task.agent ? 1 : 0;
     candidate.log_odds = from_milli(seen.log_odds_milli);
     candidate.log_odds_sd = from_milli(seen.sd_milli);
+    if (featured) add_features(listed, task, candidate);
     candidate.finish_ms = finish_of(listed, seen.p50_ms);
     if (settings.policy == Policy::learned) candidate.cost = seen.cost;
     note_worth(seen, settings, candidate);
   }
+}
+
+// On top of what is kept for the turn: that is the same for all tasks of the class.
+void Chooser::add_features(const Listed& listed, const TaskAtHand& task, Candidate& candidate) {
+  choice_.bare_log_odds.push_back(candidate.log_odds);
+  if (learned_ == nullptr) return;
+  const auto shift = learned_->shift(*listed.name, task.type, *task.features);
+  candidate.log_odds = from_milli(milli(candidate.log_odds + shift.log_odds));
+  candidate.log_odds_sd =
+      from_milli(milli(std::sqrt(candidate.log_odds_sd * candidate.log_odds_sd + shift.variance)));
 }
 
 // What each asks for the task. Who asks more than the reserve takes no part; false: that leaves nobody.
@@ -170,11 +185,13 @@ bool Chooser::take_bids(const PolicySettings& settings, const TaskAtHand& task) 
       continue;
     }
     listed_[kept] = listed_[i];
+    if (!choice_.bare_log_odds.empty()) choice_.bare_log_odds[kept] = choice_.bare_log_odds[i];
     choice_.candidates[kept++] = candidate;
     choice_.quotes.push_back(quote);
   }
   listed_.resize(kept);
   choice_.candidates.resize(kept);
+  if (!choice_.bare_log_odds.empty()) choice_.bare_log_odds.resize(kept);
   return kept > 0;
 }
 
@@ -188,6 +205,7 @@ void Chooser::keep_best_offer_of_each_agent() {
     listed_[to] = listed_[from];
     candidates[to] = candidates[from];
     choice_.quotes[to] = choice_.quotes[from];
+    if (!choice_.bare_log_odds.empty()) choice_.bare_log_odds[to] = choice_.bare_log_odds[from];
   };
   std::size_t kept = 0;
   for (std::size_t i = 0; i < listed_.size(); ++i) {
@@ -202,6 +220,7 @@ void Chooser::keep_best_offer_of_each_agent() {
   listed_.resize(kept);
   candidates.resize(kept);
   choice_.quotes.resize(kept);
+  if (!choice_.bare_log_odds.empty()) choice_.bare_log_odds.resize(kept);
 }
 
 // No more than begin at once, while it has free slots: others may have some too.
@@ -287,6 +306,8 @@ std::string pack(const Choice& choice) {
     p.bytes(absent.agent);
     p.bytes(absent.why);
   }
+  p.bytes(choice.features);
+  for (const double bare : choice.bare_log_odds) p.sint(milli(bare));
   return out;
 }
 
@@ -332,6 +353,10 @@ std::optional<Choice> unpack_choice(std::string_view packed) {
     absent.agent = in.bytes();
     absent.why = in.bytes();
   }
+  out.features = in.bytes();
+  if (!out.features.empty())
+    for (std::size_t i = 0; i < out.candidates.size(); ++i)
+      out.bare_log_odds.push_back(from_milli(in.sint()));
   if (!in.finished()) return std::nullopt;
   out.award = decide(out.settings, out.candidates, seed, out.affinity);
   if (out.award.winner == none) return std::nullopt;

@@ -24,8 +24,9 @@ namespace hirehall::scheduler {
 struct TaskAtHand {
   ClassNo cls = none;
   std::string_view type;
-  std::string_view agent;         // that it would like; empty: any
-  std::string_view affinity_key;  // empty: none
+  std::string_view agent;              // that it would like; empty: any
+  std::string_view affinity_key;       // empty: none
+  const Features* features = nullptr;  // nothing: it has none
 };
 
 // One of the short list of a round of live bids: it is asked, or its price function answers for it.
@@ -58,6 +59,8 @@ struct Choice {
   std::uint64_t over_reserve = 0;     // auctions: bids that the reserve kept out
   std::uint64_t round = 0;            // of live bids; 0: all are proxy bids
   std::vector<Absent> absent;         // of that round
+  std::string features;               // of the task, encoded as it carries them; empty: none
+  std::vector<double> bare_log_odds;  // with features: what was believed of each without them
 };
 // As it is stored beside its task.
 std::string pack(const Choice& choice);
@@ -116,6 +119,7 @@ class Chooser {
   bool list_candidates(Dispatcher& dispatcher, const PolicySettings& settings, const TaskAtHand& task,
                        std::uint64_t seed, Pick& pick);
   void weigh(const PolicySettings& settings, const TaskAtHand& task);
+  void add_features(const Listed& listed, const TaskAtHand& task, Candidate& candidate);
   bool take_bids(const PolicySettings& settings, const TaskAtHand& task);
   Chose conclude(const PolicySettings& settings, const TaskAtHand& task, std::uint64_t seed, Pick& pick);
   std::uint32_t run_of(const Listed& winner, const TaskAtHand& task);

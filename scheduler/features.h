@@ -1,9 +1,12 @@
-// What a task's own features add to its chance of success: Bayesian logistic regression with a full normal
-// belief about the weights, one model for each agent. The prediction of (agent, type) is the starting point,
-// so without features, or before anything is learned from them, nothing changes.
+// What a task's own features add to an agent's chance of success at its type: Bayesian logistic regression
+// with a full normal belief about the weights, one model for each (agent, type). The prediction of (agent,
+// type) is the starting point, so without features, or before anything is learned from them, nothing changes.
+//
+// Each number and each word of a name has a weight of its own, up to a fixed width; then a newcomer takes the
+// place of the one that was seen least. Dropping a weight is exact (its row of a normal belief), so what is
+// common stays known however many rare words go by.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -14,43 +17,90 @@
 
 namespace hirehall::scheduler {
 
-inline constexpr std::size_t feature_width = 16;
-
-// Names are hashed into a fixed width, with a sign: two names that meet in one place rather cancel than add.
+// The features of one task, ready to be looked up.
 class Features {
  public:
-  // Not a number and infinite values are left out; others are cut to -8 … 8, so scale them to about one.
+  struct One {
+    std::uint64_t hash = 0;
+    std::string name;  // of a word with its value: language=de
+    bool numeric = false;
+    double value = 0;
+  };
+
+  // From the form in which tasks carry them; what is none is left out.
+  static Features of(std::string_view encoded);
+  // By magnitude: numbers spread over decades as often as not. What is not finite is left out.
   void number(std::string_view name, double value);
   void word(std::string_view name, std::string_view value);
-  bool empty() const { return !any_; }
-  const std::array<double, feature_width>& values() const { return values_; }
+  bool empty() const { return all_.empty(); }
+  const std::vector<One>& all() const { return all_; }
+  const std::string& encoded() const { return encoded_; }
 
  private:
-  void add(std::uint64_t hash, double value);
-  std::array<double, feature_width> values_{};
-  bool any_ = false;
+  std::vector<One> all_;
+  std::string encoded_;
+};
+
+// One weight, for people. Of a word: what its presence adds to the log-odds; of a number: what one step of
+// its spread adds, `low` and `high` being one step below and above the middle.
+struct FeatureWeight {
+  std::string name;
+  bool numeric = false;
+  double weight = 0, sd = 0, seen = 0;
+  double low = 0, high = 0;
 };
 
 class FeatureModel {
  public:
-  explicit FeatureModel(double weight_sd = 0.7);
+  static constexpr std::size_t width = 64;  // weights, and a base of its own
+
+  FeatureModel();
 
   struct Shift {
     double log_odds = 0, variance = 0;
   };
   Shift shift(const Features& features) const;
   // `log_odds` and `variance` are what is believed without the features.
-  void learn(const Features& features, double log_odds, double variance, bool success);
+  // How many weights made room for others.
+  std::uint32_t learn(const Features& features, double log_odds, double variance, bool success);
+  std::vector<FeatureWeight> weights() const;  // of those that were seen, the surest first
+  std::size_t size() const { return places_.size() - 1; }
   double outcomes() const { return outcomes_; }
 
   void save(Packer& out) const;
   static bool load(Unpacker& in, FeatureModel& into);
+  static void skip_first_format(Unpacker& in);  // of a hall that learned from no feature yet
 
  private:
-  using Row = std::array<double, feature_width>;
-  Row reach(const Features& features) const;  // covariance · features
-  Row mean_{};
-  std::array<Row, feature_width> covariance_{};
+  struct Place {
+    std::uint64_t hash = 0;
+    std::string name;
+    bool numeric = false;
+    double seen = 0, mean = 0;
+    double centre = 0, squares = 0;  // of a number: over what was seen
+    double middle = 0, spread = 1;   // in use
+  };
+  struct Term {
+    std::size_t place = 0;
+    double value = 0;
+  };
+  double covariance(std::size_t i, std::size_t j) const {
+    return i >= j ? triangle_[i * (i + 1) / 2 + j] : triangle_[j * (j + 1) / 2 + i];
+  }
+  double& covariance(std::size_t i, std::size_t j) {
+    return i >= j ? triangle_[i * (i + 1) / 2 + j] : triangle_[j * (j + 1) / 2 + i];
+  }
+  std::size_t find(const Features::One& one) const;  // 0: it has no place
+  std::size_t make_place(const Features::One& one, const std::vector<Term>& taken, std::uint32_t& displaced);
+  std::uint32_t make_room(const Features& features);
+  void reset(std::size_t place);
+  void watch(Place& place, std::size_t index, double value);
+  void rescale(std::size_t index);
+  std::vector<Term> terms_of(const Features& features) const;
+  Shift shift_of(const std::vector<Term>& terms) const;
+
+  std::vector<Place> places_;     // the first is the base
+  std::vector<double> triangle_;  // covariances, row by row, up to the diagonal
   double outcomes_ = 0;
 };
 

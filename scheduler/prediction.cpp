@@ -15,6 +15,7 @@ namespace {
 constexpr double pi_by_8 = 0.39269908169872414;
 constexpr AgentNo unknown = ~AgentNo{0};
 constexpr double reported_window = 256;  // older reports fade
+constexpr double newcomer_variance = 1;  // of a weight before its first lesson
 
 }  // namespace
 
@@ -39,13 +40,36 @@ Forecast Prediction::forecast(std::string_view agent, std::string_view type, con
     out.cost = cost.mean(), out.costs_told = cost.count;
     out.quality = quality.mean(), out.qualities_told = quality.count;
   }
-  if (features == nullptr || !known->second.features) return out;
-  const auto shift = known->second.features->shift(*features);
+  if (features == nullptr) return out;
+  const auto shift = this->shift(agent, type, *features);
+  if (shift.variance == 0) return out;
   auto& s = out.success;
   s.log_odds += shift.log_odds;
   s.sd = std::sqrt(s.sd * s.sd + shift.variance);
   s.own_sd = std::sqrt(s.own_sd * s.own_sd + shift.variance);
   s.probability = logistic(s.log_odds / std::sqrt(1 + pi_by_8 * s.sd * s.sd));
+  return out;
+}
+
+const FeatureModel* Prediction::find_features(std::string_view agent, std::string_view type) const {
+  const auto known = agents_.find(agent);
+  if (known == agents_.end() || known->second.features.empty()) return nullptr;
+  const auto of_type = types_.find(type);
+  if (of_type == types_.end()) return nullptr;
+  const auto model = known->second.features.find(of_type->second);
+  return model == known->second.features.end() ? nullptr : &model->second;
+}
+
+FeatureModel::Shift Prediction::shift(std::string_view agent, std::string_view type,
+                                      const Features& features) const {
+  const auto* model = find_features(agent, type);
+  return model == nullptr ? FeatureModel::Shift{} : model->shift(features);
+}
+
+Prediction::FeatureCounts Prediction::feature_counts() const {
+  FeatureCounts out{0, features_displaced_, features_left_out_};
+  for (const auto& [name, agent] : agents_)
+    for (const auto& [type, model] : agent.features) out.weights += model.size();
   return out;
 }
 
@@ -71,7 +95,27 @@ void Prediction::forget(Agent& agent) {
   success_.reset(agent.number);
   duration_.reset(agent.number);
   agent.reported.clear();
-  agent.features.reset();
+  forget_features(agent);
+}
+
+void Prediction::forget_features(Agent& agent, std::optional<TypeNo> type) {
+  feature_models_ -= agent.features.size();
+  if (type)
+    agent.features.erase(*type);
+  else
+    agent.features.clear();
+  feature_models_ += agent.features.size();
+}
+
+// Nothing: there are too many.
+FeatureModel* Prediction::features_of(Agent& agent, TypeNo type) {
+  if (const auto found = agent.features.find(type); found != agent.features.end()) return &found->second;
+  if (feature_models_ >= feature_models_max) {
+    ++features_left_out_;
+    return nullptr;
+  }
+  ++feature_models_;
+  return &agent.features[type];
 }
 
 bool Prediction::learn(const Experience& experience) {
@@ -93,15 +137,28 @@ bool Prediction::learn(const Experience& experience) {
     ++cells_;
   }
   ++outcomes_;
+  // One error moves both: what the features explain is not learned as the agent's own doing, and a run of
+  // hard tasks is no change of the agent.
+  SuccessModel::Beside beside;
   if (experience.features != nullptr && !experience.features->empty()) {
-    if (!agent->features) agent->features.emplace();
-    const auto base = success_.belief(agent->number, *type);
-    agent->features->learn(*experience.features, base.log_odds, base.sd * base.sd, experience.success);
+    if (auto* model = features_of(*agent, *type); model != nullptr) {
+      const auto shift = model->shift(*experience.features);
+      const auto base = success_.belief(agent->number, *type);
+      const auto places = model->size();
+      const auto displaced =
+          model->learn(*experience.features, base.log_odds, base.sd * base.sd, experience.success);
+      features_displaced_ += displaced;
+      // What has just got its place was unknown: its outcome may surprise without being a change of the
+      // agent.
+      const auto newcomers = static_cast<double>(model->size() - places + displaced);
+      beside = {shift.log_odds, shift.variance + newcomers * newcomer_variance};
+    }
   }
   const auto known = success_.known(agent->number);
-  if (success_.learn(agent->number, *type, experience.success)) {
-    agent->features.reset();
-    cells_ -= known - std::min(known, success_.known(agent->number));
+  if (success_.learn(agent->number, *type, experience.success, beside)) {
+    const auto left = success_.known(agent->number);
+    forget_features(*agent, left < known ? std::nullopt : type);
+    cells_ -= known - std::min(known, left);
   }
   if (experience.success) duration_.learn(agent->number, *type, experience.took_ms);
   if (!experience.cost && !experience.quality) return true;
@@ -122,7 +179,8 @@ std::vector<AgentStatus> Prediction::status() const {
   std::vector<AgentStatus> rows;
   for (const auto& [name, agent] : agents_)
     for (const auto type : success_.types_of(agent.number))
-      rows.push_back({name, agent.version, type_names_[type], forecast(name, type_names_[type])});
+      rows.push_back({name, agent.version, type_names_[type], forecast(name, type_names_[type]),
+                      find_features(name, type_names_[type])});
   const auto place = [](const AgentStatus& row) { return std::tie(row.agent, row.type); };
   std::sort(rows.begin(), rows.end(), [&](const auto& a, const auto& b) { return place(a) < place(b); });
   return rows;
@@ -146,12 +204,41 @@ std::string Prediction::save() const {
       for (const auto* row : {&told.first, &told.second})
         put_number(out, row->sum), put_number(out, row->count);
     }
-    out.u8(agent.features ? 1 : 0);
-    if (agent.features) agent.features->save(out);
+    out.uint(agent.features.size());
+    for (const auto& [type, model] : agent.features) {
+      out.uint(type);
+      model.save(out);
+    }
   }
   success_.save(out);
   duration_.save(out);
   return bytes;
+}
+
+void Prediction::load_agent(Unpacker& in, std::uint8_t version, Prediction& out) {
+  auto [at, added] = out.agents_.emplace(in.bytes(), Agent{});
+  auto& agent = at->second;
+  agent.version = in.bytes();
+  const auto number = in.uint();
+  if (!added || number >= names_max) in.fail();
+  agent.number = static_cast<AgentNo>(number);
+  for (auto types = in.count(); types > 0 && in.ok(); --types) {
+    const auto type = in.uint();
+    if (type >= names_max) in.fail();
+    auto& [cost, quality] = agent.reported[static_cast<TypeNo>(type)];
+    for (auto* row : {&cost, &quality}) row->sum = take_number(in, 0), row->count = take_number(in, 0);
+  }
+  if (version == 1) {
+    if (in.u8() == 1) FeatureModel::skip_first_format(in);
+    return;
+  }
+  for (auto models = in.count(); models > 0 && in.ok(); --models) {
+    const auto type = in.uint();
+    if (type >= out.type_names_.size() || out.feature_models_ >= feature_models_max) return in.fail();
+    const auto [model, first] = agent.features.try_emplace(static_cast<TypeNo>(type));
+    if (!first || !FeatureModel::load(in, model->second)) return in.fail();
+    ++out.feature_models_;
+  }
 }
 
 Result<Prediction> Prediction::load(std::string_view bytes) {
@@ -159,8 +246,10 @@ Result<Prediction> Prediction::load(std::string_view bytes) {
   const auto bad = [](const std::string& why) {
     return fail(Code::corrupt, "what was learned of the agents cannot be read: " + why, "prediction");
   };
-  if (const auto version = in.u8(); version != format)
-    return bad("its format is " + std::to_string(version) + ", this program knows " + std::to_string(format));
+  const auto version = in.u8();
+  if (version < 1 || version > format)
+    return bad("its format is " + std::to_string(version) + ", this program knows 1 to " +
+               std::to_string(format));
   Prediction out;
   out.outcomes_ = in.uint();
   for (auto left = in.count(); left > 0 && in.ok(); --left) {
@@ -174,23 +263,7 @@ Result<Prediction> Prediction::load(std::string_view bytes) {
       return bad("two types share a number");
     out.type_names_[number] = name;
   }
-  for (auto left = in.count(); left > 0 && in.ok(); --left) {
-    auto [at, added] = out.agents_.emplace(in.bytes(), Agent{});
-    auto& agent = at->second;
-    agent.version = in.bytes();
-    const auto number = in.uint();
-    if (!added || number >= names_max) in.fail();
-    agent.number = static_cast<AgentNo>(number);
-    for (auto types = in.count(); types > 0 && in.ok(); --types) {
-      const auto type = in.uint();
-      if (type >= names_max) in.fail();
-      auto& [cost, quality] = agent.reported[static_cast<TypeNo>(type)];
-      for (auto* row : {&cost, &quality}) row->sum = take_number(in, 0), row->count = take_number(in, 0);
-    }
-    if (in.u8() != 1) continue;
-    agent.features.emplace();
-    if (!FeatureModel::load(in, *agent.features)) in.fail();
-  }
+  for (auto left = in.count(); left > 0 && in.ok(); --left) load_agent(in, version, out);
   if (!SuccessModel::load(in, out.success_) || !DurationModel::load(in, out.duration_) || !in.finished())
     return bad("the bytes are damaged");
   std::vector<bool> taken(out.agents_.size());

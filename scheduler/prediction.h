@@ -38,16 +38,20 @@ struct Forecast {
 struct AgentStatus {
   std::string agent, version, type;
   Forecast forecast;
+  const FeatureModel* features = nullptr;  // until something is learned; nothing: it has seen none
 };
 
 class Prediction {
  public:
   // More than these are not learned, and counted: what is learned stays below some 40 MB.
-  static constexpr std::size_t names_max = 4096;   // agents, and types
-  static constexpr std::size_t cells_max = 16384;  // pairs of them
-  static constexpr std::uint8_t format = 1;
+  static constexpr std::size_t names_max = 4096;          // agents, and types
+  static constexpr std::size_t cells_max = 16384;         // pairs of them
+  static constexpr std::size_t feature_models_max = 512;  // pairs that learn from features, of some 20 KB
+  static constexpr std::uint8_t format = 2;               // 1 is read as well
 
   Forecast forecast(std::string_view agent, std::string_view type, const Features* features = nullptr) const;
+  // What the features of a task add to it; nothing was learned: nothing.
+  FeatureModel::Shift shift(std::string_view agent, std::string_view type, const Features& features) const;
   // A version of the agent that is not the last one seen is a new agent: what was learned is forgotten.
   // False when there are too many names.
   bool learn(const Experience& experience);
@@ -55,6 +59,11 @@ class Prediction {
   std::vector<AgentStatus> status() const;
   std::uint64_t alarms() const { return success_.alarms(); }
   std::uint64_t refused() const { return refused_; }
+  struct FeatureCounts {
+    std::uint64_t weights = 0;                  // kept now
+    std::uint64_t displaced = 0, left_out = 0;  // weights that made room; tasks of pairs without a model
+  };
+  FeatureCounts feature_counts() const;
   std::uint64_t outcomes() const { return outcomes_; }  // how many were learned: names a state of beliefs
 
   std::string save() const;
@@ -70,19 +79,23 @@ class Prediction {
     std::string version;
     AgentNo number = 0;
     std::map<TypeNo, std::pair<Reported, Reported>> reported;  // cost, quality
-    std::optional<FeatureModel> features;
+    std::map<TypeNo, FeatureModel> features;
   };
   std::optional<TypeNo> number_of(std::string_view type);
   Agent* agent_of(std::string_view name);
   void forget(Agent& agent);
+  void forget_features(Agent& agent, std::optional<TypeNo> type = std::nullopt);
+  FeatureModel* features_of(Agent& agent, TypeNo type);
+  const FeatureModel* find_features(std::string_view agent, std::string_view type) const;
+  static void load_agent(Unpacker& in, std::uint8_t version, Prediction& out);
 
   std::map<std::string, Agent, std::less<>> agents_;
   std::map<std::string, TypeNo, std::less<>> types_;
   SuccessModel success_;
   DurationModel duration_;
   std::vector<std::string> type_names_;  // by number
-  std::size_t cells_ = 0;
-  std::uint64_t outcomes_ = 0, refused_ = 0;
+  std::size_t cells_ = 0, feature_models_ = 0;
+  std::uint64_t outcomes_ = 0, refused_ = 0, features_displaced_ = 0, features_left_out_ = 0;
 };
 
 }  // namespace hirehall::scheduler

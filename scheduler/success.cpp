@@ -62,12 +62,12 @@ SuccessBelief SuccessModel::belief(AgentNo agent, TypeNo type) const {
   return out;
 }
 
-bool SuccessModel::learn(AgentNo agent, TypeNo type, bool success) {
+bool SuccessModel::learn(AgentNo agent, TypeNo type, bool success, Beside beside) {
   auto& cell = cell_at(agent, type);
   auto& row = agents_[agent];
   (success ? cell.successes : cell.failures) += 1;
   Part* const parts[] = {&common_, &types_[type], &row.part, &cell.part};
-  double mean = 0, variance = 0;
+  double mean = beside.log_odds, variance = beside.variance;
   for (const auto* part : parts) mean += part->mean, variance += part->variance;
   const double p = expected(mean, variance);
   const double curvature = p * (1 - p);

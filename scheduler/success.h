@@ -41,8 +41,12 @@ class SuccessModel {
   explicit SuccessModel(SuccessPrior prior = {});
 
   SuccessBelief belief(AgentNo agent, TypeNo type) const;
+  // What is believed beside the parts, of this one task: its features.
+  struct Beside {
+    double log_odds = 0, variance = 0;
+  };
   // True when this outcome rang the alarm and the cell, or the whole agent, was reset.
-  bool learn(AgentNo agent, TypeNo type, bool success);
+  bool learn(AgentNo agent, TypeNo type, bool success, Beside beside = {0, 0});
   void reset(AgentNo agent);
   void reset(AgentNo agent, TypeNo type);
   std::vector<TypeNo> types_of(AgentNo agent) const;  // those it has outcomes of

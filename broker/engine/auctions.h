@@ -46,6 +46,7 @@ struct Chosen {
   scheduler::Policy policy = scheduler::Policy::least_loaded;
   bool choice = false;
   std::shared_ptr<const std::string> packed;
+  std::string features;        // of the task that it was made for, encoded
   scheduler::Micros paid = 0;  // for one award
   Settled settled;             // in this turn
   KeptTerms kept;

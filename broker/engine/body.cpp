@@ -4,6 +4,7 @@
 
 #include "common/check.h"
 #include "common/pack.h"
+#include "common/task_features.h"
 
 namespace hirehall::engine {
 namespace {
@@ -97,6 +98,12 @@ TaskOptions Chunk::options_of(const Body& body) const {
   auto merged = merge_options(base.options, body.own);
   HH_CHECK(merged.has_value(), "a resident chunk holds well-formed options");
   return std::move(*merged);
+}
+
+std::string_view Chunk::features_of(const Body& body) const {
+  if (!body.own.empty())
+    if (const auto own = features_among(body.own); !own.empty()) return own;
+  return templates.at(body.template_)->options.features;
 }
 
 void ChunkRef::charge(std::uint64_t& account) const {

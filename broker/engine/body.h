@@ -102,6 +102,7 @@ class Chunk {
 
   Body body_at(std::uint32_t offset) const;  // the bytes were checked when the chunk was made
   TaskOptions options_of(const Body& body) const;
+  std::string_view features_of(const Body& body) const;  // encoded; empty: it has none
 
  private:
   friend class ChunkRef;

@@ -25,6 +25,12 @@ void fetch_windows(const Line& line) {
   }
 }
 
+// One choice covers what is alike only.
+bool other_features(const std::string& chosen, const Entry& next) {
+  if (HH_MUTANT("one_choice_for_all_features")) return false;
+  return next.chunk->features_of(next.chunk->body_at(next.offset)) != chosen;
+}
+
 }  // namespace
 
 // Ready work gains one step of priority for each aging period it waits, so none waits for ever: a task of
@@ -179,6 +185,8 @@ std::uint32_t Engine::award_run(const scheduler::Pick& pick, std::vector<AwardRu
     if (line == nullptr) break;
     if (held_back(*line)) break;
     fetch_windows(*line);
+    if (taken > 0 && chosen_.choice && other_features(chosen_.features, *line->front(ledger_.segments)))
+      break;
     auto award = award_number(pick.worker, *line->front(ledger_.segments));
     bool continues = !runs.empty() && runs.back().line == line->id && runs.back().worker == pick.worker &&
                      runs.back().agent == pick.agent && runs.back().award == award &&

@@ -40,8 +40,10 @@ bool Engine::choose(scheduler::Pick& pick) {
   const auto body = front->chunk->body_at(front->offset);
   const auto options = body.own.empty() ? front->chunk->templates[body.template_]
                                         : make_template(front->chunk->options_of(body));
+  scheduler::Features features;
+  if (!options->options.features.empty()) features = scheduler::Features::of(options->options.features);
   const scheduler::TaskAtHand task{pick.cls, ledger_.classes[pick.cls].type, options->options.agent,
-                                   options->options.affinity_key};
+                                   options->options.affinity_key, features.empty() ? nullptr : &features};
   const auto seed = random();
   const auto before = pick;
   auto chose = scheduler::Chose::nothing;
@@ -60,6 +62,7 @@ bool Engine::choose(scheduler::Pick& pick) {
   if (chosen_.choice) {
     chosen_.packed = std::make_shared<const std::string>(scheduler::pack(chooser_.choice()));
     chosen_.paid = chooser_.choice().award.paid;
+    chosen_.features = chooser_.choice().features;
     ++counts_.choices[static_cast<std::size_t>(policy.acting)];
   }
   if (policy.shadow) watch(policy.settings(*policy.shadow), task, seed, before, pick);

@@ -24,6 +24,10 @@ void Broker::fill_prices() {
       same->level = std::max(same->level, probe.level);
   }
   page_.auction_paid = engine_.counts().auction_paid;
+  const auto features = learning_.prediction().feature_counts();
+  page_.feature_weights = features.weights;
+  page_.features_displaced = features.displaced;
+  page_.features_left_out = features.left_out;
   page_.unsold = engine_.unsold().size();
   page_.bids = engine_.bidding().counts;
   page_.bid_rounds_open = 0;

@@ -31,7 +31,8 @@ void write_extras(msgpack::Writer& w, const engine::AwardOut& a, const std::stri
   bool answered = a.extras && !a.extras->answer.empty();
   std::size_t n = !o.context.empty() + !o.labels.empty() + checkpoint + answered + !o.description.empty() +
                   (o.deadline != 0) + !trace.empty() + !o.trace.empty() + (o.effort_ms != 0) +
-                  !o.idempotency_key.empty() + !o.tracestate.empty() + !o.baggage.empty();
+                  !o.idempotency_key.empty() + !o.tracestate.empty() + !o.baggage.empty() +
+                  !o.features.empty();
   w.map(n);
   if (!o.context.empty()) w.str("context"), w.raw(o.context);
   if (!o.labels.empty()) {
@@ -48,6 +49,7 @@ void write_extras(msgpack::Writer& w, const engine::AwardOut& a, const std::stri
   if (!o.tracestate.empty()) w.entry("tracestate", o.tracestate);
   if (!o.baggage.empty()) w.entry("baggage", HH_MUTANT("baggage_left_behind") ? "" : o.baggage);
   if (o.effort_ms != 0) w.entry_sint("effort_ms", o.effort_ms);
+  if (!o.features.empty()) w.str("features"), w.raw(HH_MUTANT("features_left_behind") ? "\x80" : o.features);
   if (!o.idempotency_key.empty()) w.entry("idempotency_key", o.idempotency_key);
 }
 
@@ -55,7 +57,8 @@ bool has_extras(const engine::AwardOut& a) {
   if (a.options->plain) return a.extras != nullptr;
   const auto& o = a.options->options;
   return a.extras || !o.context.empty() || !o.labels.empty() || !o.description.empty() || o.deadline != 0 ||
-         !o.trace.empty() || !o.baggage.empty() || o.effort_ms != 0 || !o.idempotency_key.empty();
+         !o.trace.empty() || !o.baggage.empty() || o.effort_ms != 0 || !o.features.empty() ||
+         !o.idempotency_key.empty();
 }
 
 std::string finish_award(AwardFrame& f) {

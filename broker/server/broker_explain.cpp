@@ -34,7 +34,8 @@ void write_terms(msgpack::Writer& w, const scheduler::Choice& choice, std::size_
   const bool auction = choice.award.policy == scheduler::Policy::auction;
   const bool learned = auction || choice.award.policy == scheduler::Policy::learned;
   const bool live = auction && choice.quotes[i].live;
-  w.map(live ? 16 : auction ? 20 : learned ? 15 : 10);
+  const bool featured = !choice.bare_log_odds.empty();
+  w.map((live ? 16 : auction ? 20 : learned ? 15 : 10) + (featured ? 1 : 0));
   w.entry("worker", name);
   w.entry("agent", choice.agents[i]);
   w.entry_sint("score", t.score());
@@ -50,6 +51,8 @@ void write_terms(msgpack::Writer& w, const scheduler::Choice& choice, std::size_
   w.entry_uint("success_per_mille", per_mille(scheduler::logistic(c.log_odds)));
   w.entry_uint("success_low", per_mille(scheduler::logistic(c.log_odds - 1.96 * c.log_odds_sd)));
   w.entry_uint("success_high", per_mille(scheduler::logistic(c.log_odds + 1.96 * c.log_odds_sd)));
+  if (featured)
+    w.entry_uint("success_without_features", per_mille(scheduler::logistic(choice.bare_log_odds[i])));
   w.entry_sint("expected_ms", c.finish_ms);
   if (!auction) return;
   w.entry("bid", live ? "live" : "proxy");
@@ -202,7 +205,7 @@ void Broker::write_award(msgpack::Writer& w, std::uint32_t attempt, std::uint32_
   const bool live = auction && choice->round != 0;
   const bool drawn = auction || (choice && choice->award.policy == scheduler::Policy::learned);
   w.map(3 + (why != nullptr ? 2 : 0) + (runner_up ? 2 : 0) + (chosen ? 1 : 0) + (drawn ? 6 : 0) +
-        (auction ? settlement_fields : 0) + (live ? 2 : 0));
+        (auction ? settlement_fields : 0) + (live ? 2 : 0) + (choice && !choice->features.empty() ? 1 : 0));
   w.entry_uint("attempt", attempt);
   w.entry("policy", policy_name(why));
   w.entry("worker", name_of(worker));
@@ -224,6 +227,7 @@ void Broker::write_award(msgpack::Writer& w, std::uint32_t attempt, std::uint32_
     w.entry_sint("wait_price", choice->settings.wait_price);
     w.entry_sint("preference", choice->settings.preference);
   }
+  if (!choice->features.empty()) w.str("features"), w.raw(choice->features);
   if (auction) write_settlement(w, *choice);
   if (live) write_round(w, *choice, name_of);
   w.str("terms");

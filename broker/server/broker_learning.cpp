@@ -25,12 +25,30 @@ std::uint64_t whole(double value) {
   return static_cast<std::uint64_t>(std::llround(std::clamp(value, 0.0, 1e15)));
 }
 
-void write_row(msgpack::Writer& w, const scheduler::AgentStatus& row) {
+// The surest first: whoever asks for one type wants to see what decides.
+void write_weights(msgpack::Writer& w, const std::vector<scheduler::FeatureWeight>& weights) {
+  w.str("features");
+  w.array(weights.size());
+  for (const auto& one : weights) {
+    w.map(one.numeric ? 7 : 5);
+    w.entry("feature", one.name);
+    w.entry("kind", one.numeric ? "number" : "word");
+    w.str("weight"), w.real(one.weight);
+    w.str("sd"), w.real(one.sd);
+    w.entry_uint("seen", whole(one.seen));
+    if (!one.numeric) continue;
+    w.str("low"), w.real(one.low);
+    w.str("high"), w.real(one.high);
+  }
+}
+
+void write_row(msgpack::Writer& w, const scheduler::AgentStatus& row, bool with_features) {
   const auto& success = row.forecast.success;
   const auto& duration = row.forecast.duration;
   const bool timed = duration.outcomes > 0;
   const bool priced = row.forecast.costs_told > 0, rated = row.forecast.qualities_told > 0;
-  w.map((timed ? 10 : 7) + (priced ? 1 : 0) + (rated ? 1 : 0));
+  const bool featured = with_features && row.features != nullptr;
+  w.map((timed ? 10 : 7) + (priced ? 1 : 0) + (rated ? 1 : 0) + (featured ? 1 : 0));
   w.entry("name", row.agent);
   w.entry("version", row.version);
   w.entry("type", row.type);
@@ -40,6 +58,7 @@ void write_row(msgpack::Writer& w, const scheduler::AgentStatus& row) {
   w.entry_uint("success_high", per_mille(scheduler::logistic(success.log_odds + 1.96 * success.sd)));
   if (priced) w.str("cost"), w.real(row.forecast.cost);
   if (rated) w.str("quality"), w.real(row.forecast.quality);
+  if (featured) write_weights(w, row.features->weights());
   if (!timed) return;
   w.entry_uint("p50_ms", whole(duration.p50_ms));
   w.entry_uint("p90_ms", whole(duration.p90_ms));
@@ -58,7 +77,7 @@ void read_outcomes(std::string_view usage, Finishing& ended) {
 }
 
 struct StatsQuery {
-  std::string name, after_name, after_type;
+  std::string name, type, after_name, after_type;
 };
 
 Result<StatsQuery> read_query(std::string_view body) {
@@ -70,6 +89,8 @@ Result<StatsQuery> read_query(std::string_view body) {
     key = r.str();
     if (key == "name")
       query.name = r.str();
+    else if (key == "type")
+      query.type = r.str();
     else if (key == "after_name")
       query.after_name = r.str();
     else if (key == "after_type")
@@ -98,6 +119,7 @@ void Broker::note_finishing(std::uint32_t worker) {
         Finishing{item.token, &agent->name, &agent->version, &ledger.classes[lease->class_].type,
                   item.outcome == Outcome::succeeded, std::max<Millis>(0, engine_.now() - lease->started)});
     if (!item.usage.empty()) read_outcomes(item.usage, ended);
+    if (lease->options != nullptr) ended.features = lease->options->options.features;
   }
 }
 
@@ -121,10 +143,11 @@ void Broker::agent_stats(Peer& peer, const Frame& frame) {
   bool more = false;
   for (const auto& row : learning_.prediction().status()) {
     if (!query->name.empty() && row.agent != query->name) continue;
+    if (!query->type.empty() && row.type != query->type) continue;
     if (std::tie(row.agent, row.type) <= std::tie(query->after_name, query->after_type)) continue;
     more = body.size() >= limits::batch_bytes_max;
     if (more) break;
-    write_row(rows, row);
+    write_row(rows, row, !query->type.empty());
     ++count;
   }
   auto& out = answer(peer, frame.header.request);

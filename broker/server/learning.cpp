@@ -25,8 +25,11 @@ void Learning::take_up(const store::Store& store) {
 void Learning::learn(const Finishing& ended) {
   --left_;
   changed_ = true;
+  scheduler::Features features;
+  if (!ended.features.empty()) features = scheduler::Features::of(ended.features);
   prediction_.learn({*ended.agent, *ended.version, *ended.type, ended.success,
-                     static_cast<double>(ended.took), ended.cost, ended.quality});
+                     static_cast<double>(ended.took), ended.cost, ended.quality,
+                     features.empty() ? nullptr : &features});
 }
 
 bool Learning::unlearn(std::string_view agent) {

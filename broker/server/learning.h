@@ -25,6 +25,7 @@ struct Finishing {
   bool success = false;
   Millis took = 0;
   std::optional<double> cost = std::nullopt, quality = std::nullopt;  // of its usage, where it tells them
+  std::string features = {};                                          // of the task, as it carries them
 };
 
 // The units of usage that are learned, beside being added up.

@@ -198,6 +198,14 @@ void add_choices(Families& out, const MetricsPage& page) {
   out.value(page.shadow_differed, {{"agrees", "no"}});
 }
 
+void add_features(Families& out, const MetricsPage& page) {
+  out.gauge("learned_feature_weights", "Weights of features of tasks that are kept.", page.feature_weights);
+  out.begin("learned_features_left_out_total",
+            "What was not kept of features of tasks, by what there was no room for.", MetricType::Counter);
+  out.value(page.features_displaced, {{"what", "weight"}});
+  out.value(page.features_left_out, {{"what", "task"}});
+}
+
 void add_auctions(Families& out, const MetricsPage& page) {
   constexpr double unit = 1e6;
   out.begin("auction_price_units",
@@ -470,6 +478,7 @@ std::string render_page(const MetricsPage& page, const ProcessFigures& process) 
   add_decisions(out, page);
   add_batches(out, page);
   add_choices(out, page);
+  add_features(out, page);
   add_auctions(out, page);
   add_breakers(out, page);
   add_books(out, page.books);

@@ -118,8 +118,9 @@ struct MetricsPage {
   std::uint64_t stale_results = 0;
   std::array<std::uint64_t, 4> choices{};  // awards that a policy chose for, by scheduler::Policy
   std::uint64_t shadow_agreed = 0, shadow_differed = 0;
-  std::vector<PriceProbe> prices;      // of awards in auctions, at most prices_shown_max
-  std::uint64_t auction_paid = 0;      // millionths
+  std::vector<PriceProbe> prices;  // of awards in auctions, at most prices_shown_max
+  std::uint64_t auction_paid = 0;  // millionths
+  std::uint64_t feature_weights = 0, features_displaced = 0, features_left_out = 0;  // what was learned
   std::vector<BreakerProbe> breakers;  // at most breakers_shown_max
   std::uint64_t unsold = 0;            // shelves that nobody bids for
   // Lines without room, those for which room is kept now, and how often that was begun.

@@ -9,6 +9,7 @@
 #include "broker/server/yaml_file.h"
 #include "common/limits.h"
 #include "common/options.h"
+#include "common/task_features.h"
 
 namespace hirehall::server {
 namespace {
@@ -101,6 +102,7 @@ class Reader : YamlReader {
  private:
   Status setting(const std::string& key, const YAML::Node& at, const YAML::Node& node, Draft& draft) const;
   Status names(const YAML::Node& node, const std::string& key, std::vector<std::string>& out) const;
+  Status features(const YAML::Node& node, std::string& out) const;
   Result<engine::ScheduleSpec> schedule(const YAML::Node& map) const;
 };
 
@@ -110,6 +112,24 @@ Status Reader::names(const YAML::Node& node, const std::string& key, std::vector
     if (!entry.IsScalar() || entry.Scalar().empty()) return wrong(entry, "'" + key + "' is a list of names");
     out.push_back(entry.Scalar());
   }
+  return {};
+}
+
+Status Reader::features(const YAML::Node& node, std::string& out) const {
+  if (!node.IsMap()) return wrong(node, "'features' is a map of names and numbers or words");
+  std::vector<std::string> texts;
+  texts.reserve(node.size());  // the features are views into them
+  std::vector<TaskFeature> all;
+  for (const auto& entry : node) {
+    if (!entry.first.IsScalar() || !entry.second.IsScalar())
+      return wrong(entry.second, "'features' is a map of names and numbers or words");
+    texts.push_back(entry.first.Scalar() + "=" + entry.second.Scalar());
+    const auto feature = parse_feature(texts.back());
+    if (!feature) return wrong(entry.second, feature.error().message);
+    all.push_back(*feature);
+  }
+  out = write_features(all);
+  if (const auto fit = check_features(out); !fit) return wrong(node, fit.error().message);
   return {};
 }
 
@@ -131,9 +151,10 @@ Status Reader::setting(const std::string& key, const YAML::Node& at, const YAML:
     }
     return {};
   }
+  if (key == "features") return features(node, draft.options.features);
   std::string known;
   for (const auto& word : words) known += std::string(word.key) + ", ";
-  return wrong(at, "unknown key '" + key + "'; known are: " + known + "limit_keys, labels");
+  return wrong(at, "unknown key '" + key + "'; known are: " + known + "limit_keys, labels, features");
 }
 
 Result<engine::ScheduleSpec> Reader::schedule(const YAML::Node& map) const {

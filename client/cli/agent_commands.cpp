@@ -14,6 +14,22 @@ constexpr std::string_view agent_columns = "name,version,types,workers,registere
 constexpr std::string_view stats_columns =
     "name,version,type,outcomes,success_per_mille,success_low,success_high,p50_ms,p90_ms,p99_ms,cost,quality";
 
+constexpr std::string_view weight_columns = "agent,feature,kind,weight,sd,seen,low,high";
+
+// Under the table of agents: what each has learned of the features of the type that was asked for.
+int show_weights(Context& c, const std::vector<Document>& agents) {
+  std::vector<Document> all;
+  for (const auto& agent : agents)
+    for (const auto& weight : agent.items("features")) {
+      auto row = weight.copy();
+      row.set("agent", agent.text("name"));
+      all.push_back(std::move(row));
+    }
+  if (all.empty()) return ok;
+  c.out() << "\n";
+  return c.show(all, weight_columns);
+}
+
 client::Result<Document> about(Context& c, wire::Kind kind) {
   Body b;
   b.text("name", c.operands()[0]);
@@ -74,6 +90,7 @@ int agent_stats(Context& c) {
   for (bool more = true; more;) {
     Body b;
     if (!c.operands().empty()) b.text("name", c.operands()[0]);
+    b.text("type", c.values().text("type"));
     if (!all.empty()) {
       b.text("after_name", all.back().text("name"));
       b.text("after_type", all.back().text("type"));
@@ -84,7 +101,8 @@ int agent_stats(Context& c) {
     all.insert(all.end(), page.begin(), page.end());
     more = !page.empty() && answer->text("more") == "true";
   }
-  return c.show(all, stats_columns);
+  const auto shown = c.show(all, stats_columns);
+  return c.format() == Format::text ? show_weights(c, all) : shown;
 }
 
 int agent_unlearn(Context& c) {

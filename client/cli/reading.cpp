@@ -27,7 +27,7 @@ bool is_size(std::string_view key) {
 }
 bool is_share(std::string_view key) {
   return key == "utilisation" || key == "success" || key == "success_low" || key == "success_high" ||
-         key.ends_with("_per_mille");
+         key == "success_without_features" || key.ends_with("_per_mille");
 }
 
 std::string rounded(double value, int digits) {

@@ -91,6 +91,9 @@ client::Result<std::string> options_body(const OptionValues& v) {
     }
     b.raw("labels", list);
   }
+  auto features = features_of(v);
+  if (!features) return tl::unexpected(features.error());
+  if (!features->empty()) b.raw("features", client::encode_features(*features));
   return b.take();
 }
 
@@ -156,6 +159,7 @@ void declare_schedule(OptionTable& t) {
   t.number("max-attempts", 3, {1, 1000}, "failures until a task becomes a dead letter");
   t.texts("limit-key", "limit key of the tasks", "KEY");
   t.text("affinity-key", "", "tasks with one key like the same worker", "KEY");
+  t.texts("feature", "of the tasks, a number or a word that tells who does them well", "NAME=VALUE");
   t.text("agent", "", "preferred agent", "NAME");
   t.text("description", "", "for people");
   t.texts("label", "label of the tasks", "KEY=VALUE");

@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "common/limits.h"
+#include "common/task_features.h"
 #include "common/trace.h"
 #include "common/unique.h"
 
@@ -93,6 +94,7 @@ void declare_submit(OptionTable& t) {
              "the key is taken for so long at most; 0: any time");
   t.text("on-conflict", "", "when the key is taken: reject, existing, replace or coalesce", "RULE");
   t.text("affinity-key", "", "tasks with one key like the same worker", "KEY");
+  t.texts("feature", "a number or a word that tells who does it well: tokens=12000", "NAME=VALUE");
   t.text("agent", "", "preferred agent", "NAME");
   t.texts("capability", "that the agent must have", "WORD");
   t.texts("tool", "that the agent must have", "WORD");
@@ -132,6 +134,19 @@ client::Result<std::string> read_payload(const std::string& given, bool json) {
   return payload;
 }
 
+client::Result<client::Features> features_of(const OptionValues& v) {
+  client::Features out;
+  for (const auto& text : v.texts("feature")) {
+    const auto read = parse_feature(text);
+    if (!read) return tl::unexpected(bad(read.error().message, "--feature"));
+    const auto value =
+        read->numeric ? client::Feature(read->number) : client::Feature(std::string(read->word));
+    if (!out.emplace(read->name, value).second)
+      return tl::unexpected(bad("feature '" + std::string(read->name) + "' is given twice", "--feature"));
+  }
+  return out;
+}
+
 client::Result<client::TaskOptions> options_of(const OptionValues& v, std::int64_t now_ms) {
   if (v.operands().empty())
     return tl::unexpected(bad("the type of the task is missing: hirehall task submit TYPE"));
@@ -166,6 +181,9 @@ client::Result<client::TaskOptions> options_of(const OptionValues& v, std::int64
   if (auto read = word_of(v, "on-conflict", on_conflict_names, o.on_conflict); !read)
     return tl::unexpected(read.error());
   o.affinity_key = v.text("affinity-key");
+  auto features = features_of(v);
+  if (!features) return tl::unexpected(features.error());
+  o.features = std::move(*features);
   take_trace(v, o);
   o.agent = v.text("agent");
   o.description = v.text("description");

@@ -76,6 +76,9 @@ void declare_agent(OptionTable& t) {
   t.text("agent-version", "", "version of its definition; show: the latest registered unless given",
          "VERSION");
 }
+void declare_agent_stats(OptionTable& t) {
+  t.text("type", "", "of one type of task, with what its features change", "TYPE");
+}
 void declare_dead_purge(OptionTable& t) {
   t.flag("all", "every dead letter (of --queue, when given)");
   t.text("queue", "", "with --all: only of this queue", "QUEUE");
@@ -292,10 +295,11 @@ constexpr std::array table{
     Command{"agent", "forget", "free name and version of a definition that no connected worker offers",
             "AGENT", "name of the agent", 1, declare_agent, agent_forget,
             "hirehall agent forget echo --agent-version 1"},
-    Command{"agent", "stats",
-            "what the broker has learned of its agents: chance of success and duration by type", "[AGENT]",
-            "name of the agent; all without", 1, nullptr, agent_stats,
-            "hirehall agent stats\nhirehall agent stats writer -o json", true},
+    Command{
+        "agent", "stats", "what the broker has learned of its agents: chance of success and duration by type",
+        "[AGENT]", "name of the agent; all without", 1, declare_agent_stats, agent_stats,
+        "hirehall agent stats\nhirehall agent stats writer -o json\nhirehall agent stats --type summarize",
+        true},
     Command{"agent", "unlearn", "forget what was learned of an agent", "AGENT", "name of the agent", 1,
             nullptr, agent_unlearn, "hirehall agent unlearn writer"},
     Command{"backup", "create", "back the broker's store up while it works, and wait for the end", "", "", 0,

@@ -20,19 +20,20 @@ void wide_uint(std::string& out) {
 }
 
 std::size_t estimate(const ItemView& item) {
-  return item.payload.size() + item.idempotency_key.size() + 40;
+  return item.payload.size() + item.idempotency_key.size() + item.features.size() + 50;
 }
 
 void write_item(std::string& out, std::size_t template_index, const ItemView& item) {
   Writer w(out);
-  if (!item.idempotency_key.empty()) {
+  if (!item.idempotency_key.empty() || !item.features.empty()) {
     w.array(7);
     w.uint(template_index);
     w.bin(item.payload);
     w.sint(item.priority);
     w.nil(), w.nil(), w.nil();
-    w.map(1);
-    w.entry("idempotency_key", item.idempotency_key);
+    w.map((item.idempotency_key.empty() ? 0 : 1) + (item.features.empty() ? 0 : 1));
+    if (!item.idempotency_key.empty()) w.entry("idempotency_key", item.idempotency_key);
+    if (!item.features.empty()) w.str("features"), w.raw(item.features);
     return;
   }
   w.array(item.priority != 0 ? 3 : 2);

@@ -46,6 +46,7 @@ struct ItemView {
   std::string_view payload;
   std::int64_t priority = 0;         // 0: as the options
   std::string_view idempotency_key;  // empty: none
+  std::string_view features;         // an encoded map; empty: those of the options
 };
 
 class Batcher {

@@ -11,6 +11,7 @@
 #include "client/src/convert.h"
 #include "client/src/inner.h"
 #include "client/src/submission.h"
+#include "common/task_features.h"
 
 namespace hirehall::client {
 namespace {
@@ -69,6 +70,17 @@ Result<TaskId> only_result(const Submission::State& state) {
   return state.ids.front();
 }
 
+// They differ from task to task, so they travel with the task: a template for each would be kept for nothing.
+const Features* features_of(const TaskOptions& options) {
+  return options.features.empty() ? nullptr : &options.features;
+}
+
+// An item without any says so where the shared options have some.
+std::string encode_own(const Features& features, bool shared) {
+  if (!features.empty() || !shared) return encode_features(features);
+  return write_features({});
+}
+
 }  // namespace
 
 std::string default_endpoint() {
@@ -124,7 +136,7 @@ Result<Client> Client::connect(Options options) {
 }
 
 Result<TaskId> Client::submit(const TaskOptions& options, std::string_view payload) {
-  const Item item{payload, 0, options.idempotency_key};
+  const Item item{payload, 0, options.idempotency_key, features_of(options)};
   auto submission = submit_many(options, std::span<const Item>(&item, 1));
   if (!submission.wait(inner_->options.request_timeout_ms))
     return tl::unexpected(no_answer_yet(inner_->runtime->endpoint()));
@@ -136,23 +148,28 @@ std::future<Result<TaskId>> Client::submit_async(const TaskOptions& options, std
   auto future = promise->get_future();
   auto state = std::make_shared<Submission::State>(inner_->runtime->settling(), 1);
   state->told = [promise](Submission::State& s) { promise->set_value(only_result(s)); };
-  const ItemView item{payload, 0, options.idempotency_key};
-  inner_->runtime->submit_each(state, encode_template(options), 1, [&](std::size_t) { return item; });
+  const auto features = encode_features(options.features);
+  const ItemView item{payload, 0, options.idempotency_key, features};
+  inner_->runtime->submit_each(state, encode_template(options, false), 1, [&](std::size_t) { return item; });
   return future;
 }
 
 Submission Client::submit_many(const TaskOptions& options, std::span<const std::string_view> payloads) {
   auto state = std::make_shared<Submission::State>(inner_->runtime->settling(), payloads.size());
   inner_->runtime->submit_each(state, encode_template(options), payloads.size(), [&](std::size_t i) {
-    return ItemView{payloads[i], 0, {}};
+    return ItemView{payloads[i], 0, {}, {}};
   });
   return Submission(std::move(state));
 }
 
 Submission Client::submit_many(const TaskOptions& options, std::span<const Item> items) {
   auto state = std::make_shared<Submission::State>(inner_->runtime->settling(), items.size());
-  inner_->runtime->submit_each(state, encode_template(options), items.size(), [&](std::size_t i) {
-    return ItemView{items[i].payload, items[i].priority, items[i].idempotency_key};
+  const bool own = std::ranges::all_of(items, [](const Item& item) { return item.features != nullptr; });
+  std::string features;  // of the item at hand
+  inner_->runtime->submit_each(state, encode_template(options, !own), items.size(), [&](std::size_t i) {
+    const auto& item = items[i];
+    features = item.features == nullptr ? std::string() : encode_own(*item.features, !own);
+    return ItemView{item.payload, item.priority, item.idempotency_key, features};
   });
   return Submission(std::move(state));
 }

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "common/ids.h"
+#include "common/task_features.h"
 
 namespace hirehall::client {
 namespace {
@@ -121,7 +122,14 @@ std::string policies_of(const TaskOptions& o) {
   return out;
 }
 
-std::string encode_template(const TaskOptions& o) {
+std::string encode_features(const Features& features) {
+  if (features.empty()) return {};
+  std::vector<TaskFeature> all;
+  for (const auto& [name, value] : features) all.push_back({name, value.numeric, value.number, value.word});
+  return write_features(all);
+}
+
+std::string encode_template(const TaskOptions& o, bool with_features) {
   hirehall::TaskOptions w;
   w.type = o.type;
   w.description = o.description;
@@ -156,6 +164,7 @@ std::string encode_template(const TaskOptions& o) {
   w.trace = o.trace;
   w.tracestate = o.tracestate;
   w.baggage = o.baggage;
+  if (with_features) w.features = encode_features(o.features);
   w.batch = o.batch;
   w.policies = policies_of(o);
   w.delivery = o.at_most_once ? Delivery::at_most_once : Delivery::at_least_once;

@@ -19,7 +19,8 @@ inline std::string_view raw_of(const TaskId& id) {
 }
 
 // The options map in wire form, without the idempotency key (it travels with the item).
-std::string encode_template(const TaskOptions& options);
+std::string encode_template(const TaskOptions& options, bool with_features = true);
+std::string encode_features(const Features& features);  // as the option of the wire; empty: none
 
 Task read_task(msgpack::Reader& reader);
 Result<TaskPage> read_page(std::string_view body);

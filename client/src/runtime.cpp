@@ -42,6 +42,8 @@ std::optional<hirehall::Error> unfit(std::string_view options, const ItemView& i
     return too_long("options", options.size(), limits::options_bytes_max);
   if (item.idempotency_key.size() > limits::key_bytes_max)
     return too_long("idempotency_key", item.idempotency_key.size(), limits::key_bytes_max);
+  if (item.features.size() > limits::options_bytes_max)
+    return too_long("features", item.features.size(), limits::options_bytes_max);
   return std::nullopt;
 }
 

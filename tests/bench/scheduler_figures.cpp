@@ -21,6 +21,7 @@
 #include "tests/bench/benches.h"
 #include "tests/bench/plot.h"
 #include "tests/bench/samples.h"
+#include "tests/bench/scheduler/simulator/featured.h"
 #include "tests/bench/scheduler/simulator/off_policy.h"
 #include "tests/bench/scheduler/simulator/outcomes.h"
 #include "tests/bench/scheduler/simulator/queueing.h"
@@ -329,6 +330,40 @@ Status figure_outcomes(const FigureSettings& settings) {
   return {};
 }
 
+Status figure_features(const FigureSettings& settings) {
+  std::vector<double> with, without, fixed, known;
+  for (std::uint64_t s = 0; s < 50; ++s) {
+    const auto result = by_length(settings.first_seed + s, 3000);
+    with.push_back(result.with);
+    without.push_back(result.without);
+    fixed.push_back(result.best_fixed);
+    known.push_back(result.known);
+  }
+  const auto share = [&](const std::vector<double>& reward) {
+    return (mean_of(reward) - mean_of(fixed)) / (mean_of(known) - mean_of(fixed));
+  };
+  print("features", "a cheap and a dear model, 3,000 tasks told with their length: share of the gap",
+        share(with), ">= 0.8", share(with) >= 0.8,
+        band(band_of(with)) +
+            fmt::format(R"(,"without":{:.4g},"without_reward":{:.5g},"best_fixed":{:.5g},"known":{:.5g})",
+                        share(without), mean_of(without), mean_of(fixed), mean_of(known)));
+  const auto recorded = read_outcomes(settings.outcomes);
+  if (!recorded) return tl::unexpected(recorded.error());
+  const auto mean_told = [&](Told told) {
+    std::vector<double> rewards;
+    for (std::uint64_t s = 0; s < 50; ++s)
+      rewards.push_back(online_told(*recorded, settings.first_seed + s, told));
+    return mean_of(rewards);
+  };
+  const double types = mean_told(Told::types), nothing = mean_told(Told::nothing);
+  const double subject = mean_told(Told::subject);
+  print("features", "MMLU online, the subject as a feature: reward", subject,
+        ">= with subjects as types - 0.002", subject >= types - 0.002,
+        fmt::format(R"(,"types":{:.5g},"nothing":{:.5g},"subject_and_words":{:.5g},"types_and_words":{:.5g})",
+                    types, nothing, mean_told(Told::subject_and_words), mean_told(Told::types_and_words)));
+  return {};
+}
+
 Status figure_off_policy(const FigureSettings& settings) {
   constexpr std::uint64_t runs = 200;
   double ips = 0, snips = 0, dr = 0, effective = 0, width_ips = 0, width_dr = 0;
@@ -450,6 +485,7 @@ const std::vector<Figure>& scheduler_figures() {
       {"regret", "what not knowing the agents costs, calibration", figure_regret},
       {"duration", "coverage of the forecast p90", figure_duration},
       {"outcomes", "recorded outcomes of two models", figure_outcomes},
+      {"features", "what features of tasks gain", figure_features},
       {"off_policy", "estimates of another policy from the log", figure_off_policy},
       {"queue", "response under load against an ideal central queue; fairness", figure_queue},
       {"starvation", "aging under a flood", figure_starvation},

@@ -33,6 +33,7 @@ Status figure_matching_gain(const FigureSettings& settings);
 Status figure_regret(const FigureSettings& settings);
 Status figure_duration(const FigureSettings& settings);
 Status figure_outcomes(const FigureSettings& settings);
+Status figure_features(const FigureSettings& settings);
 Status figure_off_policy(const FigureSettings& settings);
 Status figure_queue(const FigureSettings& settings);
 Status figure_starvation(const FigureSettings& settings);

@@ -4,6 +4,7 @@
 #include "tests/fuzz/fuzzing.h"
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using hirehall::scheduler::Features;
   using hirehall::scheduler::Prediction;
   auto hall = Prediction::load(hirehall::fuzz::view_of(data, size));
   if (!hall) return 0;
@@ -14,6 +15,11 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   for (const auto& row : hall->status())
     HH_CHECK(row.forecast.success.probability >= 0 && row.forecast.success.probability <= 1,
              "a chance lies between 0 and 1");
-  hall->learn({"a", "1", "t", true, 100});
+  Features features;
+  features.number("tokens", 300);
+  features.word("language", "de");
+  const auto shift = hall->shift("a", "t", features);
+  HH_CHECK(shift.variance >= 0, "what features add is a belief");
+  hall->learn({"a", "1", "t", true, 100, {}, {}, &features});
   return 0;
 }

@@ -187,6 +187,7 @@ class Model {
   void spent(const TaskOptions& options, std::uint64_t units);
   void sent_explanation(const Asked& asked, std::string_view body);
   void check_terms(const ReadReasons& award, Number number);
+  void check_features(const ReadReasons& award, Number number);
   void check_bids(const ReadReasons& award, const ReadReasons::Term& winner, Number number);
   void check_live_bid(const ReadReasons& award, const ReadReasons::Term& term, Number number);
   void check_due(const Life& life) const;

@@ -140,9 +140,17 @@ void Model::check_terms(const ReadReasons& award, Number number) {
   for (const auto& t : award.terms)
     if (t.score != t.value + t.preferred - t.cost - t.wait)
       violated("I21", "the terms of an award do not add up to its score", number);
+  if (number != 0 && award.policy != "sticky") check_features(award, number);
   if (award.policy == "auction") check_bids(award, *best, number);
   if (best->worker != award.worker)
     violated("I21", "an award went to " + award.worker + " and by its terms to " + best->worker, number);
+}
+
+// A choice is made for the features of the task at hand, and says so.
+void Model::check_features(const ReadReasons& award, Number number) {
+  if (award.features != intent(number).options.features)
+    violated("I21", "an award was chosen for other features than the task's", number);
+  if (!award.features.empty()) tally_.saw(Situation::explained_with_features);
 }
 
 // Each bid is what its worker has registered, at its load; none is above the reserve; and the price paid lies
@@ -202,6 +210,8 @@ void Model::check_trace(const Life& l, const ReadAward::Item& item) {
   if (item.tracestate != intent(l.number).options.tracestate ||
       item.baggage != intent(l.number).options.baggage)
     violated("I2", "a task came without what goes beside its trace", l.number);
+  if (item.features != intent(l.number).options.features)
+    violated("I2", "a task came with other features", l.number);
   if (item.origin.empty() != item.trace.empty()) violated("I2", "an attempt has no trace", l.number);
   if (item.trace.empty()) return;
   tally_.saw(Situation::award_with_trace);

@@ -58,6 +58,8 @@ inline constexpr std::array mutants = {
     Mutant{"limits_ignored", "a full limit key does not hold tasks back"},
     Mutant{"payload_of_a_neighbour", "an award carries the payload of the task before it"},
     Mutant{"attempts_share_a_trace", "a second attempt is told the trace of the first"},
+    Mutant{"features_left_behind", "the features of a task do not reach the attempt"},
+    Mutant{"one_choice_for_all_features", "a choice made for one task covers tasks with other features"},
     Mutant{"baggage_left_behind", "what goes beside a trace does not reach the attempt"},
     Mutant{"idle_turns_are_stalls", "an idle broker takes its own wait for a stall, and leases never end"},
     Mutant{"checkpoint_left_behind", "checkpoints are not sent with the next award"},

@@ -182,6 +182,8 @@ ReadAward read_award(std::string_view body) {
           item.tracestate = r.str();
         else if (key == "baggage")
           item.baggage = r.str();
+        else if (key == "features")
+          item.features = r.raw();
         else
           r.skip();
       }

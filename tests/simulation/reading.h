@@ -34,7 +34,8 @@ struct ReadSubmitted {
 struct ReadAward {
   struct Item {
     std::uint64_t token = 0;
-    std::string id, payload, type, queue, tenant, checkpoint, answer, trace, origin, tracestate, baggage;
+    std::string id, payload, type, queue, tenant, checkpoint, answer, trace, origin, tracestate, baggage,
+        features;
     std::uint32_t attempt = 0;
   };
   std::uint64_t number = 0;
@@ -81,8 +82,8 @@ struct ReadReasons {
     double load = 0;
     bool live = false;  // its bid
   };
-  std::uint64_t round = 0;  // of live bids
-  std::string policy, worker;
+  std::uint64_t round = 0;               // of live bids
+  std::string policy, worker, features;  // features: encoded
   std::vector<Term> terms;
   bool expired = false;  // the terms are
   std::int64_t reserve = 0, paid = -1, first_price = -1, second_price = -1;

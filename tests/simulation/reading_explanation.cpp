@@ -55,6 +55,8 @@ ReadReasons read_reasons(msgpack::Reader& r) {
       out.worker = r.str();
     } else if (key == "round") {
       out.round = r.uint();
+    } else if (key == "features") {
+      out.features = r.raw();
     } else if (key == "terms" && r.peek() == msgpack::Kind::array) {
       auto n = r.array();
       for (std::size_t k = 0; k < n && r.ok(); ++k) out.terms.push_back(read_term(r));

@@ -2,6 +2,7 @@
 
 #include "client/src/body.h"
 #include "common/approval.h"
+#include "common/task_features.h"
 
 namespace hirehall::sim {
 
@@ -128,6 +129,13 @@ std::span<const Tables::Feature> Tables::features() {
       {"affinity", 150,
        [](Workload& w, Draft& d) {
          d.options.affinity_key = "home" + std::to_string(w.scene_.chance.below(5));
+       }},
+      {"features", 200,
+       [](Workload& w, Draft& d) {
+         auto& c = w.scene_.chance;
+         d.options.features =
+             write_features({{"language", false, 0, c.permille(500) ? "de" : "fi"},
+                             {"tokens", true, static_cast<double>(c.between(1, 4)) * 500, {}}});
        }},
       {"preferred_agent", 80, [](Workload&, Draft& d) { d.options.agent = "agent-worker1"; }},
       {"effort", 100, [](Workload& w, Draft& d) { d.options.effort_ms = w.scene_.chance.between(1, 10000); }},

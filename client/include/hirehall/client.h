@@ -62,6 +62,7 @@ struct Item {
   std::string_view payload = {};
   int priority = 0;
   std::string_view idempotency_key = {};
+  const Features* features = nullptr;
 };
 
 // The fate of what one submit_many() call submitted. Cheap to copy; outlives the client.

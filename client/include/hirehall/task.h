@@ -9,6 +9,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "hirehall/error.h"
@@ -47,6 +49,21 @@ constexpr bool has_ended(State state) {
 enum class UniqueUntil : std::uint8_t { unsaid = 0, start = 1, end = 2 };
 enum class OnConflict : std::uint8_t { unsaid = 0, reject = 1, existing = 2, replace = 3, coalesce = 4 };
 
+// What a task says of itself in a number or a word, for the hall to learn who does such tasks well
+// (docs/features.md): {"tokens", 12000}, {"language", "de"}.
+struct Feature {
+  template <typename Number>
+  requires(std::is_arithmetic_v<Number> && !std::is_same_v<Number, bool>) Feature(Number value)
+      : numeric(true), number(static_cast<double>(value)) {}
+  Feature(std::string value) : word(std::move(value)) {}
+  Feature(const char* value) : word(value) {}
+
+  bool numeric = false;
+  double number = 0;
+  std::string word = {};
+};
+using Features = std::map<std::string, Feature>;
+
 // What may be said about a task beside its payload. Zero or empty means "not given".
 // Members have initializers, so that {.type = "echo"} compiles without a warning about the others.
 struct TaskOptions {
@@ -72,6 +89,7 @@ struct TaskOptions {
   std::int64_t tier = 0;                                    // of the agent, at least
   std::map<std::string, std::string> resources = {};  // free on the worker: "gpu" → "1", "memory" → "8Gi"
   std::string agent = {};                             // preferred
+  Features features = {};                             // at most 16
   std::string affinity_key = {};
   std::string unique_key = {};
   UniqueUntil unique_until = UniqueUntil::unsaid;

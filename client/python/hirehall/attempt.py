@@ -78,6 +78,7 @@ class Attempt:
         self.type, self.agent, self.content_type, self.queue, self.tenant, self.timeout_ms = shape[:6]
         self.context: Mapping[str, Any] = extras.get("context") or {}
         self.labels: Mapping[str, str] = extras.get("labels") or {}
+        self.features: Mapping[str, int | float | str] = extras.get("features") or {}
         self.description: str = extras.get("description", "")
         self.checkpoint: bytes | None = extras.get("checkpoint")
         self.answer: bytes | None = extras.get("answer")

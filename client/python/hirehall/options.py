@@ -34,6 +34,7 @@ class TaskOptions(TypedDict, total=False):
     requires: Mapping[str, Any]
     agent: str
     affinity_key: str
+    features: Mapping[str, int | float | str]
     unique_key: str
     unique_until: str
     unique_for_ms: Duration
@@ -56,7 +57,7 @@ class TaskOptions(TypedDict, total=False):
 
 
 # These differ from task to task; the rest is said once for all tasks of a batch that share it.
-_OF_ITEM = frozenset(("idempotency_key", "unique_key", "affinity_key", "trace", "tracestate", "baggage", "parent"))
+_OF_ITEM = frozenset(("idempotency_key", "unique_key", "affinity_key", "trace", "tracestate", "baggage", "parent", "features"))
 _KNOWN = TaskOptions.__optional_keys__
 
 

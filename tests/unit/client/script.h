@@ -91,7 +91,7 @@ class Script : public Port, public Events {
     msgpack::Writer w(options);
     w.map(1);
     w.entry("type", type);
-    batcher.add(ear, added++, options, {payload, 0, {}});
+    batcher.add(ear, added++, options, {payload, 0, {}, {}});
   }
   void pump() {
     while (session.window_open()) {

@@ -196,35 +196,6 @@ TEST(Prediction, TooManyPairsOfAgentAndTypeAreToldAndNotLearned) {
   EXPECT_EQ(hall.status().size(), Prediction::cells_max - 127);
 }
 
-TEST(Features, LongTasksFailAndTheHallNoticesWhy) {
-  Stream chance(seed_of_run(44));
-  Prediction hall;
-  const auto length = [](double x) {
-    Features f;
-    f.number("length", x);
-    f.word("language", x > 0 ? "fi" : "en");
-    return f;
-  };
-  for (int i = 0; i < 2000; ++i) {
-    const double x = chance.normal();
-    const auto f = length(x);
-    hall.learn({"a", "1", "t", chance.uniform() < logistic(-2 * x), 10, {}, {}, &f});
-  }
-  const auto shorter = length(-1), longer = length(1);
-  EXPECT_GT(hall.forecast("a", "t", &shorter).success.probability, 0.75);
-  EXPECT_LT(hall.forecast("a", "t", &longer).success.probability, 0.25);
-  EXPECT_NEAR(hall.forecast("a", "t").success.probability, 0.5, 0.15);
-}
-
-TEST(Features, WhatIsNoNumberIsLeftOut) {
-  Features f;
-  f.number("length", std::numeric_limits<double>::quiet_NaN());
-  f.number("length", std::numeric_limits<double>::infinity());
-  EXPECT_TRUE(f.empty());
-  f.number("length", 1e300);
-  for (const double value : f.values()) EXPECT_LE(std::abs(value), 8);
-}
-
 TEST(QuantileSketch, QuantilesAreWithinFivePerCent) {
   Stream chance(seed_of_run(45));
   QuantileSketch sketch;
@@ -244,6 +215,7 @@ Prediction experienced() {
   for (int i = 0; i < 900; ++i) {
     Features f;
     f.number("size", chance.normal());
+    f.word("colour", names[chance.below(3)]);
     hall.learn({names[chance.below(3)],
                 "1",
                 names[chance.below(3)],
@@ -291,15 +263,19 @@ TEST(PredictionBytes, NoBytesCrashTheReader) {
   }
 }
 
-// The form of an empty hall is pinned: when this test fails, the format has changed and needs a new number.
-TEST(PredictionBytes, FormatOne) {
+std::string hex_of(std::string_view bytes) {
   std::string hex;
-  for (const char c : Prediction().save()) {
+  for (const char c : bytes) {
     constexpr std::string_view digits = "0123456789abcdef";
     hex += digits[static_cast<unsigned char>(c) >> 4], hex += digits[static_cast<unsigned char>(c) & 15];
   }
-  EXPECT_EQ(hex,
-            "01000000"  // format, outcomes, types, agents
+  return hex;
+}
+
+// The form of an empty hall is pinned: when this test fails, the format has changed and needs a new number.
+TEST(PredictionBytes, FormatTwo) {
+  EXPECT_EQ(hex_of(Prediction().save()),
+            "02000000"  // format, outcomes, types, agents
             "0000000000000000"
             "0000000000000240"  // chances: what all have in common
             "000000"            // alarms, types, agents
@@ -308,6 +284,25 @@ TEST(PredictionBytes, FormatOne) {
             "0000000000000040"
             "000000000000f03f"  // the pooled variance
             "0000");            // types, agents
+}
+
+// Agents of format 1 end with a byte that says whether a model of features follows; nothing fed it.
+TEST(PredictionBytes, TheFirstFormatIsRead) {
+  Prediction hall;
+  teach(hall, "a", "t", 3, 1);
+  auto bytes = hall.save();
+  bytes[0] = 1;
+  const auto plain = Prediction::load(bytes);
+  ASSERT_TRUE(plain) << describe(plain.error());
+  EXPECT_EQ(plain->save(), hall.save());
+  const std::string agent("\x01\x61\x01\x31\x00\x00", 6);  // its name, version, number, nothing told
+  const auto flag = bytes.find(agent) + agent.size();
+  ASSERT_EQ(bytes[flag], 0);
+  bytes[flag] = 1;
+  bytes.insert(flag + 1, std::string((1 + 16 + 136) * 8, '\0'));
+  const auto modelled = Prediction::load(bytes);
+  ASSERT_TRUE(modelled) << describe(modelled.error());
+  EXPECT_EQ(modelled->save(), hall.save());
 }
 
 }  // namespace

@@ -66,7 +66,7 @@ typedef struct hirehall_task {
   hirehall_bytes content_type; /* of the payload */
   hirehall_bytes payload;
   hirehall_bytes extras; /* an encoded msgpack map, or empty: context, labels, description, deadline, trace,
-                            trace_origin, tracestate, baggage, … */
+                            trace_origin, tracestate, baggage, features, … */
   hirehall_bytes checkpoint; /* what the last attempt saved, or empty */
   hirehall_bytes answer;     /* to a suspended task, or empty */
   uint32_t attempt;          /* from 1 */
