@@ -20,6 +20,7 @@ constexpr std::size_t report_bytes_max = 4u << 20;
 // What waits in the worker must not fill its memory when payloads are large.
 constexpr double waiting_bytes_max = 64u << 20;
 constexpr double samples_max = 8192;  // older ones fade
+constexpr double long_work_round_trips = 20;
 
 // docs/protocol.md, worker_heartbeat
 constexpr std::uint64_t mix(std::uint64_t x) {
@@ -354,7 +355,8 @@ std::uint32_t Session::credit() const {
   double ahead = 1;
   if (served_ > 0 && round_trip_us_ > 0) {
     double service_us = std::max(service_ns_ / served_ / 1000, 0.01);
-    ahead += std::ceil(round_trip_us_ / service_us);
+    // Longer work is bound late: idle for a round trip is less than waiting behind a neighbour.
+    if (service_us < long_work_round_trips * round_trip_us_) ahead += std::ceil(round_trip_us_ / service_us);
   }
   double most = config_.credit_max;
   if (payloads_ > 0) most = std::min(most, waiting_bytes_max / std::max(payload_bytes_ / payloads_, 1.0));

@@ -401,21 +401,27 @@ TEST(Session, CreditCoversTheRoundTripInTermsOfTheWork) {
   broker.join();
   EXPECT_EQ(broker.session.credit(), 2u) << "nothing is known yet: one task per slot";
   Token token = 0;
-  for (std::uint64_t number = 1; number <= 40; ++number) {
-    broker.award(number, {{++token}});
-    broker.started();
-    broker.finish({token}, 1'000'000'000);  // a second of work each
-    broker.now += 2 * ms;
-    broker.ok(broker.only(Kind::finish).request);
-  }
-  EXPECT_EQ(broker.session.credit(), 4u) << "slots x (1 + ceil(2 ms / 1 s))";
+  std::uint64_t number = 0;
+  const auto serve = [&](int tasks, std::uint64_t each_ns) {
+    while (tasks-- > 0) {
+      broker.award(++number, {{++token}});
+      broker.started();
+      broker.finish({token}, each_ns);
+      broker.now += 2 * ms;
+      broker.ok(broker.only(Kind::finish).request);
+    }
+  };
+  serve(40, 10'000'000);
+  EXPECT_EQ(broker.session.credit(), 4u) << "slots x (1 + ceil(2 ms / 10 ms))";
+  serve(40, 1'000'000'000);
+  EXPECT_EQ(broker.session.credit(), 2u) << "long work: the next task goes to who is free first";
   std::vector<Item> many;
   std::vector<Token> tokens;
   for (int i = 0; i < 4000; ++i) many.push_back({++token}), tokens.push_back(token);
-  for (std::uint64_t number = 41; number <= 60; ++number) {
+  for (int i = 0; i < 20; ++i) {
     for (auto& t : tokens) t += 4000;
     for (auto& item : many) item.token += 4000;
-    broker.award(number, many);
+    broker.award(++number, many);
     broker.started();
     broker.finish(tokens, 400'000);  // a tenth of a microsecond each
     broker.now += 2 * ms;
