@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/check.h"
+#include "common/mutant.h"
 #include "scheduler/demands.h"
 #include "scheduler/fleet.h"
 #include "scheduler/room_waits.h"
@@ -102,6 +103,18 @@ void Dispatcher::give_back(WorkerNo worker, ClassNo cls) {
   if (const auto& asked = state_->demands.asked(cls); !asked.empty()) state_->fleet.give_back(worker, asked);
 }
 
+bool Dispatcher::counts_instances(WorkerNo worker) const {
+  return state_->fleet.instances().caps(worker);
+}
+
+void Dispatcher::use_instance(WorkerNo worker, std::uint16_t agent) {
+  state_->fleet.take_instances(worker, agent, 1);
+}
+
+void Dispatcher::end_instance(WorkerNo worker, std::uint16_t agent) {
+  state_->fleet.end_instance(worker, agent);
+}
+
 std::uint32_t Dispatcher::room(const Pick& pick) const {
   const auto& asked = state_->demands.asked(pick.cls);
   return asked.empty() ? run_max : state_->fleet.rooms().room(pick.worker, asked);
@@ -152,6 +165,7 @@ void Dispatcher::take(const Pick& pick, std::uint32_t count, std::uint64_t cost_
     state_->fleet.take(pick.worker, asked, count);
   }
   state_->turns.charge(pick.lane, std::clamp<std::uint64_t>(cost_each, 1, cost_max) * count);
+  if (!HH_MUTANT("instances_uncounted")) state_->fleet.take_instances(pick.worker, pick.agent, count);
   state_->fleet.set_held(pick.worker, state_->fleet.held(pick.worker) + count);
   if (!state_->waits.empty()) state_->waits.end(pick.shelf);
 }

@@ -44,6 +44,7 @@ struct AgentSpec {
   std::shared_ptr<const PriceFunction> price = nullptr;  // for auctions; nothing: it asks for nothing
   std::shared_ptr<const Guard> guard = nullptr;          // what may keep awards from it; nothing: nothing
   bool bids = false;                                     // it can be asked for live bids (chooser.h)
+  std::uint32_t max_instances = 0;                       // attempts at a time in one worker; 0: its slots
 };
 
 struct WorkerSpec {
@@ -98,6 +99,8 @@ struct Prospect {
   std::uint32_t cramped = 0;             // of them, with credit and without the resources that are asked for
   WorkerNo cramped_worker = none;        // the first of these
   std::vector<std::string> short_of;     // what it has too little of
+  std::uint32_t at_most = 0;             // of them, with credit and with their agents at max_instances
+  std::string at_most_agent;             // the first of these
   WorkerNo kept_worker = none;           // the first with all of it free, and kept for others
   WorkerNo nearest = none;               // of those that are not capable: the one that lacks least
   std::vector<std::string> nearest_lacks;  // what that is
@@ -136,6 +139,11 @@ class Dispatcher {
   // one that has ended.
   void use(WorkerNo worker, ClassNo cls);
   void give_back(WorkerNo worker, ClassNo cls);
+  // Attempts of agents with max_instances: take() counts them; these are for those that a worker holds when
+  // it connects, and for one that has ended. Of other workers nothing is counted.
+  bool counts_instances(WorkerNo worker) const;
+  void use_instance(WorkerNo worker, std::uint16_t agent);
+  void end_instance(WorkerNo worker, std::uint16_t agent);
   std::uint32_t held(WorkerNo worker) const;
 
   // Nothing when no ready shelf has an eligible worker with free credit. Asking changes nothing: the same

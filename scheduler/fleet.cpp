@@ -54,6 +54,7 @@ void Fleet::connect(WorkerNo worker, const WorkerSpec& spec, std::uint32_t credi
   row.credit = std::min(credit, limits::credit_max);
   row.draining = false;
   rooms_.offer(worker, spec.resources, row.slots);
+  instances_.connect(worker, spec);
   note_room(worker);
   specs_[worker] = std::make_unique<WorkerSpec>(spec);
   name_agents(worker, &spec);
@@ -73,6 +74,7 @@ void Fleet::disconnect(WorkerNo worker) {
   keep_no_more(worker);
   part(worker);
   rooms_.withdraw(worker);
+  instances_.disconnect(worker);
   specs_[worker].reset();
   name_agents(worker, nullptr);
   if (groups_.size() - live_groups_ > live_groups_ + dead_groups_kept) regroup();
@@ -323,16 +325,18 @@ void Fleet::regroup() {
   for (const WorkerNo worker : connected) join(worker);
 }
 
-void Fleet::choose(PoolNo number, DemandNo demand, Pick& pick) {
-  if (!demands_[demand].need.asked.empty()) return choose_with_room(number, demand, pick);
+void Fleet::choose(PoolNo number, DemandNo demand_no, Pick& pick) {
+  const auto& demand = demands_[demand_no];
+  if (!demand.need.asked.empty()) return choose_with_room(number, demand_no, pick);
   const auto& pool = pools_[number];
+  const bool all_open = kept_ == 0 && instances_.empty();
   TurnHeap::Entry best{no_load, none, none}, next{no_load, none, none};
   std::size_t best_index = 0;
   pick.candidates = 0;
   for (std::size_t i = 0; i < pool.groups.size(); ++i) {
     const auto& front = fronts_[pool.groups[i]];
-    const auto entry = kept_ == 0 ? TurnHeap::Entry{front.load, front.worker, front.worker}
-                                  : first_not_kept(pool.groups[i], {});
+    const auto entry = all_open ? TurnHeap::Entry{front.load, front.worker, front.worker}
+                                : first_open(pool.groups[i], demand.need, demand.agents[i]);
     pick.candidates += front.free;
     if (entry < best) {
       next = best;
@@ -343,13 +347,13 @@ void Fleet::choose(PoolNo number, DemandNo demand, Pick& pick) {
     }
   }
   looked_at_ += pool.groups.size();
-  HH_CHECK(best.id != none || kept_ != 0, "an open pool has a free worker");
+  HH_CHECK(best.id != none || !all_open, "an open pool has a free worker");
   if (best.id == none) return;
   const auto& heap = groups_[pool.groups[best_index]].free;
   const bool first = heap.top().id == best.id;
   if (first && heap.size() > 1) next = std::min(next, heap.second());
-  pick.agent = demands_[demand].agents[best_index];
-  award_to(best, next, demands_[demand].need.asked, pick);
+  pick.agent = *free_agent(best.id, demand.need, demand.agents[best_index]);
+  award_to(best, next, demand.need.asked, pick);
   if (!first) pick.run = 1;
 }
 
@@ -366,11 +370,13 @@ void Fleet::choose_with_room(PoolNo number, DemandNo demand_no, Pick& pick) {
       const auto& entry = heap.at(k);
       if (rooms_.room(entry.id, demand.need.asked) == 0 && !HH_MUTANT("resources_overbooked")) continue;
       if (credit_for(workers_[entry.id], entry.id, demand.need.asked) == 0) continue;
+      const auto agent = free_agent(entry.id, demand.need, demand.agents[i]);
+      if (!agent) continue;
       ++pick.candidates;
       if (entry < best) {
         next = best;
         best = entry;
-        pick.agent = demand.agents[i];
+        pick.agent = *agent;
       } else if (entry < next) {
         next = entry;
       }
@@ -389,7 +395,8 @@ void Fleet::award_to(const TurnHeap::Entry& best, const TurnHeap::Entry& next, c
   pick.runner_up_load = next.id == none ? 0 : shown(next.key);
 
   const auto& worker = workers_[best.id];
-  std::uint64_t run = std::min(credit_for(worker, best.id, asked), run_max);
+  std::uint64_t run = std::min({credit_for(worker, best.id, asked), run_max,
+                                instances_.left(best.id, pick.agent, worker.slots, worker.credit)});
   if (next.id != none) {
     // The worker stays first while (held + i) · load_one / slots is below the next one's load, or equal and
     // its number is lower: (held + i) · load_one < limit.

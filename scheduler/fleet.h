@@ -17,6 +17,7 @@
 
 #include "scheduler/ability.h"
 #include "scheduler/dispatcher.h"
+#include "scheduler/instances.h"
 #include "scheduler/rooms.h"
 #include "scheduler/turn_heap.h"
 #include "scheduler/turns.h"
@@ -49,6 +50,13 @@ class Fleet {
   void take(WorkerNo worker, const Amounts& asked, std::uint32_t tasks) { rooms_.take(worker, asked, tasks); }
   void give_back(WorkerNo worker, const Amounts& asked);
   const Rooms& rooms() const { return rooms_; }
+  // Attempts of agents that allow only so many at a time, as they begin and end (instances.h). A worker that
+  // connects is taken to hold none.
+  void take_instances(WorkerNo worker, std::uint16_t agent, std::uint32_t tasks) {
+    instances_.take(worker, agent, tasks);
+  }
+  void end_instance(WorkerNo worker, std::uint16_t agent);
+  const Instances& instances() const { return instances_; }
   // Room that is kept on a worker for those that ask for as much as `demand` (room_waits.h).
   void keep(WorkerNo worker, DemandNo demand);
   void keep_no_more(WorkerNo worker);
@@ -109,7 +117,8 @@ class Fleet {
   void award_to(const TurnHeap::Entry& best, const TurnHeap::Entry& next, const Amounts& asked,
                 Pick& pick) const;
   std::uint32_t credit_for(const Worker& row, WorkerNo worker, const Amounts& asked) const;
-  TurnHeap::Entry first_not_kept(GroupNo group, const Amounts& asked) const;
+  TurnHeap::Entry first_open(GroupNo group, const Need& need, std::uint16_t first) const;
+  std::optional<std::uint16_t> free_agent(WorkerNo worker, const Need& need, std::uint16_t first) const;
   bool in_pool(PoolNo pool, GroupNo group) const;
   void note_room(WorkerNo worker);
   void name_agents(WorkerNo worker, const WorkerSpec* spec);
@@ -149,6 +158,7 @@ class Fleet {
   std::size_t live_groups_ = 0;
   std::uint64_t looked_at_ = 0;
   Rooms rooms_;
+  Instances instances_;
   std::uint32_t kept_ = 0;  // workers on which room is kept
   bool rooms_watched_ = false;
   std::vector<WorkerNo> roomier_;

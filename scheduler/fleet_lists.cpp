@@ -29,11 +29,14 @@ void Fleet::list(WorkerNo worker, const Need& need, std::uint16_t first, std::ve
   std::size_t listed = 0;
   for (std::size_t agent = first; agent < abilities.agents.size() && listed < agents_listed; ++agent) {
     if (agent != first && !can_do(abilities.agents[agent], abilities, need)) continue;
+    const auto number = static_cast<std::uint16_t>(agent);
+    const auto instances = instances_.left(worker, number, row.slots, row.credit);
+    if (instances == 0) continue;
     out.push_back({.worker = worker,
-                   .agent = static_cast<std::uint16_t>(agent),
+                   .agent = number,
                    .held = row.held,
                    .slots = row.slots,
-                   .room = credit,
+                   .room = std::min(credit, instances),
                    .worker_hash = specs_[worker]->name_hash,
                    .agent_hash = hashes[agent],
                    .name = &specs_[worker]->agents[agent].name,
@@ -152,7 +155,9 @@ void Fleet::nearest(PoolNo number, DemandNo demand_no, std::uint64_t affinity, s
       if (workers_[worker].held >= workers_[worker].slots) continue;
       if (!demand.need.asked.empty() && rooms_.room(worker, demand.need.asked) == 0) continue;
       if (credit_for(workers_[worker], worker, demand.need.asked) == 0) continue;
-      const Near near{pull_of(affinity, specs_[worker]->name_hash), worker, demand.agents[i]};
+      const auto agent = free_agent(worker, demand.need, demand.agents[i]);
+      if (!agent) continue;
+      const Near near{pull_of(affinity, specs_[worker]->name_hash), worker, *agent};
       if (near.before(best))
         second = best, best = near;
       else if (near.before(second))

@@ -1,4 +1,5 @@
-// Room that is kept on a worker (room_waits.h says for whom): what of the worker is there for the others.
+// What of a worker is there for a demand: beside room that is kept on it (room_waits.h says for whom), and
+// beside agents that run as often as they may.
 #include <algorithm>
 #include <limits>
 #include <tuple>
@@ -18,10 +19,29 @@ std::uint32_t Fleet::credit_for(const Worker& row, WorkerNo worker, const Amount
   return free - (free > 0 && row.kept && rooms_.keeps_from(worker, asked));
 }
 
-TurnHeap::Entry Fleet::first_not_kept(GroupNo number, const Amounts& asked) const {
+// Of the agents from `first` on, which can do it, the first with an instance left.
+std::optional<std::uint16_t> Fleet::free_agent(WorkerNo worker, const Need& need, std::uint16_t first) const {
+  if (!instances_.caps(worker)) return first;
+  const auto& row = workers_[worker];
+  const auto& abilities = groups_[row.group].abilities;
+  for (auto agent = first; agent < abilities.agents.size(); ++agent)
+    if (instances_.left(worker, agent, row.slots, row.credit) > 0 &&
+        (agent == first || can_do(abilities.agents[agent], abilities, need)))
+      return agent;
+  return std::nullopt;
+}
+
+void Fleet::end_instance(WorkerNo worker, std::uint16_t agent) {
+  instances_.give_back(worker, agent);
+  note_room(worker);
+}
+
+TurnHeap::Entry Fleet::first_open(GroupNo number, const Need& need, std::uint16_t first) const {
   const auto& group = groups_[number];
-  const auto is_kept = [&](WorkerNo worker) { return credit_for(workers_[worker], worker, asked) == 0; };
-  const auto* found = group.free.first_but(is_kept);
+  const auto is_shut = [&](WorkerNo worker) {
+    return credit_for(workers_[worker], worker, need.asked) == 0 || !free_agent(worker, need, first);
+  };
+  const auto* found = group.free.first_but(is_shut);
   return found == nullptr ? TurnHeap::Entry{std::numeric_limits<std::uint64_t>::max(), none, none} : *found;
 }
 
@@ -30,7 +50,8 @@ bool Fleet::has_room(WorkerNo worker, DemandNo demand) const {
   if (worker >= workers_.size() || !workers_[worker].listed) return false;
   const auto& row = workers_[worker];
   return in_pool(pool, row.group) && credit_for(row, worker, need.asked) > 0 &&
-         (need.asked.empty() || rooms_.room(worker, need.asked) > 0);
+         (need.asked.empty() || rooms_.room(worker, need.asked) > 0) &&
+         free_agent(worker, need, first_agent(pools_[pool], demands_[demand], worker)).has_value();
 }
 
 void Fleet::keep(WorkerNo worker, DemandNo demand) {

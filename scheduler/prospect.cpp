@@ -24,13 +24,13 @@ std::size_t distance(const Need& need, const WorkerSpec& abilities, std::size_t 
 
 Prospect Fleet::prospect(const Need& need) const {
   Prospect out;
-  std::vector<bool> able(groups_.size());
+  std::vector<std::optional<std::uint16_t>> able(groups_.size());  // the first agent that is
   GroupNo nearest = none;
   auto least = std::numeric_limits<std::size_t>::max();
   for (GroupNo number = 0; number < groups_.size(); ++number) {
     const auto& group = groups_[number];
     if (group.connected == 0) continue;
-    able[number] = agent_for(need, group.abilities).has_value();
+    able[number] = agent_for(need, group.abilities);
     if (able[number]) continue;
     auto lacks = missing_among(need, {&group.abilities});
     auto far = distance(need, group.abilities, lacks.size());
@@ -60,6 +60,8 @@ Prospect Fleet::prospect(const Need& need) const {
       if (out.kept_worker == none && short_of.empty()) out.kept_worker = number;
       if (out.cramped++ == 0 || (out.short_of.empty() && !short_of.empty()))
         out.cramped_worker = number, out.short_of = std::move(short_of);
+    } else if (!free_agent(number, need, *able[worker.group])) {
+      if (out.at_most++ == 0) out.at_most_agent = specs_[number]->agents[*able[worker.group]].name;
     }
   }
   return out;

@@ -53,7 +53,7 @@ SessionConfig session_config(const Settings& settings, const std::vector<Definit
   config.seed = random_seed();
   for (const auto& d : definitions)
     config.agents.push_back({d.name, d.version, d.digest, d.types, d.capabilities, d.tools, d.labels, d.tier,
-                             d.price, d.guard, d.bids});
+                             d.price, d.guard, d.bids, d.max_instances});
   return config;
 }
 

@@ -36,7 +36,8 @@ void write_map(Writer& w, std::string_view key, const StringMap& values) {
 }
 
 void write_offer(Writer& w, const AgentOffer& agent) {
-  w.map(8u + (agent.price ? 1 : 0) + (agent.bids ? 1 : 0) + agent.guard.fields());
+  w.map(8u + (agent.price ? 1 : 0) + (agent.bids ? 1 : 0) + (agent.max_instances != 0 ? 1 : 0) +
+        agent.guard.fields());
   w.entry("name", agent.name);
   w.entry("version", agent.version);
   w.entry("digest", agent.digest);
@@ -47,6 +48,7 @@ void write_offer(Writer& w, const AgentOffer& agent) {
   w.entry_sint("tier", agent.tier);
   if (agent.price) w.str("price"), write_price(w, *agent.price);
   if (agent.bids) w.entry_bool("bids", true);
+  if (agent.max_instances != 0) w.entry_uint("max_instances", agent.max_instances);
   write_guard(w, agent.guard);
 }
 

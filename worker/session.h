@@ -37,6 +37,7 @@ struct AgentOffer {
   std::optional<PriceOffer> price = {};
   GuardOffer guard = {};
   bool bids = false;
+  std::uint32_t max_instances = 0;  // 0: as many as there are slots
 };
 
 struct SessionConfig {

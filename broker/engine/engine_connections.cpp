@@ -20,6 +20,12 @@ void Engine::connect(std::uint32_t worker, Session& session) {
   dispatcher_.connect(worker,
                       breakers_.altered() ? breakers_.fitted(session.spec, session.types) : session.spec,
                       session.credit);
+  const auto& held = ledger_.workers.at(worker);
+  if (dispatcher_.counts_instances(worker))
+    each_lease(held, [&](Lease& lease) {
+      if (const auto place = session.place_of(lease.award, lease.agent))
+        dispatcher_.use_instance(worker, *place);
+    });
   dispatcher_.set_draining(worker, session.draining || (session.aside && !HH_MUTANT("drains_forgotten")));
 }
 

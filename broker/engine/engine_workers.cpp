@@ -57,6 +57,14 @@ void fetch_leases(const Ledger& ledger, std::span<const FinishItem> items, std::
     for (const auto* gate : set->gates) __builtin_prefetch(gate, 1);
 }
 
+// What an attempt used of its worker, beside its place in the credit.
+void give_back(scheduler::Dispatcher& dispatcher, const WorkerSessions& sessions, const Lease& lease) {
+  dispatcher.give_back(lease.worker, lease.class_);
+  if (!dispatcher.counts_instances(lease.worker) || HH_MUTANT("instances_never_end")) return;
+  const auto place = sessions.at(lease.worker).place_of(lease.award, lease.agent);
+  if (place) dispatcher.end_instance(lease.worker, *place);
+}
+
 }  // namespace
 
 Result<Registered> Engine::register_worker(const Registration& registration) {
@@ -343,7 +351,7 @@ Result<std::string> Engine::finish(std::uint32_t number, std::uint64_t message, 
     if (out.next == State::suspended && out.outcome == Outcome::suspended) ask(*lease, items[i], asked);
     note_times(lease->lane, now_ - lease->started, true);
     settle_cost(*lease, items[i].ran_ms < 0 && session.timed ? 0 : items[i].ran_ms);
-    dispatcher_.give_back(number, lease->class_);
+    give_back(dispatcher_, sessions_, *lease);
     ledger_.end(fact, out);
   }
   msgpack::Writer w(fact.refused);
@@ -394,7 +402,7 @@ void Engine::end_leases(std::uint32_t number, const std::vector<std::uint64_t>& 
     decide_end(*lease, how, out);
     if (!terminal(out.next)) ++counts_.redelivered;
     settle_cost(*lease, how.ran_ms);
-    dispatcher_.give_back(number, lease->class_);
+    give_back(dispatcher_, sessions_, *lease);
     ledger_.end(fact, out);
   }
   if (how.outcome == Outcome::lost) counts_.lease_expirations += tokens.size();

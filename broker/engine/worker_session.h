@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -38,6 +39,14 @@ struct WorkerSession {
         break;
       }
     return agent < agents->size() ? &(*agents)[agent] : nullptr;
+  }
+  // Where that agent stands in the present list; nothing: nowhere.
+  std::optional<std::uint16_t> place_of(std::uint64_t award, std::uint16_t agent) const {
+    const auto* was = agent_of(award, agent);
+    if (was == nullptr) return std::nullopt;
+    const auto at = std::ranges::find(spec.agents, was->name, &scheduler::AgentSpec::name);
+    if (at == spec.agents.end()) return std::nullopt;
+    return static_cast<std::uint16_t>(at - spec.agents.begin());
   }
   // Before `spec` becomes what it registers now.
   void keep_agents(std::uint64_t last_award, bool holds, const std::vector<scheduler::AgentSpec>& agents) {

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "broker/server/price_reading.h"
+#include "common/limits.h"
 #include "scheduler/guard.h"
 
 namespace hirehall::server {
@@ -69,6 +70,8 @@ Status read_agent(msgpack::Reader& r, scheduler::AgentSpec& agent) {
       agent.tier = r.sint();
     else if (key == "bids")
       agent.bids = r.boolean();
+    else if (key == "max_instances")
+      agent.max_instances = static_cast<std::uint32_t>(std::min<std::uint64_t>(r.uint(), limits::credit_max));
     else if (key == "price") {
       auto price = read_price(r, agent.name);
       if (!price) return tl::unexpected(price.error());

@@ -171,7 +171,7 @@ void BrokerHost::turn() {
     return crash(true);
   }
   set_going();
-  if (++turns_ % 8 == 0) check_limits(), check_rooms(), check_kept_rooms(), check_ticks();
+  if (++turns_ % 8 == 0) check_limits(), check_rooms(), check_kept_rooms(), check_instances(), check_ticks();
   // A wait ends a little late.
   const auto late = static_cast<Micros>(scene_.chance.below(2000));
   wake(scene_.time.now() + (more ? 50 : broker_->idle_ms() * 1000 + late));

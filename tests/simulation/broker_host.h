@@ -54,6 +54,7 @@ class BrokerHost final : public BrokerPort, public server::Surroundings {
   std::string folded(bool from_snapshot);
   void check_limits();
   void check_rooms();
+  void check_instances();
   void check_kept_rooms();
   void check_overdue(bool overdue);
   void check_ticks();

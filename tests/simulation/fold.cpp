@@ -74,6 +74,20 @@ void BrokerHost::check_rooms() {
   }
 }
 
+// An agent holds no more attempts of a worker than it allows, in as large a part of the credit as of the
+// slots.
+void BrokerHost::check_instances() {
+  std::map<std::uint32_t, std::uint64_t> held;
+  for (const auto& lease : engine_->ledger().leases) {
+    if (lease.token == 0) continue;
+    const auto* agent = agent_of(engine_->sessions(), lease);
+    if (agent == nullptr || agent->max_instances == 0) continue;
+    const auto most = std::uint64_t{agent->max_instances} * credit_per_slot_max;
+    if (++held[lease.worker] > most) violated("I12", "an agent runs more often on a worker than it allows");
+    if (held[lease.worker] == most) scene_.saw(Situation::agent_was_at_its_most);
+  }
+}
+
 // A task that asks for all of a worker waits no longer for it than it may: room is kept for one at least, on
 // a worker that is given no smaller task from then on, and for nobody who does not wait.
 void BrokerHost::check_kept_rooms() {

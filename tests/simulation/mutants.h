@@ -53,6 +53,8 @@ inline constexpr std::array mutants = {
     Mutant{"kept_room_given_away", "small tasks are given the room that is kept for a large one"},
     Mutant{"resources_forgotten", "a restart forgets what leased tasks use of their worker's resources"},
     Mutant{"costs_not_corrected", "lanes are charged what was expected, whatever it came to"},
+    Mutant{"instances_uncounted", "an agent gets as many attempts as its worker has credit"},
+    Mutant{"instances_never_end", "an end leaves the attempt counted among those of its agent"},
     Mutant{"live_bid_halved", "a live bid counts half"},
     Mutant{"rounds_never_end", "a round of live bids waits for those who do not answer"},
     Mutant{"limits_ignored", "a full limit key does not hold tasks back"},

@@ -49,8 +49,9 @@ void WorkerHost::start() {
   agent.price = price_of(name_);
   agent.guard = guard_of(name_);
   agent.bids = bids_live(name_);
+  agent.max_instances = name_.back() % 3 == 0 ? 1 : 0;
   config.agents.push_back(agent);
-  config.credit_max = slots_ * 4;
+  config.credit_max = slots_ * credit_per_slot_max;
   config.seed = scene_.chance.next();
   session_ = std::make_unique<worker::Session>(config);
   running_.clear();

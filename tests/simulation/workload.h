@@ -12,6 +12,7 @@ namespace hirehall::sim {
 
 // What each worker has of the resource that some tasks ask for, one or all of it.
 inline constexpr std::uint32_t gpus_of_a_worker = 2;
+inline constexpr std::uint32_t credit_per_slot_max = 4;
 // Of the budget for the tenant "spender".
 inline constexpr std::uint64_t budget_units = 3;
 // Of the limit "paced".
