@@ -28,7 +28,7 @@ class Scheduler(unittest.TestCase):
         return rows
 
     def test_aims_are_met(self):
-        for name in ("off_policy", "starvation", "outcomes"):
+        for name in ("off_policy", "starvation", "outcomes", "features"):
             for row in self.figures(name):
                 self.assertTrue(row["met"], row)
 

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <set>
 
+#include "common/task_features.h"
 #include "scheduler/chance.h"
 #include "scheduler/chooser.h"
 #include "scheduler/prices.h"
@@ -193,6 +194,40 @@ TEST(QueueTariff, WhatAnotherVersionWroteIsLeftOut) {
     EXPECT_EQ(policy.acting, Policy::auction) << stored;
     EXPECT_EQ(stored_form(policy), "auction") << stored;
   }
+}
+
+// Bids above the reserve fall out and of each agent one stays: what was believed without features stays with
+// who it is about.
+TEST_F(Auctions, FeaturesStayWithTheirCandidatesWhoeverTakesNoPart) {
+  for (WorkerNo worker = 0; worker < 12; ++worker)
+    hire(worker, "agent " + std::to_string(worker % 4), {.base = 0.05 * (1 + worker % 6)});
+  const auto features = Features::of(write_features({{"topic", false, 0, "law"}}));
+  for (int agent = 0; agent < 4; ++agent) {
+    const auto name = "agent " + std::to_string(agent);
+    teach(name, 5 * agent, 8);
+    for (int i = 0; i < 20; ++i)
+      prediction.learn({name, "1", "echo", (i + agent) % 3 == 0, 5000, {}, {}, &features});
+  }
+  settings.reserve = 210'000;
+  bool fewer = false;
+  for (int i = 0; i < 30; ++i) {
+    chooser.begin_turn(&prediction);
+    auto pick = *hall.next();
+    ASSERT_EQ(chooser.choose(hall, settings, {0, "echo", {}, {}, &features}, stream.next(), pick),
+              Chose::winner);
+    const auto kept = unpack_choice(pack(chooser.choice()));
+    ASSERT_TRUE(kept);
+    ASSERT_EQ(kept->bare_log_odds.size(), kept->candidates.size());
+    fewer = fewer || kept->over_reserve > 0;
+    for (std::size_t c = 0; c < kept->candidates.size(); ++c) {
+      const auto bare = prediction.forecast(kept->agents[c], "echo").success;
+      const auto with = prediction.forecast(kept->agents[c], "echo", &features).success;
+      EXPECT_NEAR(kept->bare_log_odds[c], bare.log_odds, 0.001);
+      EXPECT_NEAR(kept->candidates[c].log_odds, with.log_odds, 0.002);
+      EXPECT_NEAR(kept->candidates[c].log_odds_sd, with.own_sd, 0.002);
+    }
+  }
+  EXPECT_TRUE(fewer);
 }
 
 }  // namespace
