@@ -5,6 +5,7 @@
 import json
 import os
 import sys
+import threading
 import time
 import urllib.request
 
@@ -98,6 +99,20 @@ class Shares(FleetTest):
         lane = self.lanes()["a"]
         self.assertLess(lane["used_ms"], 60_000 * fleet.SLOWDOWN)
         self.assertEqual(lane["attempts"], 0, "none was awarded since")
+
+    def test_workers_in_python_tell_how_long_attempts_ran(self):
+        worker = hirehall.Worker(self.fleet.broker.endpoint, name="python", slots=1, credit=4)
+
+        @worker.agent("nap")
+        def nap(attempt):
+            threading.Event().wait(float(attempt.payload))
+
+        ids = self.submit("a", "nap", b"0.3", 4)
+        with worker:
+            fleet.eventually(lambda: self.client.stats()["tasks"]["succeeded"] == len(ids), what="all have ended")
+        used = self.lanes()["a"]["used_ms"]
+        self.assertGreaterEqual(used, 1200, "what waits in the worker costs nothing")
+        self.assertLess(used, 1200 + 1200 * fleet.SLOWDOWN)
 
     def test_what_is_asked_wrongly_is_refused_by_name(self):
         code, _, error = self.run_cli("queue", "shares", "nowhere")

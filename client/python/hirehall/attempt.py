@@ -94,6 +94,7 @@ class Attempt:
         self.progress_sent_at = 0.0
         self._stop = threading.Event()
         self._claimed = threading.Lock()
+        self._began = time.monotonic()
         self._reporter = reporter
         self._logged = 0
 
@@ -162,7 +163,15 @@ class Attempt:
 
     def claim(self) -> bool:
         """True for the first who asks: a slot that runs it, or whoever ends it before it ran."""
-        return self._claimed.acquire(blocking=False)
+        first = self._claimed.acquire(blocking=False)
+        if first:
+            self._began = time.monotonic()
+        return first
+
+    def times(self) -> dict[str, int]:
+        """How long it has run, for its finish; less than a millisecond is not told."""
+        ran, now = int((time.monotonic() - self._began) * 1000), int(time.time() * 1000)
+        return {"started_at": now - ran, "ended_at": now} if ran else {}
 
     @property
     def started(self) -> bool:

@@ -88,8 +88,8 @@ class Hand(Peer):
     def hand_back_all(self) -> None:
         """What still runs is reported as interrupted; what it comes to later is dropped."""
         def hand_back() -> None:
-            for token in list(self._held):
-                self._finish([token, int(Outcome.INTERRUPTED), b"", None])
+            for token, attempt in list(self._held.items()):
+                self._finish([token, int(Outcome.INTERRUPTED), b"", attempt.times() if attempt.started else None])
 
         self.post(hand_back)
 

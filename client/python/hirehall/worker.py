@@ -156,9 +156,8 @@ class Worker:
     def _slot(self) -> None:
         while (attempt := self._attempts.get()) is not None:
             if attempt.claim():
-                began = time.monotonic()
                 outcome, result, extras = self._try(attempt)
-                extras |= _times(time.monotonic() - began)
+                extras |= attempt.times()
                 assert self._hand is not None
                 self._hand.finish(attempt, outcome, result, extras)
 
@@ -196,12 +195,6 @@ class Worker:
         except HirehallError as error:
             raise Failed(f"its result cannot be recorded: {error.message}", code=error.code, retry=False) from None
         return Outcome.SUCCEEDED, result, {"result_type": kind}
-
-
-def _times(seconds: float) -> dict[str, Any]:
-    """Shorter ones are not told: docs/protocol.md, `timed`."""
-    ran, now = int(seconds * 1000), int(time.time() * 1000)
-    return {"started_at": now - ran, "ended_at": now} if ran else {}
 
 
 def _checkpoint(value: Any) -> dict[str, Any]:
