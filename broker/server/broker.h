@@ -226,6 +226,7 @@ class Broker {
   void agent_stats(Peer& peer, const Frame& frame);  // (broker_learning.cpp)
   void agent_unlearn(Peer& peer, const Frame& frame);
   void note_finishing(std::uint32_t worker);
+  Millis time_taken(const engine::Lease& lease, const engine::FinishItem& item) const;
   void learn_finished();
   void register_worker(Peer& peer, const Frame& frame);
   void finish(Peer& peer, const Frame& frame);

@@ -104,6 +104,14 @@ Result<StatsQuery> read_query(std::string_view body) {
 
 }  // namespace
 
+// As the worker measured it; of one that does not, with the wait in its credit.
+Millis Broker::time_taken(const engine::Lease& lease, const engine::FinishItem& item) const {
+  const auto leased = std::max<Millis>(0, engine_.now() - lease.started);
+  const auto session = engine_.sessions().find(lease.worker);
+  const bool timed = session != engine_.sessions().end() && session->second.timed;
+  return item.ran_ms >= 0 || timed ? std::clamp<Millis>(item.ran_ms, 0, leased) : leased;
+}
+
 // The leases are looked at before the engine ends them.
 void Broker::note_finishing(std::uint32_t worker) {
   finishing_.clear();
@@ -117,7 +125,7 @@ void Broker::note_finishing(std::uint32_t worker) {
     if (agent == nullptr) continue;
     auto& ended = finishing_.emplace_back(
         Finishing{item.token, &agent->name, &agent->version, &ledger.classes[lease->class_].type,
-                  item.outcome == Outcome::succeeded, std::max<Millis>(0, engine_.now() - lease->started)});
+                  item.outcome == Outcome::succeeded, time_taken(*lease, item)});
     if (!item.usage.empty()) read_outcomes(item.usage, ended);
     if (lease->options != nullptr) ended.features = lease->options->options.features;
   }
