@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "common/msgpack.h"
+#include "common/text.h"
 
 namespace hirehall {
 namespace {
@@ -20,7 +21,7 @@ constexpr double exact_max = 9007199254740992.0;  // whole numbers up to it are 
 
 tl::unexpected<Error> wrong(std::string_view name, const std::string& what) {
   return fail(Code::invalid,
-              "feature '" + std::string(name.substr(0, 2 * limits::feature_name_bytes_max)) + "' " + what,
+              "feature '" + std::string(clip(name, 2 * limits::feature_name_bytes_max)) + "' " + what,
               "features");
 }
 
@@ -95,7 +96,7 @@ Status check_features(std::string_view encoded) {
 Result<TaskFeature> parse_feature(std::string_view text) {
   const auto at = text.find('=');
   if (at == std::string_view::npos)
-    return fail(Code::invalid, "a feature is NAME=VALUE, not '" + std::string(text.substr(0, 100)) + "'",
+    return fail(Code::invalid, "a feature is NAME=VALUE, not '" + std::string(clip(text, 100)) + "'",
                 "features");
   TaskFeature out;
   out.name = text.substr(0, at);

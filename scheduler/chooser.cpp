@@ -138,6 +138,7 @@ void Chooser::weigh(const PolicySettings& settings, const TaskAtHand& task) {
   choice_.candidates.clear();
   choice_.features.clear();
   choice_.bare_log_odds.clear();
+  shifts_.clear();
   if (featured) choice_.features = task.features->encoded();
   for (const auto& listed : listed_) {
     auto& candidate = choice_.candidates.emplace_back();
@@ -150,10 +151,10 @@ void Chooser::weigh(const PolicySettings& settings, const TaskAtHand& task) {
     candidate.preferred = !task.agent.empty() && *listed.name == task.agent ? 1 : 0;
     candidate.log_odds = from_milli(seen.log_odds_milli);
     candidate.log_odds_sd = from_milli(seen.sd_milli);
+    if (settings.policy == Policy::learned) candidate.cost = seen.cost;
+    note_worth(seen, settings, candidate);  // of the class, whatever this task is like
     if (featured) add_features(listed, task, candidate);
     candidate.finish_ms = finish_of(listed, seen.p50_ms);
-    if (settings.policy == Policy::learned) candidate.cost = seen.cost;
-    note_worth(seen, settings, candidate);
   }
 }
 
@@ -161,7 +162,13 @@ void Chooser::weigh(const PolicySettings& settings, const TaskAtHand& task) {
 void Chooser::add_features(const Listed& listed, const TaskAtHand& task, Candidate& candidate) {
   choice_.bare_log_odds.push_back(candidate.log_odds);
   if (learned_ == nullptr) return;
-  const auto shift = learned_->shift(*listed.name, task.type, *task.features);
+  // On each worker the same for an agent.
+  auto known =
+      std::ranges::find(shifts_, listed.agent_hash, &std::pair<std::uint64_t, FeatureModel::Shift>::first);
+  if (known == shifts_.end())
+    known =
+        shifts_.insert(known, {listed.agent_hash, learned_->shift(*listed.name, task.type, *task.features)});
+  const auto& shift = known->second;
   candidate.log_odds = from_milli(milli(candidate.log_odds + shift.log_odds));
   candidate.log_odds_sd =
       from_milli(milli(std::sqrt(candidate.log_odds_sd * candidate.log_odds_sd + shift.variance)));

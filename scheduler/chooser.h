@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "scheduler/best_agents.h"
@@ -131,6 +132,7 @@ class Chooser {
   std::array<Outlook, 256> outlooks_{};   // by agent and class; a newcomer takes the place of another
   std::vector<Listed> listed_;
   std::vector<const Bidder*> live_;  // beside listed_: whose own bid holds; empty: all are proxy bids
+  std::vector<std::pair<std::uint64_t, FeatureModel::Shift>> shifts_;  // of the task at hand, by agent
   Choice choice_;
   Micros lowest_ = 0;
   std::string lowest_agent_;

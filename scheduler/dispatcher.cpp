@@ -17,6 +17,7 @@ struct Dispatcher::State {
   Fleet fleet{turns};
   Demands demands{turns, fleet};
   RoomWaits waits{turns, fleet};
+  std::vector<std::uint64_t> roomless;  // by demand: at which version of the rooms nobody had room for it
   std::uint64_t decisions = 0;
   Turns::Best last;  // of next()
 };
@@ -133,7 +134,11 @@ std::optional<Pick> Dispatcher::next() {
   pick.lane = best.lane;
   pick.cls = best.cls;
   state_->last = best;
+  if (best.demand >= state_->roomless.size()) state_->roomless.resize(best.demand + 1);
+  auto& roomless = state_->roomless[best.demand];
+  if (roomless == state_->fleet.room_version()) return pick;  // until somebody has more, it only gets less
   state_->fleet.choose(best.pool, best.demand, pick);
+  if (pick.worker == none) roomless = state_->fleet.room_version();
   if (!best.alone) pick.run = 1;
   return pick;
 }

@@ -112,6 +112,13 @@ void FeatureModel::rescale(std::size_t index) {
   const double spread =
       std::max({spread_min, narrow * std::abs(middle), std::sqrt(place.squares / place.seen)});
   const double step = spread / place.spread, moved = (middle - place.middle) / place.spread;
+  place.middle = middle;
+  place.spread = spread;
+  // What was believed of values that were cut off says nothing in the new steps.
+  if (step > steps_max || step < 1 / steps_max) {
+    place.mean = 0;
+    return reset(index);
+  }
   places_[0].mean += moved * place.mean;
   place.mean *= step;
   for (std::size_t i = 1; i < places_.size(); ++i) covariance(0, i) += moved * covariance(index, i);
@@ -120,8 +127,6 @@ void FeatureModel::rescale(std::size_t index) {
   // A weight that was believed to be small only because the first steps were large is as open as any.
   if (place.seen == settled && spread < 1)
     covariance(index, index) += (1 - spread * spread) * weight_sd * weight_sd;
-  place.middle = middle;
-  place.spread = spread;
 }
 
 std::vector<FeatureModel::Term> FeatureModel::terms_of(const Features& features) const {

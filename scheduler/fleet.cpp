@@ -81,8 +81,10 @@ void Fleet::disconnect(WorkerNo worker) {
 }
 
 void Fleet::set_credit(WorkerNo worker, std::uint32_t credit) {
-  worker_at(worker).credit = std::min(credit, limits::credit_max);
+  auto& row = worker_at(worker);
+  const auto before = std::exchange(row.credit, std::min(credit, limits::credit_max));
   relist(worker);
+  if (row.credit > before && instances_.caps(worker)) note_room(worker);
 }
 
 void Fleet::set_draining(WorkerNo worker, bool draining) {
@@ -117,6 +119,8 @@ Fleet::Worker& Fleet::worker_at(WorkerNo worker) {
 
 void Fleet::name_agents(WorkerNo worker, const WorkerSpec* spec) {
   auto& names = names_[worker];
+  const auto same = [](std::uint64_t name, const AgentSpec& agent) { return name == hash_of(agent.name); };
+  if (spec != nullptr && std::ranges::equal(names, spec->agents, same)) return;
   for (const auto name : names) {
     const auto at = workers_of_agent_.find(name);
     if (at == workers_of_agent_.end()) continue;
@@ -160,7 +164,6 @@ void Fleet::relist(WorkerNo worker) {
 void Fleet::join(WorkerNo worker) {
   const GroupNo group = group_for(*specs_[worker]);
   workers_[worker].group = group;
-  groups_[group].kept += workers_[worker].kept;
   if (++groups_[group].connected == 1) set_live(group, true);
   relist(worker);
 }
@@ -171,7 +174,6 @@ void Fleet::part(WorkerNo worker) {
   relist(worker);
   row.credit = credit;
   const GroupNo group = std::exchange(row.group, none);
-  groups_[group].kept -= row.kept;
   if (--groups_[group].connected == 0) set_live(group, false);
 }
 
@@ -185,7 +187,6 @@ GroupNo Fleet::group_for(const WorkerSpec& spec) {
                      .abilities = std::move(abilities),
                      .free = {},
                      .connected = 0,
-                     .kept = 0,
                      .pools = {}});
   fronts_.push_back({no_load, none, 0});
   offer_demands(number);

@@ -70,6 +70,7 @@ class Fleet {
   void watch_rooms(bool watched);
   std::vector<WorkerNo> take_roomier() { return std::exchange(roomier_, {}); }
   const std::vector<WorkerNo>& roomier() const { return roomier_; }
+  std::uint64_t room_version() const { return room_version_; }  // another one: somebody may have more room
   const Amounts& asked(DemandNo demand) const { return demands_[demand].need.asked; }
   bool served(const Need& need) const;
   std::vector<std::string> missing(const Need& need) const;
@@ -97,7 +98,6 @@ class Fleet {
     WorkerSpec abilities;
     TurnHeap free;
     std::uint32_t connected = 0;
-    std::uint32_t kept = 0;  // workers on which room is kept
     std::vector<PoolNo> pools;
   };
   struct Demand {
@@ -161,6 +161,7 @@ class Fleet {
   Instances instances_;
   std::uint32_t kept_ = 0;  // workers on which room is kept
   bool rooms_watched_ = false;
+  std::uint64_t room_version_ = 1;
   std::vector<WorkerNo> roomier_;
   std::map<std::string, std::int64_t, std::less<>> least_asked_;  // by any class, of each resource
   std::unordered_map<std::uint64_t, std::vector<WorkerNo>> workers_of_agent_;  // connected; never iterated

@@ -56,7 +56,7 @@ bool Fleet::has_room(WorkerNo worker, DemandNo demand) const {
 
 void Fleet::keep(WorkerNo worker, DemandNo demand) {
   auto& row = workers_[worker];
-  if (!row.kept) ++kept_, ++groups_[row.group].kept;
+  if (!row.kept) ++kept_;
   row.kept = true;
   rooms_.keep(worker, demands_[demand].need.asked);
 }
@@ -66,15 +66,16 @@ void Fleet::keep_no_more(WorkerNo worker) {
   auto& row = workers_[worker];
   row.kept = false;
   --kept_;
-  if (row.group != none) --groups_[row.group].kept;
   rooms_.keep(worker, {});
   note_room(worker);
 }
 
-bool Fleet::keeps(WorkerNo worker, DemandNo demand) const {
+bool Fleet::keeps(WorkerNo worker, DemandNo demand_no) const {
   const auto& row = workers_[worker];
-  return row.kept && !row.draining && row.credit > 0 && in_pool(demands_[demand].pool, row.group) &&
-         rooms_.could_hold(worker, demands_[demand].need.asked);
+  const auto& demand = demands_[demand_no];
+  return row.kept && !row.draining && row.credit > 0 && in_pool(demand.pool, row.group) &&
+         rooms_.could_hold(worker, demand.need.asked) &&
+         free_agent(worker, demand.need, first_agent(pools_[demand.pool], demand, worker)).has_value();
 }
 
 bool Fleet::can_be_overtaken(DemandNo demand) const {
@@ -94,6 +95,7 @@ WorkerNo Fleet::keeper_for(DemandNo demand_no) const {
     const auto& row = workers_[worker];
     if (row.draining || row.credit == 0 || !in_pool(demand.pool, row.group)) continue;
     if (!rooms_.could_hold(worker, demand.need.asked)) continue;
+    if (!free_agent(worker, demand.need, first_agent(pools_[demand.pool], demand, worker))) continue;
     ++able;
     kept += row.kept;
     if (!row.kept) best = std::min(best, {rooms_.lacking(worker, demand.need.asked), load_of(row), worker});
@@ -107,6 +109,7 @@ void Fleet::watch_rooms(bool watched) {
 }
 
 void Fleet::note_room(WorkerNo worker) {
+  ++room_version_;
   if (rooms_watched_ && (roomier_.empty() || roomier_.back() != worker)) roomier_.push_back(worker);
 }
 

@@ -8,8 +8,8 @@ namespace hirehall::scheduler {
 
 namespace {
 
-constexpr std::int64_t again_ms = 250;      // for those for whom no worker was found
-constexpr std::size_t keepers_sought = 16;  // at a time: each looks at every worker
+constexpr std::int64_t again_ms = 250;     // for those for whom no worker was found
+constexpr std::size_t keepers_sought = 4;  // at a time: each looks at every worker
 
 }  // namespace
 

@@ -270,8 +270,15 @@ void Turns::correct(LaneNo number, std::int64_t difference) {
   HH_CHECK(number < lanes_.size() && lanes_[number].queue != none, "no such lane");
   auto& lane = lanes_[number];
   auto& queue = queues_[lane.queue];
-  if (lane.share.correct(difference)) lower_keys(lane);
-  if (queue.share.correct(difference)) lower_keys(queue);
+  // Who comes now begins where those are who have work, not where they were thought to be.
+  if (lane.share.correct(difference)) {
+    queue.lane_time = std::min(queue.lane_time, lane.share.tag());
+    lower_keys(lane);
+  }
+  if (queue.share.correct(difference)) {
+    queue_time_ = std::min(queue_time_, queue.share.tag());
+    lower_keys(queue);
+  }
 }
 
 void Turns::lower_keys(const Lane& lane) {

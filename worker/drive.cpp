@@ -38,7 +38,7 @@ DriveEnd drive(Talk& talk, Watch& watch, const std::function<bool()>& listen,
 }
 
 void add_death(const Attempt& attempt, const Watch& watch, const Talk& talk, const std::string& how,
-               Millis started_at, Results& results) {
+               std::int64_t begun_us, Results& results) {
   OutcomeExtras extras;
   std::string error = watch.why() == Watch::Why::none ? how : watch.explanation();
   auto words = talk.last_words();
@@ -49,8 +49,7 @@ void add_death(const Attempt& attempt, const Watch& watch, const Talk& talk, con
   if (watch.why() == Watch::Why::none) extras.error_code = how.starts_with("exit code") ? "exit" : "crashed";
   if (how == "out of memory") extras.error_code = "out_of_memory";
   if (watch.why() == Watch::Why::stall) extras.error_code = "hung";
-  extras.started_at = started_at;
-  extras.ended_at = wall_ms();
+  tell_times(begun_us, extras);
   results.add(attempt.token, watch.outcome(), {}, extras);
 }
 

@@ -26,7 +26,7 @@ DriveEnd drive(Talk& talk, Watch& watch, const std::function<bool()>& listen,
 
 // Writes the outcome of an attempt whose child died without an answer.
 void add_death(const Attempt& attempt, const Watch& watch, const Talk& talk, const std::string& how,
-               Millis started_at, Results& results);
+               std::int64_t begun_us, Results& results);
 // Writes the outcome of an attempt that could not begin.
 void add_no_start(const Attempt& attempt, const std::string& why, Results& results);
 

@@ -13,6 +13,13 @@ Millis wall_ms() {
       .count();
 }
 
+void tell_times(std::int64_t begun_us, OutcomeExtras& extras) {
+  const Millis ran = (monotonic_us() - begun_us) / 1000;
+  if (ran <= 0) return;
+  extras.ended_at = wall_ms();
+  extras.started_at = extras.ended_at - ran;
+}
+
 bool ended_before_begun(Board& board, const Attempt& attempt, Results& results) {
   if (!board.anything_revoked()) return false;
   auto revocation = board.revoked(attempt.token);

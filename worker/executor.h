@@ -54,6 +54,9 @@ class SingleExecutor : public Executor {
 
 // Wall-clock milliseconds, for the times that people read.
 Millis wall_ms();
+// When the attempt began and ends now; how long that was is measured by the clock that nobody sets. Of less
+// than a millisecond nothing is said.
+void tell_times(std::int64_t begun_us, OutcomeExtras& extras);
 
 // What an agent's own word for its end counts as: who asked it to stop decides what "cancelled" is. `watch`
 // may be null; `reason` is storage for the text that extras.error then views.

@@ -44,24 +44,25 @@ class PerTaskExecutor : public SingleExecutor {
     if (!child) return add_no_start(a, describe(child.error()), results);
     Talk talk(std::move(*child), limits::payload_bytes_max + 1);
     Watch watch(place_.board, place_.slot, a, shape, definition_, monotonic_us());
-    auto started_at = wall_ms();
+    const auto begun_us = monotonic_us();
     talk.say(a.payload);
     talk.hang_up();
     auto end = drive(
         talk, watch, [&] { return talk.overflowed(); }, [] {});
     if (!end.gone) {
       talk.child().end();
-      return add_failure(a, "too_large", "the result is larger than 1 MiB", started_at, results);
+      return add_failure(a, "too_large", "the result is larger than 1 MiB", begun_us, results);
     }
     int status = talk.child().status();
     bool exited = WIFEXITED(status) && watch.why() != Watch::Why::timeout && watch.why() != Watch::Why::stall;
-    if (exited && WEXITSTATUS(status) == 0) return add_success(a, talk.incoming(), started_at, results);
+    if (exited && WEXITSTATUS(status) == 0) return add_success(a, talk.incoming(), begun_us, results);
     if (exited && WEXITSTATUS(status) == exit_retry_later && watch.why() == Watch::Why::none) {
       OutcomeExtras extras;
+      tell_times(begun_us, extras);
       results.add(a.token, Outcome::interrupted, {}, extras);
       return;
     }
-    add_death(a, watch, talk, end.how, started_at, results);
+    add_death(a, watch, talk, end.how, begun_us, results);
   }
 
   ChildSpec program_for(const Attempt& a, const Shape& shape) const {
@@ -77,23 +78,21 @@ class PerTaskExecutor : public SingleExecutor {
     return spec;
   }
 
-  static void add_success(const Attempt& a, const std::string& out, Millis started_at, Results& results) {
+  static void add_success(const Attempt& a, const std::string& out, std::int64_t begun_us, Results& results) {
     OutcomeExtras extras;
     extras.result_type = "text/plain";
     if (!out.empty() && (out.front() == '{' || out.front() == '[' || out.front() == '"'))
       extras.result_type = {};
-    extras.started_at = started_at;
-    extras.ended_at = wall_ms();
+    tell_times(begun_us, extras);
     results.add(a.token, Outcome::succeeded, out, extras);
   }
 
-  static void add_failure(const Attempt& a, std::string_view code, std::string_view error, Millis started_at,
-                          Results& results) {
+  static void add_failure(const Attempt& a, std::string_view code, std::string_view error,
+                          std::int64_t begun_us, Results& results) {
     OutcomeExtras extras;
     extras.error_code = code;
     extras.error = error;
-    extras.started_at = started_at;
-    extras.ended_at = wall_ms();
+    tell_times(begun_us, extras);
     results.add(a.token, Outcome::failed_final, {}, extras);
   }
 

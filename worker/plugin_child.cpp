@@ -20,7 +20,7 @@ class PluginExecutor : public SingleExecutor {
   void attempt(const Attempt& a, const Shape& shape, Results& results) override {
     if (auto started = start(); !started) return add_no_start(a, describe(started.error()), results);
     Watch watch(place_.board, place_.slot, a, shape, definition_, monotonic_us());
-    auto started_at = wall_ms();
+    const auto begun_us = monotonic_us();
     say_run(a, shape);
     std::string answer;
     auto end = drive(
@@ -31,11 +31,11 @@ class PluginExecutor : public SingleExecutor {
           talk_->say(cancel);
         });
     if (end.gone) {
-      add_death(a, watch, *talk_, end.how, started_at, results);
+      add_death(a, watch, *talk_, end.how, begun_us, results);
       talk_.reset();
       return;
     }
-    add_answer(a, watch, answer, started_at, results);
+    add_answer(a, watch, answer, begun_us, results);
     if (watch.why() != Watch::Why::none)
       talk_.reset();  // signals may still be on their way to it: not reused
   }
@@ -135,7 +135,15 @@ class PluginExecutor : public SingleExecutor {
     return false;
   }
 
-  void add_answer(const Attempt& a, const Watch& watch, const std::string& answer, Millis started_at,
+  static void add_unreadable(const Attempt& a, std::int64_t begun_us, Results& results) {
+    OutcomeExtras extras;
+    extras.error_code = "bad_agent";
+    extras.error = "the agent's process answered something unreadable";
+    tell_times(begun_us, extras);
+    results.add(a.token, Outcome::failed, {}, extras);
+  }
+
+  void add_answer(const Attempt& a, const Watch& watch, const std::string& answer, std::int64_t begun_us,
                   Results& results) {
     msgpack::Reader r(answer);
     OutcomeExtras extras;
@@ -149,13 +157,12 @@ class PluginExecutor : public SingleExecutor {
     extras.question = question;
     extras.service = r.str();
     if (!r.ok() || number > static_cast<std::uint64_t>(Outcome::suspended))
-      return add_no_start(a, "the agent's process answered something unreadable", results);
+      return add_unreadable(a, begun_us, results);
     auto outcome = static_cast<Outcome>(number);
     std::string explanation;
     outcome = settle(&watch, outcome, extras, explanation);
     if (usage.size() > 1) extras.usage = usage;  // more than an empty map
-    auto now = wall_ms();
-    if (now > started_at) extras.started_at = started_at, extras.ended_at = now;
+    tell_times(begun_us, extras);
     results.add(a.token, outcome, data, extras);
   }
 

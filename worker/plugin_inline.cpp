@@ -143,10 +143,7 @@ class InlineExecutor : public Executor {
     if (outcome == Outcome::suspended) question = question_of(to_view(result.question));
     extras.question = question;
     const auto ended = monotonic_us();
-    if (const Millis ran = (ended - begun) / 1000; ran > 0) {
-      extras.ended_at = wall_ms();
-      extras.started_at = extras.ended_at - ran;
-    }
+    tell_times(begun, extras);
     results.add(a.token, outcome, data, extras);
     return ended;
   }

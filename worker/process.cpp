@@ -21,7 +21,7 @@ class ProcessExecutor : public SingleExecutor {
   void attempt(const Attempt& a, const Shape& shape, Results& results) override {
     if (auto started = start(); !started) return add_no_start(a, describe(started.error()), results);
     Watch watch(place_.board, place_.slot, a, shape, definition_, monotonic_us());
-    auto started_at = wall_ms();
+    const auto begun_us = monotonic_us();
     usage_.clear();
     talk_->say(run_line(a, shape));
     Utterance answer;
@@ -29,11 +29,11 @@ class ProcessExecutor : public SingleExecutor {
         *talk_, watch, [&] { return listen(watch, answer); },
         [&] { talk_->say(cancel_line(watch.explanation())); });
     if (end.gone) {
-      add_death(a, watch, *talk_, end.how, started_at, results);
+      add_death(a, watch, *talk_, end.how, begun_us, results);
       talk_.reset();
       return;
     }
-    add_answer(a, watch, answer, started_at, results);
+    add_answer(a, watch, answer, begun_us, results);
     if (watch.why() != Watch::Why::none)
       talk_.reset();  // signals may still be on their way to it: not reused
   }
@@ -83,7 +83,7 @@ class ProcessExecutor : public SingleExecutor {
     return false;
   }
 
-  void add_answer(const Attempt& a, const Watch& watch, Utterance& answer, Millis started_at,
+  void add_answer(const Attempt& a, const Watch& watch, Utterance& answer, std::int64_t begun_us,
                   Results& results) {
     OutcomeExtras extras;
     if (answer.data.size() > limits::payload_bytes_max) {
@@ -109,8 +109,7 @@ class ProcessExecutor : public SingleExecutor {
       for (const auto& [what, amount] : usage_) w.str(what), w.real(amount);
     }
     extras.usage = usage;
-    extras.started_at = started_at;
-    extras.ended_at = wall_ms();
+    tell_times(begun_us, extras);
     results.add(a.token, outcome, answer.data, extras);
   }
 

@@ -21,6 +21,7 @@ constexpr std::size_t report_bytes_max = 4u << 20;
 constexpr double waiting_bytes_max = 64u << 20;
 constexpr double samples_max = 8192;  // older ones fade
 constexpr double long_work_round_trips = 20;
+constexpr Millis unmeasured = 1;  // began some time, and no end: the broker goes by its own clock
 
 // docs/protocol.md, worker_heartbeat
 constexpr std::uint64_t mix(std::uint64_t x) {
@@ -275,6 +276,7 @@ void Session::finish_otherwise(Token token, Code code, SessionOutput& out) {
   OutcomeExtras extras;
   extras.error_code = name_of(code);
   extras.error = error;
+  extras.started_at = unmeasured;
   Results instead;
   instead.add(token, Outcome::failed_final, {}, extras);
   pending_items_ += instead.items();

@@ -23,7 +23,7 @@ struct Unsold {
 // Terms of awards lie beside their tasks, until these are forgotten: so many bytes of them in a second. A
 // hall that makes more choices than that tells the rest from memory, for as long as they are there.
 struct KeptTerms {
-  static constexpr std::size_t bytes_per_second = 1u << 20;
+  static constexpr std::size_t bytes_per_second = 256u << 10;
   Millis since = 0;
   std::size_t bytes = 0;
 

@@ -5,6 +5,7 @@ namespace {
 
 constexpr std::uint32_t memory_of_kind = 32, memory_of_class = 256, memory_of_all = 4096;  // attempts
 constexpr Millis minute_ms = 60'000;
+constexpr Millis unseen_max_ms = 10'000;  // expected of a class of which nothing is known
 
 }  // namespace
 
@@ -37,7 +38,7 @@ Millis Costs::expected(std::uint32_t lane, std::uint32_t class_) const {
   const auto* kind = find_kind(lane, class_);
   if (kind != nullptr && kind->mean.known()) return std::clamp<Millis>(kind->mean.rounded_up(), 1, most);
   const bool class_known = class_ < classes_.size() && classes_[class_].known();
-  const auto usual = class_known ? classes_[class_].rounded_up() : all_.rounded_up();
+  const auto usual = class_known ? classes_[class_].rounded_up() : std::min(all_.rounded_up(), unseen_max_ms);
   return std::clamp<Millis>(std::max(usual, kind == nullptr ? 0 : kind->at_least), 1, most);
 }
 

@@ -301,7 +301,13 @@ void Engine::grant_anew(Millis jumped) {
   granted_ = now_;
   for (auto& [number, session] : sessions_) session.last_seen = now_;
   if (jumped == 0) return;
-  costs_.since = now_;  // what runs is charged from here on: how much of the jump it ran is not known
+  // What runs is charged on from here: how much of the jump it ran is not known. Of what it was charged the
+  // part that it ran before is used up.
+  for (auto& lease : ledger_.leases) {
+    const auto ran = std::max<Millis>(0, last_turn_ - std::max(lease.started, costs_.since));
+    lease.charged -= static_cast<std::uint32_t>(std::min<Millis>(lease.charged, ran));
+  }
+  costs_.since = now_;
   std::set<std::pair<Millis, std::uint64_t>> later;
   for (const auto& [at, token] : timeouts_) later.emplace(at + jumped, token);
   timeouts_.swap(later);

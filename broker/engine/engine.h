@@ -391,8 +391,8 @@ class Engine {
   // What lanes are charged (engine_costs.cpp).
   Millis cost_of(const scheduler::Pick& pick, std::uint64_t weight) const;
   Millis leased_for(const Lease& lease) const;
-  Millis occupied(const Lease& lease) const;
-  void settle_cost(const Lease& lease, Millis ran);
+  Millis occupied(const Lease& lease, std::uint32_t held) const;
+  void settle_cost(const Lease& lease, Millis ran, std::uint32_t held);
   void charge_running();
   void settle_lanes();
   // Live bids (engine_bids.cpp).

@@ -240,6 +240,12 @@ std::uint32_t Engine::award_run(const scheduler::Pick& pick, std::vector<AwardRu
       if (chosen_.kept.admit(now_, chosen_.packed->size()) && !HH_MUTANT("terms_not_kept"))
         index_.push_back(
             {Shelving::records, false, choice_key(lease.sequence, lease.tries.attempts), *chosen_.packed});
+      if (lease.tries.attempts > limits::history_max)
+        index_.push_back({Shelving::records,
+                          true,
+                          choice_key(lease.sequence,
+                                     lease.tries.attempts - static_cast<std::uint32_t>(limits::history_max)),
+                          {}});
     }
     ++taken;
     if (limited) place_dirty(shelf);

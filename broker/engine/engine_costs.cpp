@@ -25,20 +25,21 @@ Millis Engine::leased_for(const Lease& lease) const {
 }
 
 // Of a worker that holds more than its slots can run, each task had its part of them.
-Millis Engine::occupied(const Lease& lease) const {
+Millis Engine::occupied(const Lease& lease, std::uint32_t held) const {
   const auto whole = leased_for(lease);
   const auto session = sessions_.find(lease.worker);
-  const auto worker = ledger_.workers.find(lease.worker);
-  if (session == sessions_.end() || worker == ledger_.workers.end()) return whole;
-  const auto slots = session->second.spec.slots, held = worker->second.held;
-  return !session->second.connected || slots == 0 || held <= slots ? whole : whole * slots / held;
+  if (session == sessions_.end() || session->second.spec.agents.empty()) return whole;
+  const auto slots = session->second.spec.slots;
+  return slots == 0 || held <= slots ? whole : whole * slots / held;
 }
 
 // At the end of an attempt, whatever it came to. `ran` is what its worker has measured; less than nothing: it
-// has not.
-void Engine::settle_cost(const Lease& lease, Millis ran) {
-  const auto took = ran < 0 ? occupied(lease) : std::min(ran, leased_for(lease));
-  costs_.ended(lease.lane, lease.class_, took);
+// has not. `held` is what the worker held when the first of a message ended.
+void Engine::settle_cost(const Lease& lease, Millis ran, std::uint32_t held) {
+  const auto took = ran < 0 ? occupied(lease, held) : std::min(ran, leased_for(lease));
+  // What is learned of its kind is not cut at a restart.
+  costs_.ended(lease.lane, lease.class_,
+               ran < 0 ? took : std::min(ran, std::max<Millis>(0, now_ - lease.started)));
   if (HH_MUTANT("costs_not_corrected")) return;
   const auto charged = static_cast<Millis>(lease.charged);
   const auto difference = std::clamp<Millis>(took, 1, Costs::most) - charged;
@@ -57,7 +58,7 @@ void Engine::charge_running() {
     if (++costs_.hand >= ledger_.leases.size()) costs_.hand = 0;
     auto& lease = ledger_.leases[costs_.hand];
     if (lease.token == 0 || leased_for(lease) <= static_cast<Millis>(lease.charged)) continue;
-    const auto so_far = std::min(occupied(lease), Costs::most);
+    const auto so_far = std::min(occupied(lease, ledger_.workers.at(lease.worker).held), Costs::most);
     const auto beyond = so_far - static_cast<Millis>(lease.charged);
     if (beyond <= 0) continue;
     costs_.correct(now_, lease.lane, static_cast<std::uint32_t>(costs_.hand), beyond);

@@ -330,6 +330,7 @@ Result<std::string> Engine::finish(std::uint32_t number, std::uint64_t message, 
   fact.number = message;
   fact.acked = acked;
   fact.items.reserve(items.size());
+  const auto held = ledger_.workers.at(number).held;
   std::vector<std::pair<std::uint32_t, Code>> refused;
   std::vector<Asked> asked;
   auto index_from = index_.size();
@@ -350,7 +351,7 @@ Result<std::string> Engine::finish(std::uint32_t number, std::uint64_t message, 
     decide_end(*lease, items[i], out);
     if (out.next == State::suspended && out.outcome == Outcome::suspended) ask(*lease, items[i], asked);
     note_times(lease->lane, now_ - lease->started, true);
-    settle_cost(*lease, items[i].ran_ms < 0 && session.timed ? 0 : items[i].ran_ms);
+    settle_cost(*lease, items[i].ran(session.timed), held);
     give_back(dispatcher_, sessions_, *lease);
     ledger_.end(fact, out);
   }
@@ -393,6 +394,7 @@ void Engine::end_leases(std::uint32_t number, const std::vector<std::uint64_t>& 
   open_part();
   Ended fact;
   fact.worker = number;
+  const auto held = ledger_.workers.at(number).held;
   auto index_from = index_.size();
   for (auto token : tokens) {
     auto* lease = ledger_.lease_by_token(token);
@@ -401,7 +403,7 @@ void Engine::end_leases(std::uint32_t number, const std::vector<std::uint64_t>& 
     auto& out = fact.items.emplace_back();
     decide_end(*lease, how, out);
     if (!terminal(out.next)) ++counts_.redelivered;
-    settle_cost(*lease, how.ran_ms);
+    settle_cost(*lease, how.ran_ms, held);
     give_back(dispatcher_, sessions_, *lease);
     ledger_.end(fact, out);
   }

@@ -56,7 +56,10 @@ struct FinishItem {
   std::string_view result, result_type, error_code, error, checkpoint, usage;
   std::string_view service;  // of a failure: the outside service whose fault it is
   Millis delay_ms = 0;
-  Millis ran_ms = -1;  // as its worker has measured; less than nothing: it has not
+  // As its worker has measured. Not said, by one that says everything from a millisecond on: less than that.
+  static constexpr Millis not_said = -1, not_measured = -2;
+  Millis ran_ms = not_said;
+  Millis ran(bool timed) const { return timed && ran_ms == not_said ? 0 : ran_ms; }
   SuspendedOn on = SuspendedOn::none;
   struct Question {  // of a suspended one
     std::string_view text;

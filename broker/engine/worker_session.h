@@ -26,7 +26,7 @@ struct WorkerSession {
   bool timed = false;  // it says how long attempts ran
 
   // Awards name an agent by its place in the list. The lists of before it came back with another one, each
-  // with the last award that was made by it; of before a restart they are not known.
+  // with the last award that was made by it; after a restart the one it comes back with is taken for all.
   std::vector<std::pair<std::uint64_t, std::vector<scheduler::AgentSpec>>> former;
 
   bool takes_work() const { return connected && !draining && !aside; }
@@ -44,7 +44,10 @@ struct WorkerSession {
   std::optional<std::uint16_t> place_of(std::uint64_t award, std::uint16_t agent) const {
     const auto* was = agent_of(award, agent);
     if (was == nullptr) return std::nullopt;
-    const auto at = std::ranges::find(spec.agents, was->name, &scheduler::AgentSpec::name);
+    if (was >= spec.agents.data() && was < spec.agents.data() + spec.agents.size()) return agent;
+    auto at = std::ranges::find_if(
+        spec.agents, [&](const auto& a) { return a.name == was->name && a.version == was->version; });
+    if (at == spec.agents.end()) at = std::ranges::find(spec.agents, was->name, &scheduler::AgentSpec::name);
     if (at == spec.agents.end()) return std::nullopt;
     return static_cast<std::uint16_t>(at - spec.agents.begin());
   }

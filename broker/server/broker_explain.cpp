@@ -11,6 +11,8 @@
 namespace hirehall::server {
 namespace {
 
+constexpr std::size_t awards_shown_max = 100;  // the last ones
+
 // Tasks held per slot, before the award.
 double load_of(std::uint64_t load) {
   return static_cast<double>(load) / scheduler::load_one;
@@ -174,9 +176,11 @@ void Broker::write_explanation(Peer& peer, std::uint64_t request, Sequence seque
     write_award(w, attempt, worker, why, chosen ? choice_of(task, sequence, attempt) : std::nullopt);
   };
   bool ended = task.end && task.end->attempted;
+  const auto shown = std::min(task.attempts.size(), awards_shown_max);
   w.str("awards");
-  w.array(task.attempts.size() + (ended || lease != nullptr ? 1 : 0));
-  for (const auto& a : task.attempts) award(a.attempt, a.record.worker, &a.record.reasons);
+  w.array(shown + (ended || lease != nullptr ? 1 : 0));
+  for (auto a = task.attempts.end() - static_cast<std::ptrdiff_t>(shown); a != task.attempts.end(); ++a)
+    award(a->attempt, a->record.worker, &a->record.reasons);
   if (ended)
     award(task.end->tries.attempts, task.end->worker, task.award ? &task.award->reasons : nullptr);
   else if (lease != nullptr)
@@ -203,9 +207,10 @@ void Broker::write_award(msgpack::Writer& w, std::uint32_t attempt, std::uint32_
   const bool chosen = why != nullptr && why->chosen;
   const bool auction = choice && choice->award.policy == scheduler::Policy::auction;
   const bool live = auction && choice->round != 0;
+  const bool featured = choice && !choice->features.empty();
   const bool drawn = auction || (choice && choice->award.policy == scheduler::Policy::learned);
   w.map(3 + (why != nullptr ? 2 : 0) + (runner_up ? 2 : 0) + (chosen ? 1 : 0) + (drawn ? 6 : 0) +
-        (auction ? settlement_fields : 0) + (live ? 2 : 0) + (choice && !choice->features.empty() ? 1 : 0));
+        (auction ? settlement_fields : 0) + (live ? 2 : 0) + (featured ? 1 : 0));
   w.entry_uint("attempt", attempt);
   w.entry("policy", policy_name(why));
   w.entry("worker", name_of(worker));
@@ -227,7 +232,7 @@ void Broker::write_award(msgpack::Writer& w, std::uint32_t attempt, std::uint32_
     w.entry_sint("wait_price", choice->settings.wait_price);
     w.entry_sint("preference", choice->settings.preference);
   }
-  if (!choice->features.empty()) w.str("features"), w.raw(choice->features);
+  if (featured) w.str("features"), w.raw(choice->features);
   if (auction) write_settlement(w, *choice);
   if (live) write_round(w, *choice, name_of);
   w.str("terms");

@@ -1,6 +1,10 @@
 // What the agents, types and slots of the fleet do, what holds work back, and what to do about it.
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
 
 #include "broker/server/broker.h"
 #include "common/msgpack.h"
@@ -17,12 +21,15 @@ using scheduler::TypeFigures;
 constexpr std::size_t rows_max = 1000;             // of agents, and of types
 constexpr std::size_t leases_counted_max = 16384;  // more are not told apart by agent
 
-using ByType = std::map<std::string_view, TypeFigures>;
+using ByType = std::map<std::string, TypeFigures, std::less<>>;
 
 TypeFigures& at_type(ByType& types, std::string_view type) {
-  auto& out = types[type];
-  if (out.type.empty()) out.type = type;
-  return out;
+  auto at = types.find(type);
+  if (at == types.end()) {
+    at = types.emplace(std::string(type), TypeFigures{}).first;
+    at->second.type = type;
+  }
+  return at->second;
 }
 
 Millis oldest_of(const engine::Line& line, Millis now) {
@@ -52,10 +59,11 @@ void count_supply(const engine::Engine& engine, ByType& types, FleetFigures& fle
     fleet.busy += std::min(held, session.spec.slots);
     if (session.draining || session.aside) continue;
     const auto& breakers = engine.breakers();
-    const auto fitted = breakers.altered() ? breakers.fitted(session.spec, session.types) : session.spec;
+    std::optional<scheduler::WorkerSpec> fitted;
+    if (breakers.altered()) fitted = breakers.fitted(session.spec, session.types);
     std::set<std::string_view> can;
-    for (const auto& agent : fitted.agents)
-      for (const auto& type : agent.types) can.insert(at_type(types, type).type);
+    for (const auto& agent : fitted ? fitted->agents : session.spec.agents)
+      can.insert(agent.types.begin(), agent.types.end());
     for (const auto& agent : session.spec.agents)
       if (breakers.is_out(agent.name))
         for (const auto& type : agent.types) ++at_type(types, type).kept_out;

@@ -51,10 +51,11 @@ void Broker::lane_list(Peer& peer, const Frame& frame) {
     all += lately;
     if (visible(peer, i)) rows.push_back({i, lately});
   }
-  std::ranges::sort(rows, [&](const Row& a, const Row& b) {
-    return a.lately != b.lately ? a.lately > b.lately : a.lane < b.lane;
-  });
   const auto shown = std::min(rows.size(), lanes_shown_max);
+  std::ranges::partial_sort(rows, rows.begin() + static_cast<std::ptrdiff_t>(shown),
+                            [&](const Row& a, const Row& b) {
+                              return a.lately != b.lately ? a.lately > b.lately : a.lane < b.lane;
+                            });
   msgpack::Writer w(answer(peer, request));
   w.map(2);
   w.str("lanes");

@@ -109,7 +109,8 @@ Millis Broker::time_taken(const engine::Lease& lease, const engine::FinishItem& 
   const auto leased = std::max<Millis>(0, engine_.now() - lease.started);
   const auto session = engine_.sessions().find(lease.worker);
   const bool timed = session != engine_.sessions().end() && session->second.timed;
-  return item.ran_ms >= 0 || timed ? std::clamp<Millis>(item.ran_ms, 0, leased) : leased;
+  const auto ran = item.ran(timed);
+  return ran < 0 ? leased : std::min(ran, leased);
 }
 
 // The leases are looked at before the engine ends them.
@@ -155,7 +156,8 @@ void Broker::agent_stats(Peer& peer, const Frame& frame) {
     if (std::tie(row.agent, row.type) <= std::tie(query->after_name, query->after_type)) continue;
     more = body.size() >= limits::batch_bytes_max;
     if (more) break;
-    write_row(rows, row, !query->type.empty());
+    // Words come from tasks of any tenant.
+    write_row(rows, row, !query->type.empty() && peer.principal->tenants.all);
     ++count;
   }
   auto& out = answer(peer, frame.header.request);

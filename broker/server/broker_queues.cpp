@@ -57,7 +57,7 @@ Status read_numbers(msgpack::Reader& r, const char* what, std::int64_t low, std:
     if (!r.ok()) break;
     if (name.empty() || name.size() > limits::key_bytes_max)
       return fail(Code::invalid, "a name has 1 to 512 bytes", what);
-    if (auto valid = in_range(what, value, low, high); !valid) return valid;
+    if (auto valid = in_range(std::string(what) + "." + name, value, low, high); !valid) return valid;
     into.insert_or_assign(std::move(name), static_cast<std::uint32_t>(value));
   }
   return {};

@@ -108,7 +108,8 @@ void read_finish_extras(msgpack::Reader& r, engine::FinishItem& item) {
     else
       r.skip();
   }
-  if (started > 0 && ended >= started) item.ran_ms = ended - started;
+  if (started == 0 && ended == 0) return;
+  item.ran_ms = started > 0 && ended >= started ? ended - started : engine::FinishItem::not_measured;
 }
 
 }  // namespace

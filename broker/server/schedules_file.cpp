@@ -123,6 +123,8 @@ Status Reader::features(const YAML::Node& node, std::string& out) const {
   for (const auto& entry : node) {
     if (!entry.first.IsScalar() || !entry.second.IsScalar())
       return wrong(entry.second, "'features' is a map of names and numbers or words");
+    if (entry.first.Scalar().find('=') != std::string::npos)
+      return wrong(entry.first, "the feature '" + entry.first.Scalar() + "' has no name that is accepted");
     texts.push_back(entry.first.Scalar() + "=" + entry.second.Scalar());
     const auto feature = parse_feature(texts.back());
     if (!feature) return wrong(entry.second, feature.error().message);

@@ -224,8 +224,10 @@ void each_end_in(std::string_view part, const Visit& visit) {
   }
 }
 
+// Of the last attempts.
 Status read_choices(const store::View& view, Sequence sequence, StoredTask& task) {
-  const auto from = engine::choice_key(sequence, 0);
+  const auto last = task.attempts.empty() ? 0u : task.attempts.back().attempt + 1;
+  const auto from = engine::choice_key(sequence, last - std::min<std::uint32_t>(last, limits::history_max));
   return view.scan(Family::records, from, range_end(from.substr(0, 9)),
                    [&](std::string_view key, std::string_view value) {
                      task.choices.emplace(engine::attempt_of_choice(key), value);

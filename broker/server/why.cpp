@@ -249,13 +249,13 @@ void ask_fleet(const Held& held, Whys& out) {
     return out.push_back({"draining",
                           "all that can do it are draining: " + counted(p.draining, "worker", "workers"),
                           {{"workers", static_cast<std::int64_t>(p.draining)}}});
-  if (p.cramped != 0 && p.draining + p.full + p.cramped == p.capable) return ask_rooms(held, p, out);
+  if (p.cramped != 0 && p.draining + p.full + p.cramped + p.at_most == p.capable) ask_rooms(held, p, out);
   if (p.at_most != 0 && p.draining + p.full + p.cramped + p.at_most == p.capable)
-    return out.push_back({"no_instance",
-                          "agents run as often as their max_instances allows: on " +
-                              counted(p.at_most, "worker", "workers") + " with free slots, agent " +
-                              p.at_most_agent + " for one",
-                          {{"workers", static_cast<std::int64_t>(p.at_most)}, {"agent", p.at_most_agent}}});
+    out.push_back({"no_instance",
+                   "agents run as often as their max_instances allows: on " +
+                       counted(p.at_most, "worker", "workers") + " with free slots, agent " +
+                       p.at_most_agent + " for one",
+                   {{"workers", static_cast<std::int64_t>(p.at_most)}, {"agent", p.at_most_agent}}});
   if (p.draining + p.full == p.capable)
     out.push_back({"no_slot",
                    "no free slot: the " + counted(p.full, "worker", "workers") +

@@ -165,10 +165,11 @@ Submission Client::submit_many(const TaskOptions& options, std::span<const std::
 Submission Client::submit_many(const TaskOptions& options, std::span<const Item> items) {
   auto state = std::make_shared<Submission::State>(inner_->runtime->settling(), items.size());
   const bool own = std::ranges::all_of(items, [](const Item& item) { return item.features != nullptr; });
+  const bool shared = !own && !options.features.empty();
   std::string features;  // of the item at hand
   inner_->runtime->submit_each(state, encode_template(options, !own), items.size(), [&](std::size_t i) {
     const auto& item = items[i];
-    features = item.features == nullptr ? std::string() : encode_own(*item.features, !own);
+    features = item.features == nullptr ? std::string() : encode_own(*item.features, shared);
     return ItemView{item.payload, item.priority, item.idempotency_key, features};
   });
   return Submission(std::move(state));

@@ -113,6 +113,18 @@ class Resources(FleetTest):
             self.assertIn(missing, why["message"])
         self.assertIn("--resource takes KEY=VALUE", self.cli("task", "submit", "echo", "--resource", "gpu", code=2))
 
+    def test_nothing_of_something_is_no_offer_and_weights_of_nothing_are_refused(self):
+        worker = self.fleet.worker(name="bare", slots=2, resources={"gpu": "0", "memory": "0"})
+        self.assertIn("resource gpu 1", self.why(self.submit("--resource", "gpu=1"))["not_capable"]["message"])
+        plain = self.submit()
+        fleet.eventually(lambda: (worker.pump(0.01), worker.held)[1], 30, "what asks for nothing runs there")
+        self.assertEqual(hirehall.ids.text(next(iter(worker.held.values())).id), plain)
+        for option, named in (("--weight=0", "weight"), ("--tenant-weight=acme=0", "acme")):
+            self.assertIn(named, self.cli("queue", "set", "default", option, code=2))
+        with self.assertRaises(AssertionError) as slotless:
+            self.fleet.worker(name="none", slots=0)
+        self.assertIn("at least one slot", str(slotless.exception))
+
     def test_requirements_of_the_command_line_reach_the_broker(self):
         self.fleet.worker(name="plain", slots=2)
         why = self.why(self.submit("--capability", "vision", "--tool", "browser", "--tier", "3", "--require-label", "zone=eu"))["not_capable"]

@@ -31,6 +31,7 @@ class Agent:
     fallbacks: Sequence[str] = ()
     services: Sequence[str] = ()
     bid: Bid | None = None
+    max_instances: int = 0
 
     def offer(self) -> dict[str, Any]:
         """As register_worker wants it. The digest is that of what is declared: one name and version may not stand for two."""
@@ -42,7 +43,8 @@ class Agent:
         guard |= {"services": list(self.services)} if self.services else {}
         guard |= {"breaker": {} if self.breaker is True else dict(self.breaker)} if self.breaker is not False else {}
         priced = ({"price": dict(price)} if price is not None else {}) | ({"bids": True} if self.bid else {})
-        return said | {"digest": digest} | guard | priced
+        capped = {"max_instances": self.max_instances} if self.max_instances else {}
+        return said | {"digest": digest} | guard | priced | capped
 
     def __post_init__(self) -> None:
         if not self.types:

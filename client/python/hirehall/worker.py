@@ -66,10 +66,12 @@ class Worker:
     def agent(self, *types: str, name: str | None = None, version: str = "1", description: str = "", capabilities: Sequence[str] = (),
               tools: Sequence[str] = (), labels: Mapping[str, str] | None = None, tier: int = 0,
               price: float | Mapping[str, Any] | None = None, breaker: bool | Mapping[str, int] = False,
-              fallbacks: Sequence[str] = (), services: Sequence[str] = (), bid: Bid | None = None) -> Callable[[Function], Function]:  # fmt: skip
+              fallbacks: Sequence[str] = (), services: Sequence[str] = (), bid: Bid | None = None,
+              max_instances: int = 0) -> Callable[[Function], Function]:  # fmt: skip
         """Decorator: the function does tasks of these types. It is given an Attempt and returns the result. `breaker` (True, or
         failures, open_ms, probes), `fallbacks` and `services`: docs/breakers.md. `bid`, a function of a Call, says what it wants for a task
-        that is auctioned with live bids: cost units, or None when it does not want it."""
+        that is auctioned with live bids: cost units, or None when it does not want it.
+        `max_instances`: so many attempts of it at a time at most; 0: as many as the worker has slots."""
 
         def register(function: Function) -> Function:
             called = name or function.__name__.replace("_", "-")
@@ -78,7 +80,7 @@ class Worker:
             if self._hand:
                 raise RuntimeError("agents are registered before the worker starts")
             self._agents[called] = Agent(called, types, function, version, description, capabilities, tools, labels or {}, tier, price, breaker,
-                                         fallbacks, services, bid)  # fmt: skip
+                                         fallbacks, services, bid, max_instances)  # fmt: skip
             return function
 
         return register

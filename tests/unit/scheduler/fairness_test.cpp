@@ -204,6 +204,27 @@ TEST_F(Fairness, WrongPredictionsLeaveALagOfWhatRunsAndNoMore) {
   }
 }
 
+TEST_F(Fairness, WhoComesAfterAWrongPredictionWasSetRightWaitsForNobody) {
+  Dispatcher one;
+  one.define_queue(0, 1);
+  one.define_class(0, "echo", {});
+  one.connect(0, worker_doing({"echo"}), 100);
+  for (LaneNo lane = 0; lane < 2; ++lane) one.define_lane(lane, 0, 1);
+  one.set_ready(one.shelf(0, 0), true);
+  for (int i = 0; i < 100; ++i) one.take(*one.next(), 1, 60'000);  // thought to take a minute each
+  for (int i = 0; i < 100; ++i) one.correct(0, 10 - 60'000);
+  one.release(0, 100);
+  one.set_ready(one.shelf(1, 0), true);
+  std::array<int, 2> served{};
+  for (int i = 0; i < 40; ++i) {
+    const auto pick = *one.next();
+    one.take(pick, 1, 10);
+    ++served[pick.lane];
+    if (i == 20) one.set_ready(one.shelf(1, 0), false), one.set_ready(one.shelf(1, 0), true);
+  }
+  EXPECT_GE(served[1], 19);
+}
+
 TEST_F(Fairness, VeryLongServiceDoesNotOverflow) {
   open_lanes({1, 3});
   std::array<std::uint64_t, 2> tasks{};

@@ -153,6 +153,21 @@ TEST(Features, ANewSpreadChangesNoBelief) {
         << "no more than one lesson changes, at " << at;
 }
 
+// A count that is nothing in the first tasks: the steps in which it is told jump by nine orders.
+TEST(Features, ANumberThatWasTheSameAtFirstSpoilsNothing) {
+  for (const double constant : {0.0, 7.0}) {
+    FeatureModel model;
+    double farthest = 0;
+    for (int task = 0; task < 200; ++task) {
+      Features features;
+      features.number("images", task < 8 ? constant : 5.0 * (task % 4));
+      model.learn(features, 0, 0.01, task % 2 == 0);
+      farthest = std::max(farthest, std::abs(model.shift(features).log_odds));
+    }
+    EXPECT_LT(farthest, 5) << constant;
+  }
+}
+
 TEST(Features, WhatIsNoNumberIsLeftOut) {
   Features f;
   f.number("length", std::numeric_limits<double>::quiet_NaN());

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "scheduler/instances.h"
+#include "scheduler/room_waits.h"
 #include "tests/unit/scheduler/hall.h"
 
 namespace hirehall::scheduler {
@@ -97,6 +98,46 @@ TEST_F(Instanced, ShortListsLeaveThemOut) {
   hall.short_list(pick, 7, best, listed);
   EXPECT_EQ(listed.size(), 2u);
   for (const auto& one : listed) EXPECT_NE(*one.name, "narrow");
+}
+
+TEST_F(Instanced, MoreCreditIsToldToWhoWaits) {
+  hire(1, {{"narrow", {"echo"}, 2}}, 4, 4);
+  fill(0);
+  const auto shelf = hall.shelf(0, 0);
+  hall.set_ready(shelf, true);
+  const auto pick = hall.next();
+  ASSERT_TRUE(pick);
+  ASSERT_EQ(pick->worker, none);
+  hall.set_aside(*pick, 0);
+  hall.set_credit(1, 16);
+  std::vector<ShelfNo> offered;
+  hall.rooms().offer(offered);
+  EXPECT_EQ(offered, std::vector<ShelfNo>{shelf});
+}
+
+TEST_F(Instanced, NoRoomIsKeptWhereAnInstanceIsWhatLacks) {
+  Requirements gpus;
+  gpus.resources = {{"gpu", "2"}};
+  hall.define_class(2, "train", gpus);
+  gpus.resources = {{"gpu", "1"}};
+  hall.define_class(3, "small", gpus);
+  WorkerSpec spec;
+  spec.slots = 8;
+  spec.resources = {{"gpu", "4"}};
+  for (const auto* name : {"train", "small"}) {
+    auto& agent = spec.agents.emplace_back();
+    agent.name = name, agent.types = {name}, agent.max_instances = agent.name == "train" ? 1 : 0;
+  }
+  hall.connect(1, spec, 8);
+  EXPECT_EQ(fill(2), (std::map<std::pair<WorkerNo, std::uint16_t>, int>{{{1, 0}, 1}}));
+  hall.set_ready(hall.shelf(0, 2), true);
+  const auto pick = hall.next();
+  ASSERT_TRUE(pick);
+  ASSERT_EQ(pick->worker, none);
+  hall.set_aside(*pick, 0);
+  hall.rooms().keep(10'000, 5'000);
+  EXPECT_TRUE(hall.rooms().kept().empty());
+  EXPECT_EQ(fill(3), (std::map<std::pair<WorkerNo, std::uint16_t>, int>{{{1, 1}, 2}}));
 }
 
 }  // namespace

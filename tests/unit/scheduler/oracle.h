@@ -35,9 +35,11 @@ class Oracle {
       busy = now_busy;
     }
     void charge(std::int64_t cost) { pay(cost); }
-    void correct(std::int64_t difference) {
+    bool correct(std::int64_t difference) {  // true: it has work, and its tag fell
+      const auto before = tag;
       pay(difference);
       if (busy) tag = std::max(tag, floor);
+      return busy && tag < before;
     }
   };
   struct Queue : Share {
@@ -161,9 +163,11 @@ class Oracle {
     most = std::min<std::int64_t>(most, 1'000'000);
     return static_cast<std::uint64_t>(std::max<std::int64_t>(1, (most * slots + 999'999) / 1'000'000));
   }
-  void correct(LaneNo lane, std::int64_t difference) {
-    lanes[lane].correct(difference);
-    queues[lanes[lane].queue].correct(difference);
+  void correct(LaneNo number, std::int64_t difference) {
+    auto& lane = lanes[number];
+    auto& queue = queues[lane.queue];
+    if (lane.correct(difference)) queue.lane_time = std::min(queue.lane_time, lane.tag);
+    if (queue.correct(difference)) queue_time = std::min(queue_time, queue.tag);
   }
 
  private:
