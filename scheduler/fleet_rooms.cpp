@@ -74,8 +74,7 @@ bool Fleet::keeps(WorkerNo worker, DemandNo demand_no) const {
   const auto& row = workers_[worker];
   const auto& demand = demands_[demand_no];
   return row.kept && !row.draining && row.credit > 0 && in_pool(demand.pool, row.group) &&
-         rooms_.could_hold(worker, demand.need.asked) &&
-         free_agent(worker, demand.need, first_agent(pools_[demand.pool], demand, worker)).has_value();
+         rooms_.could_hold(worker, demand.need.asked);
 }
 
 bool Fleet::can_be_overtaken(DemandNo demand) const {

@@ -54,14 +54,14 @@ Prospect Fleet::prospect(const Need& need) const {
     out.credit += worker.credit;
     if (worker.held >= worker.credit) {
       ++out.full;
+    } else if (!free_agent(number, need, *able[worker.group])) {
+      if (out.at_most++ == 0) out.at_most_agent = specs_[number]->agents[*able[worker.group]].name;
     } else if (credit_for(worker, number, need.asked) == 0 ||
                (!need.asked.empty() && rooms_.room(number, need.asked) == 0)) {
       auto short_of = rooms_.short_of(number, need.asked);
       if (out.kept_worker == none && short_of.empty()) out.kept_worker = number;
       if (out.cramped++ == 0 || (out.short_of.empty() && !short_of.empty()))
         out.cramped_worker = number, out.short_of = std::move(short_of);
-    } else if (!free_agent(number, need, *able[worker.group])) {
-      if (out.at_most++ == 0) out.at_most_agent = specs_[number]->agents[*able[worker.group]].name;
     }
   }
   return out;

@@ -2,6 +2,8 @@
 // cost lately. In memory only, but for the terms.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -20,17 +22,21 @@ struct Unsold {
   std::string agent;  // that asks the lowest
 };
 
-// Terms of awards lie beside their tasks, until these are forgotten: so many bytes of them in a second. A
-// hall that makes more choices than that tells the rest from memory, for as long as they are there.
+// Terms of awards lie beside their tasks, until these are forgotten: so many bytes of them a second, and more
+// in a burst. A hall that goes on making more choices than that tells the rest from memory, for as long as
+// they are there.
 struct KeptTerms {
-  static constexpr std::size_t bytes_per_second = 256u << 10;
-  Millis since = 0;
-  std::size_t bytes = 0;
+  static constexpr std::int64_t bytes_per_second = 256 << 10;
+  static constexpr std::int64_t burst_bytes = 8 << 20;
+  Millis at = 0;
+  std::int64_t left = burst_bytes;
 
-  bool admit(Millis now, std::size_t more) {
-    if (now - since >= 1000) since = now, bytes = 0;
-    if (bytes + more > bytes_per_second) return false;
-    bytes += more;
+  bool admit(Millis now, std::size_t bytes) {
+    left = std::min(burst_bytes, left + std::min<Millis>(now - at, 3'600'000) * bytes_per_second / 1000);
+    at = now;
+    const auto more = static_cast<std::int64_t>(bytes);
+    if (more > left) return false;
+    left -= more;
     return true;
   }
 };

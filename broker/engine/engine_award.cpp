@@ -190,7 +190,7 @@ std::uint32_t Engine::award_run(const scheduler::Pick& pick, std::vector<AwardRu
     auto award = award_number(pick.worker, *line->front(ledger_.segments));
     bool continues = !runs.empty() && runs.back().line == line->id && runs.back().worker == pick.worker &&
                      runs.back().agent == pick.agent && runs.back().award == award &&
-                     (!chosen_.choice || taken > 0);
+                     (taken > 0 || (!chosen_.choice && !runs.back().reasons.chosen));
     if (!continues) {
       auto& run = runs.emplace_back();
       run.worker = pick.worker;

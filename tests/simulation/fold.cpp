@@ -61,6 +61,18 @@ std::uint32_t gpus_of(const engine::Engine& engine, std::uint32_t class_) {
   return at == resources.end() ? 0 : static_cast<std::uint32_t>(std::stoul(at->second));
 }
 
+// Where an instance is what lacks no room is kept.
+bool some_agent_is_at_its_most(const engine::Engine& engine) {
+  std::map<std::uint32_t, std::uint32_t> held;
+  for (const auto& lease : engine.ledger().leases)
+    if (lease.token != 0) ++held[lease.worker];
+  return std::ranges::any_of(engine.sessions(), [&](const auto& session) {
+    const auto& agents = session.second.spec.agents;
+    return session.second.connected && !agents.empty() && agents[0].max_instances != 0 &&
+           held[session.first] >= agents[0].max_instances;
+  });
+}
+
 }  // namespace
 
 // On no worker run more tasks that ask for a resource than it has.
@@ -94,6 +106,7 @@ void BrokerHost::check_kept_rooms() {
   const auto& rooms = engine_->dispatcher().rooms();
   const auto now = engine_->now();
   bool overdue = false;
+  const bool narrow = some_agent_is_at_its_most(*engine_);
   std::uint32_t least = gpus_of_a_worker;
   for (std::uint32_t c = 0; !rooms.empty() && c < engine_->ledger().classes.size(); ++c)
     if (const auto gpus = gpus_of(*engine_, c); gpus != 0) least = std::min(least, gpus);
@@ -104,7 +117,7 @@ void BrokerHost::check_kept_rooms() {
       violated("I12", "room is kept on a worker for nobody");
     if (gpus_of(*engine_, wait.cls) < gpus_of_a_worker) continue;
     overdue |= now - wait.since > settings_.room_patience_ms && least < gpus_of_a_worker &&
-               rooms.kept().empty() && fleet.credit > 0;
+               rooms.kept().empty() && fleet.credit > 0 && !narrow;
     if (wait.kept_on == scheduler::none) continue;
     scene_.saw(Situation::room_was_kept);
     for (const auto& lease : engine_->ledger().leases) {

@@ -34,7 +34,8 @@ struct Try {
   std::optional<Outcome> recorded;                     // what it said it had recorded
   std::uint64_t units = 0;                             // that it says it used
   std::string lane;                                    // queue and tenant that it was awarded from
-  Millis ran = 0;                                      // that its worker told with what was recorded
+  bool measured = false;  // its worker told how long it ran, with what was recorded
+  Millis ran = 0;
 };
 
 // One task of the broker.

@@ -41,6 +41,7 @@ void Model::recorded(Life& l, std::uint32_t attempt, const ReadFinish::Item& ite
     violated("I4", "the finish of an attempt was recorded after the next one was awarded", l.number);
   t.recorded = item.outcome;
   t.ran = item.ended - item.started;
+  t.measured = item.ended >= item.started;
   spent(intent(l.number).options, item.units);
   tally_.saw(Situation::finish_recorded);
   const auto& o = intent(l.number).options;

@@ -29,8 +29,8 @@ void Model::final_lanes(std::string_view body) const {
       const auto next = std::next(at);
       const auto until = next != l.tries.end() ? next->second.sent : time_.now();
       const auto leased = (until - std::max(t.sent, broker_since)) / ms * 115 / 100 + 20;
-      lane.most += std::max<Millis>(1, t.recorded ? t.ran : leased);
-      if (!before) lane.least += t.recorded ? std::max<Millis>(1, t.ran * 85 / 100 - 10) : 1;
+      lane.most += std::max<Millis>(1, t.recorded && t.measured ? t.ran : leased);
+      if (!before) lane.least += t.recorded && t.measured ? std::max<Millis>(1, t.ran * 85 / 100 - 10) : 1;
       lane.weighted =
           lane.weighted || l.number == 0 || !intent(l.number).options.requirements.resources.empty();
     }

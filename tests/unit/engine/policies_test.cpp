@@ -162,16 +162,15 @@ TEST_F(Policies, TermsLieBesideTheirTasksAttemptByAttempt) {
   EXPECT_NE(task_record_tags.find(key[0]), std::string_view::npos) << "they go with their task";
 }
 
-TEST(Terms, SoManyOfThemAreKeptInASecond) {
+TEST(Terms, SoManyOfThemAreKeptInASecondAndMoreInABurst) {
   KeptTerms kept;
-  const auto half = KeptTerms::bytes_per_second / 2;
-  EXPECT_TRUE(kept.admit(5000, half));
-  EXPECT_TRUE(kept.admit(5001, half));
-  EXPECT_FALSE(kept.admit(5002, 1));
-  EXPECT_FALSE(kept.admit(5999, 1));
-  EXPECT_TRUE(kept.admit(6000, half));
-  EXPECT_FALSE(kept.admit(6000, half + 1));
-  EXPECT_TRUE(kept.admit(6001, half)) << "what did not fit took no room";
+  EXPECT_TRUE(kept.admit(5000, KeptTerms::burst_bytes));
+  EXPECT_FALSE(kept.admit(5000, 1));
+  EXPECT_TRUE(kept.admit(5500, KeptTerms::bytes_per_second / 2));
+  EXPECT_FALSE(kept.admit(5500, 1000)) << "what did not fit takes no room";
+  EXPECT_TRUE(kept.admit(6500, KeptTerms::bytes_per_second));
+  EXPECT_FALSE(kept.admit(100'000, KeptTerms::burst_bytes + 1));
+  EXPECT_TRUE(kept.admit(100'000, KeptTerms::burst_bytes)) << "as much as in the beginning, after a rest";
 }
 
 TEST_F(Policies, WithOneWorkerThereIsNothingToChooseAndRunsStayWhole) {
