@@ -88,6 +88,17 @@ TEST(TaskFeatures, WhatIsNoFeatureIsRefusedByName) {
   expect_refused(packed([](auto& w) { w.map(1), w.uint(1), w.uint(1); }), "no text");
   expect_refused(packed([](auto& w) { w.array(0); }), "not a map");
   expect_refused(packed([](auto& w) { w.nil(); }), "not a map");
+  // Long names of many bytes a letter are cut between letters.
+  for (const std::string shift : {"", "a", "ab"}) {
+    std::string name = shift;
+    for (int i = 0; i < 30; ++i) name += "語";
+    const auto message = read_features(write_features({{name, true, 1, {}}})).error().message;
+    std::string sent;
+    msgpack::Writer(sent).str(message);
+    msgpack::Reader r(sent);
+    r.str();
+    EXPECT_TRUE(r.finished()) << message;
+  }
   EXPECT_TRUE(read_features(write_features({})));
   EXPECT_TRUE(read_features(one(1e15)));
 }
