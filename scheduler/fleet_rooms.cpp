@@ -24,10 +24,12 @@ std::optional<std::uint16_t> Fleet::free_agent(WorkerNo worker, const Need& need
   if (!instances_.caps(worker)) return first;
   const auto& row = workers_[worker];
   const auto& abilities = groups_[row.group].abilities;
-  for (auto agent = first; agent < abilities.agents.size(); ++agent)
+  for (std::size_t at = first; at < abilities.agents.size(); ++at) {
+    const auto agent = static_cast<std::uint16_t>(at);
     if (instances_.left(worker, agent, row.slots, row.credit) > 0 &&
         (agent == first || can_do(abilities.agents[agent], abilities, need)))
       return agent;
+  }
   return std::nullopt;
 }
 

@@ -13,7 +13,8 @@ struct Lane {
   bool weighted = false;       // some of its tasks ask for resources, which count more
 };
 
-constexpr Millis most_slots = 64;  // of the whole fleet, which no task can have more of
+constexpr Millis slowest_sync = 5000;  // between the decision of an award and its message
+constexpr Millis most_slots = 64;      // of the whole fleet, which no task can have more of
 
 }  // namespace
 
@@ -29,7 +30,7 @@ void Model::final_lanes(std::string_view body) const {
       const auto next = std::next(at);
       const auto until = next != l.tries.end() ? next->second.sent : time_.now();
       const auto leased = (until - std::max(t.sent, broker_since)) / ms * 115 / 100 + 20;
-      lane.most += std::max<Millis>(1, t.recorded && t.measured ? t.ran : leased);
+      lane.most += t.recorded && t.measured ? t.ran + 1 : std::max<Millis>(0, leased) + slowest_sync;
       if (!before) lane.least += t.recorded && t.measured ? std::max<Millis>(1, t.ran * 85 / 100 - 10) : 1;
       lane.weighted =
           lane.weighted || l.number == 0 || !intent(l.number).options.requirements.resources.empty();
