@@ -23,11 +23,14 @@ namespace hirehall::sim {
 
 using Number = std::uint64_t;  // of an intent, from 1: it stands in the payload
 
+inline constexpr Millis slowest_sync_ms = 5000;  // between the decision of an award and its message
+
 // One try at a task, as awards and finishes tell of it.
 struct Try {
   std::uint64_t token = 0;
   std::string routing;
   Micros sent = 0;
+  Micros given_back = 0;  // how long it may have been leased before that under the same number
   std::set<std::pair<Outcome, std::string>> reported;  // finishes that the broker read …
   Micros first_report = -1;                            // … and when it read the first
   bool lapses = false;                                 // the question that it left does not wait for ever

@@ -40,7 +40,9 @@ void Model::sent_award(const std::string& routing, std::string_view body) {
     tally_.saw_if(restarted, Situation::award_after_restart);
     awarded_[awards_++ % awarded_.size()] = l.id;
     auto& t = l.tries[item.attempt];
+    const auto given_back = t.sent == 0 ? 0 : t.given_back + time_.now() - t.sent + slowest_sync_ms * ms;
     t = {};
+    t.given_back = given_back;
     t.token = item.token;
     t.routing = routing;
     t.sent = time_.now();
