@@ -1,6 +1,7 @@
 #include "common/task_features.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
@@ -41,9 +42,15 @@ Status check_word(std::string_view name, std::string_view word) {
   return wrong(name, "is a text of " + std::to_string(word.size()) + " bytes; accepted: 1 to 64");
 }
 
+std::string shown(double number) {
+  std::array<char, 32> text{};
+  const auto end = std::to_chars(text.begin(), text.end(), number).ptr;
+  return {text.begin(), end};
+}
+
 Status check_number(std::string_view name, double number) {
   if (std::isfinite(number) && std::abs(number) <= limits::feature_number_max) return {};
-  return wrong(name, "is " + std::to_string(number) + "; " + numbers_accepted);
+  return wrong(name, "is " + shown(number) + "; " + numbers_accepted);
 }
 
 bool is_number(Kind kind) {

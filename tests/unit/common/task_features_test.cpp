@@ -74,6 +74,7 @@ TEST(TaskFeatures, WhatIsNoFeatureIsRefusedByName) {
   expect_refused(one(std::numeric_limits<double>::quiet_NaN()), "'tokens' is nan");
   expect_refused(one(std::numeric_limits<double>::infinity()), "'tokens' is inf");
   expect_refused(one(-2e15), "-1e15 to 1e15");
+  expect_refused(one(1e99), "'tokens' is 1e+99;");
   expect_refused(write_features({{"", true, 1, {}}}), "''");
   expect_refused(write_features({{"Length", true, 1, {}}}), "'Length'");
   expect_refused(write_features({{std::string(33, 'a'), true, 1, {}}}), "1 to 32");
