@@ -19,6 +19,7 @@ inline constexpr std::size_t name_bytes_max = 255;  // invalid: queue, tenant, t
 inline constexpr std::size_t key_bytes_max = 512;   // invalid: idempotency, unique, affinity and limit keys
 inline constexpr std::size_t description_bytes_max = 10000;  // invalid
 inline constexpr std::size_t labels_max = 64;                // invalid: labels of a task
+inline constexpr std::size_t preferred_labels_max = 8;       // invalid: of one task, each a term of a score
 inline constexpr std::size_t limit_keys_max = 8;             // invalid: limit keys of one task
 inline constexpr std::size_t award_overhead_bytes = 128u
                                                     << 10;   // of an award beside payload, checkpoint, answer

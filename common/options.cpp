@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "common/check.h"
+#include "common/near.h"
 #include "common/version.h"
 
 namespace hirehall {
@@ -96,6 +97,17 @@ void add_values(Source& source, const po::option& option) {
     found->second.insert(found->second.end(), option.value.begin(), option.value.end());
 }
 
+// `word` with "--" before it on a command line, without in a file.
+std::string unknown(std::string_view what, const std::vector<OptionDeclaration>& declarations,
+                    std::string_view word) {
+  std::vector<std::string> names;
+  for (const auto& d : declarations) names.push_back((word.starts_with("--") ? "--" : "") + d.name);
+  const auto* meant = nearest(word.substr(0, word.find('=')), names);
+  return "unknown " + std::string(what) + "; " +
+         (meant == nullptr ? std::string() : "did you mean " + *meant + "? ") +
+         "see --help for the known ones";
+}
+
 Result<Source> read_flags(const std::vector<OptionDeclaration>& declarations,
                           const std::vector<std::string>& arguments, bool operands_allowed, Given& operands) {
   auto style = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
@@ -110,7 +122,7 @@ Result<Source> read_flags(const std::vector<OptionDeclaration>& declarations,
         continue;
       }
       if (option.unregistered) {
-        return fail(Code::invalid, "unknown option; see --help for the known ones",
+        return fail(Code::invalid, unknown("option", declarations, option.original_tokens.front()),
                     option.original_tokens.front());
       }
       if (option.value.empty()) option.value.emplace_back("true");
@@ -156,7 +168,7 @@ Result<Source> read_file(const std::vector<OptionDeclaration>& declarations, con
     auto parsed = po::parse_config_file(stream, library_description(declarations), true);
     for (auto& option : parsed.options) {
       if (option.unregistered || option.string_key == "config")
-        return fail(Code::invalid, "unknown key; see --help for the known ones", where(option.string_key));
+        return fail(Code::invalid, unknown("key", declarations, option.string_key), where(option.string_key));
       add_values(source, option);
     }
   } catch (const po::error& e) {
@@ -300,8 +312,10 @@ Result<OptionValues> OptionTable::parse(const std::vector<std::string>& argument
   if (!flags) return tl::unexpected(flags.error());
   if (out.operands_.size() > operands_max_)
     return fail(Code::invalid,
-                "it takes at most " + std::to_string(operands_max_) +
-                    (operands_max_ == 1 ? " operand" : " operands") + "; see --help",
+                (operands_max_ == 0 ? "it takes options only"
+                                    : "it takes at most " + std::to_string(operands_max_) +
+                                          (operands_max_ == 1 ? " operand" : " operands")) +
+                    "; see --help",
                 out.operands_.back());
   if (given_flag(*flags, "help")) out.answer_ = help();
   if (given_flag(*flags, "version")) out.answer_ = program_ + " " + std::string(software_version()) + "\n";

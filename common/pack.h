@@ -14,6 +14,7 @@ class Packer {
 
   void u8(std::uint8_t v) { out_->push_back(static_cast<char>(v)); }
   void uint(std::uint64_t v) {
+    if (v < 128) return u8(static_cast<std::uint8_t>(v));
     char buffer[10];
     std::size_t n = 0;
     while (v >= 128) {

@@ -175,6 +175,7 @@ void each_option(Options& o, Visit&& visit) {
   visit(58u, "tracestate", o.tracestate, false);
   visit(59u, "baggage", o.baggage, false);
   visit(60u, "features", o.features, true);
+  visit(61u, "preferred_labels", o.preferred_labels, false);
 }
 
 const TaskOptions& defaults() {
@@ -252,6 +253,29 @@ Status check_range(const char* option, std::int64_t value, std::int64_t low, std
   return out_of_range(option, std::to_string(value), std::to_string(low) + " to " + std::to_string(high));
 }
 
+Status check_preferred_labels(const TaskOptions& o) {
+  constexpr const char* option = "preferred_labels";
+  if (o.preferred_labels.size() > limits::preferred_labels_max)
+    return out_of_range(option, std::to_string(o.preferred_labels.size()) + " pairs",
+                        "at most " + std::to_string(limits::preferred_labels_max));
+  for (const auto& [key, value] : o.preferred_labels) {
+    if (key.empty())
+      return fail(Code::invalid, "a preferred label has no key; accepted: KEY=VALUE with a key", option);
+    if (std::max(key.size(), value.size()) > limits::name_bytes_max)
+      return out_of_range(
+          option,
+          "a label with " + std::to_string(std::max(key.size(), value.size())) + " bytes in its key or value",
+          "at most " + std::to_string(limits::name_bytes_max) + " each");
+    const auto required = o.requirements.labels.find(key);
+    if (required != o.requirements.labels.end() && required->second == value)
+      return fail(Code::invalid,
+                  "the preferred label " + key + "=" + value +
+                      " is required as well: whoever gets the task has it; leave one of the two out",
+                  option);
+  }
+  return {};
+}
+
 // A tracestate says something of a trace; baggage may travel without one.
 Status check_trace_luggage(const TaskOptions& o) {
   if (auto s = check_size("tracestate", o.tracestate, limits::tracestate_bytes_max); !s) return s;
@@ -298,7 +322,8 @@ Status read_wire_options(Reader& r, TaskOptions& options) {
     auto key = r.str();
     if (key == "delay_ms") {
       options.delay_ms = r.sint();
-      continue;
+      if (r.ok()) continue;
+      return fail(Code::bad_message, "option has a value of the wrong type", std::string(key));
     }
     bool known = false;
     each_option(options, [&](unsigned number, const char* name, auto& member, bool raw) {
@@ -445,6 +470,8 @@ Status validate(const TaskOptions& o) {
     if (auto s = check_trace_luggage(o); !s) return s;
   if (!o.features.empty())
     if (auto s = check_features(o.features); !s) return s;
+  if (!o.preferred_labels.empty())
+    if (auto s = check_preferred_labels(o); !s) return s;
   if (!o.context.empty()) {
     Reader r(o.context);
     if (r.peek() != msgpack::Kind::map) return fail(Code::invalid, "context is not a map", "context");

@@ -84,42 +84,43 @@ struct RetryPolicy {
 
 // Everything a submitter may say about a task, beside the payload. Zero or empty means "not given".
 struct TaskOptions {
-  std::string type;                                // 2
-  std::string description;                         // 3
-  std::string content_type;                        // 4, application/json when empty
-  std::string queue;                               // 5, `default` when empty
-  std::string tenant;                              // 6, the principal's own when empty
-  std::int64_t priority = 0;                       // 8, 5 when 0
-  Millis delay_ms = 0;                             // wire only; becomes not_before
-  Millis not_before = 0;                           // 9
-  Millis deadline = 0;                             // 10
-  Millis ttl_ms = 0;                               // 11, how long it may stay queued
-  Millis timeout_ms = 0;                           // 12, of one attempt
-  RetryPolicy retry;                               // 13–16
-  StringMap labels;                                // 17
-  std::string context;                             // 18, an encoded msgpack map, kept as it came
-  Requirements requirements;                       // 19
-  std::string agent;                               // 20, preferred
-  std::string affinity_key;                        // 21
-  std::vector<std::string> limit_keys;             // 22
-  std::string unique_key;                          // 23
-  std::string idempotency_key;                     // 24
-  std::int64_t effort_ms = 0;                      // 25, estimated
-  std::string budget;                              // 26, encoded, kept as it came
-  std::string policies;                            // 27, validation and approval, encoded
-  Millis retention_ms = 0;                         // 28, of the result; the queue's when 0
-  std::string trace;                               // 29, W3C traceparent
-  std::string tracestate;                          // 58, of the systems that the trace came through
-  std::string baggage;                             // 59, W3C baggage, handed on
-  std::string features;                            // 60, an encoded msgpack map (common/task_features.h)
-  std::string parent;                              // 30, task id text
-  std::string workflow;                            // 31, run/step
-  std::string trigger;                             // 32
-  std::string replay_of;                           // 33, task id text
-  std::string schema;                              // 34, digest/version of the payload's schema
-  Delivery delivery = Delivery::at_least_once;     // 35
-  std::string submitter;                           // 7, the principal; set by the broker
-  std::string batch;                               // 40, name of the batch that it counts in
+  std::string type;                             // 2
+  std::string description;                      // 3
+  std::string content_type;                     // 4, application/json when empty
+  std::string queue;                            // 5, `default` when empty
+  std::string tenant;                           // 6, the principal's own when empty
+  std::int64_t priority = 0;                    // 8, 5 when 0
+  Millis delay_ms = 0;                          // wire only; becomes not_before
+  Millis not_before = 0;                        // 9
+  Millis deadline = 0;                          // 10
+  Millis ttl_ms = 0;                            // 11, how long it may stay queued
+  Millis timeout_ms = 0;                        // 12, of one attempt
+  RetryPolicy retry;                            // 13–16
+  StringMap labels;                             // 17
+  std::string context;                          // 18, an encoded msgpack map, kept as it came
+  Requirements requirements;                    // 19
+  std::string agent;                            // 20, preferred
+  std::string affinity_key;                     // 21
+  std::vector<std::string> limit_keys;          // 22
+  std::string unique_key;                       // 23
+  std::string idempotency_key;                  // 24
+  std::int64_t effort_ms = 0;                   // 25, estimated
+  std::string budget;                           // 26, encoded, kept as it came
+  std::string policies;                         // 27, validation and approval, encoded
+  Millis retention_ms = 0;                      // 28, of the result; the queue's when 0
+  std::string trace;                            // 29, W3C traceparent
+  std::string tracestate;                       // 58, of the systems that the trace came through
+  std::string baggage;                          // 59, W3C baggage, handed on
+  std::string features;                         // 60, an encoded msgpack map (common/task_features.h)
+  StringMap preferred_labels;                   // 61, of the worker or agent: counts for it, keeps none out
+  std::string parent;                           // 30, task id text
+  std::string workflow;                         // 31, run/step
+  std::string trigger;                          // 32
+  std::string replay_of;                        // 33, task id text
+  std::string schema;                           // 34, digest/version of the payload's schema
+  Delivery delivery = Delivery::at_least_once;  // 35
+  std::string submitter;                        // 7, the principal; set by the broker
+  std::string batch;                            // 40, name of the batch that it counts in
   UniqueUntil unique_until = UniqueUntil::unsaid;  // 50, how long the unique key is taken
   Millis unique_for_ms = 0;                        // 51, and for how long at most
   OnConflict on_conflict = OnConflict::unsaid;     // 52, what a submission does that finds it taken

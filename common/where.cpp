@@ -26,6 +26,17 @@ struct Where::Node {
   std::string_view must_be(std::string_view wanted) const;
 };
 
+std::string no_state(std::string_view name) {
+  std::string out = "no state is named " + std::string(name) + "; there are ";
+  for (std::size_t i = 1; i < state_count; ++i)
+    out += (i == 1 ? "" : ", ") + std::string(name_of(static_cast<State>(i)));
+  for (auto word : {"running", "active", "started", "processing"})
+    if (name == word) out += "; what runs is leased";
+  for (auto word : {"queued", "pending", "waiting", "enqueued"})
+    if (name == word) out += "; what waits is ready or scheduled";
+  return out;
+}
+
 namespace {
 
 constexpr std::array fields{
@@ -207,7 +218,7 @@ struct WhereParser {
     auto [end, bad] = std::from_chars(value.data(), value.data() + value.size(), number);
     bool whole = bad == std::errc() && end == value.data() + value.size();
     if (field.shape == WhereShape::state && !state_from_name(value))
-      fault(begin, "no state is named " + value);
+      fault(begin, no_state(value));
     else if (field.shape == WhereShape::number && !whole)
       fault(begin, "'" + value + "' is no whole number");
     else if (auto ms = parse_duration(value); field.shape == WhereShape::duration && !ms)

@@ -31,6 +31,9 @@ struct WhereField {
 };
 std::span<const WhereField> where_fields();
 
+// "no state is named running; there are …; what runs is leased"
+std::string no_state(std::string_view name);
+
 using WhereValue = std::variant<std::int64_t, std::string_view>;
 
 class Where {

@@ -84,11 +84,17 @@ bool can_do(const AgentSpec& agent, const WorkerSpec& worker, const Need& need) 
                      [&](const auto& label) { return has_label(agent, worker, label); });
 }
 
-RelevantKeys RelevantKeys::add(const Requirements& requirements) {
+std::uint32_t labels_of(const AgentSpec& agent, const WorkerSpec& worker, const StringMap& wanted) {
+  return static_cast<std::uint32_t>(
+      std::ranges::count_if(wanted, [&](const auto& label) { return has_label(agent, worker, label); }));
+}
+
+RelevantKeys RelevantKeys::add(const Need& need) {
   RelevantKeys fresh;
-  for (const auto& label : requirements.labels)
-    if (labels.insert(label.first).second) fresh.labels.insert(label.first);
-  for (const auto& resource : requirements.resources)
+  for (const auto* wanted : {&need.requirements.labels, &need.preferred})
+    for (const auto& label : *wanted)
+      if (labels.insert(label.first).second) fresh.labels.insert(label.first);
+  for (const auto& resource : need.requirements.resources)
     if (resources.insert(resource.first).second) fresh.resources.insert(resource.first);
   return fresh;
 }

@@ -20,15 +20,16 @@ using Amounts = std::map<std::string, std::int64_t, std::less<>>;
 struct Need {
   std::string type;
   Requirements requirements;
-  QueueNo queue = none;  // that some worker is bound to; none: any other
-  Amounts asked = {};    // of resources, as numbers
+  QueueNo queue = none;      // that some worker is bound to; none: any other
+  Amounts asked = {};        // of resources, as numbers
+  StringMap preferred = {};  // labels that count for who has them
 };
 
-// The keys that some class asks for. Workers that differ in nothing else are alike: a label with the host's
-// name does not make each worker a kind of its own until a task requires it.
+// The keys that some class asks for, or prefers. Workers that differ in nothing else are alike: a label with
+// the host's name does not make each worker a kind of its own until a task requires it.
 struct RelevantKeys {
   std::set<std::string, std::less<>> labels, resources;
-  RelevantKeys add(const Requirements& requirements);  // gives those that were new
+  RelevantKeys add(const Need& need);  // gives those that were new
   bool mentioned_by(const WorkerSpec& spec) const;
 };
 
@@ -46,6 +47,9 @@ bool can_do(const AgentSpec& agent, const WorkerSpec& worker, const Need& need);
 // The same of a specification as it was registered, with the worker's resources.
 bool could_do(const AgentSpec& agent, const WorkerSpec& worker, const std::string& type,
               const Requirements& requirements);
+
+// How many of these labels the agent has, or the worker that it is on.
+std::uint32_t labels_of(const AgentSpec& agent, const WorkerSpec& worker, const StringMap& wanted);
 
 // What none of these has, in words; see Dispatcher::missing.
 std::vector<std::string> missing_among(const Need& need, const std::vector<const WorkerSpec*>& fleet);

@@ -7,14 +7,14 @@
 #include <utility>
 
 #include "common/mutant.h"
-#include "common/pack.h"
 #include "scheduler/chance.h"
+#include "scheduler/milli.h"
+#include "scheduler/preferred.h"
 
 namespace hirehall::scheduler {
 
 namespace {
 
-constexpr std::uint8_t choice_format = 1;  // of pack()
 constexpr double p50_max = 1e12;
 constexpr double told_cost_max = 1e6;  // units, as the price of an auction
 
@@ -22,20 +22,11 @@ std::uint64_t load_of(const Listed& listed) {
   return std::uint64_t{listed.held} * load_one / listed.slots;
 }
 
-// Whole thousandths: the award can be worked out again from what is shown.
-std::int64_t milli(double value) {
-  return std::llround(std::clamp(value, -1e6, 1e6) * 1000);
-}
-
-double from_milli(std::int64_t value) {
-  return static_cast<double>(value) / 1000;
-}
-
 // With free slots it begins at once; otherwise those before it go first, as many at a time as there are
 // slots.
-std::int64_t finish_of(const Listed& listed, std::int64_t p50_ms) {
+std::int64_t wait_of(const Listed& listed, std::int64_t p50_ms) {
   const std::int64_t held = listed.held, slots = listed.slots;
-  return p50_ms + (held < slots ? 0 : p50_ms / slots * (held + 1 - slots));
+  return held < slots ? 0 : p50_ms / slots * (held + 1 - slots);
 }
 
 std::uint32_t shown(std::uint64_t load) {
@@ -44,7 +35,7 @@ std::uint32_t shown(std::uint64_t load) {
 
 }  // namespace
 
-const Chooser::Outlook& Chooser::outlook(const Listed& listed, const TaskAtHand& task) {
+Chooser::Outlook& Chooser::outlook(const Listed& listed, const TaskAtHand& task) {
   auto& kept =
       outlooks_[(listed.agent_hash ^ (listed.agent_hash >> 17) ^ (task.cls * 31ull)) % outlooks_.size()];
   if (kept.turn == turn_ && kept.agent == listed.agent_hash && kept.cls == task.cls) return kept;
@@ -60,7 +51,8 @@ const Chooser::Outlook& Chooser::outlook(const Listed& listed, const TaskAtHand&
   return kept;
 }
 
-// Workers with the same agent differ in load only, and the draw of a chance must not come once for each.
+// Workers with the same agent differ in load and labels only, and the draw of a chance must not come once for
+// each.
 void Chooser::keep_one_of_each_agent() {
   std::size_t kept = 0;
   for (std::size_t i = 0; i < listed_.size(); ++i) {
@@ -69,7 +61,10 @@ void Chooser::keep_one_of_each_agent() {
     while (same < kept && listed_[same].agent_hash != one.agent_hash) ++same;
     if (same < kept) {
       auto& other = listed_[same];
-      if (std::pair(load_of(one), one.worker) < std::pair(load_of(other), other.worker)) other = one;
+      const auto rank = [&](const Listed& l) {
+        return std::tuple(load_of(l) + handicap_of(choice_.wanted_labels, l.labels), load_of(l), l.worker);
+      };
+      if (rank(one) < rank(other)) other = one;
     } else if (kept < candidates_max) {
       listed_[kept++] = one;
     }
@@ -104,6 +99,7 @@ void Chooser::begin_anywhere(WorkerNo first, std::uint64_t seed) {
 bool Chooser::list_candidates(Dispatcher& dispatcher, const PolicySettings& settings, const TaskAtHand& task,
                               std::uint64_t seed, Pick& pick) {
   choice_.affinity = 0;
+  choice_.wanted_labels = pick.wanted_labels;
   switch (settings.policy) {
     case Policy::sticky:
       pick.run = 1;  // the next task may have another key
@@ -113,19 +109,27 @@ bool Chooser::list_candidates(Dispatcher& dispatcher, const PolicySettings& sett
       return !listed_.empty();
     case Policy::learned:
       short_list(dispatcher, settings.policy, task, seed, pick);
+      if (task.handed_back != nullptr) pass_on(dispatcher, task, pick);
       keep_one_of_each_agent();
-      return listed_.size() > 1;
+      return listed_.size() > 1 || has_choice(task);
     case Policy::auction:
       short_list(dispatcher, settings.policy, task, seed, pick);
+      if (task.handed_back != nullptr) pass_on(dispatcher, task, pick);
       return true;
     case Policy::least_loaded:
-      break;
+      // The pick is the choice already; it has terms only where labels count in it.
+      if (pick.wanted_labels == 0) return false;
+      list_two(dispatcher, pick);
+      return listed_.size() > 1;
   }
   return false;
 }
 
 // What it would be worth on an idle worker.
-void Chooser::note_worth(const Outlook& seen, const PolicySettings& settings, Candidate candidate) {
+void Chooser::note_worth(Outlook& seen, const PolicySettings& settings, Candidate candidate) {
+  const auto bit = static_cast<std::uint8_t>(1u << static_cast<unsigned>(settings.policy));
+  if ((seen.noted & bit) != 0) return;
+  seen.noted |= bit;
   candidate.finish_ms = seen.p50_ms;
   const auto value = logistic(candidate.log_odds) * static_cast<double>(settings.value);
   best_[static_cast<std::size_t>(settings.policy)].note(seen.cls, seen.agent,
@@ -137,8 +141,8 @@ void Chooser::weigh(const PolicySettings& settings, const TaskAtHand& task) {
   const bool featured = believes && task.features != nullptr;
   choice_.candidates.clear();
   choice_.features.clear();
-  choice_.bare_log_odds.clear();
-  shifts_.clear();
+  choice_.bare.clear();
+  by_features_.clear();
   if (featured) choice_.features = task.features->encoded();
   for (const auto& listed : listed_) {
     auto& candidate = choice_.candidates.emplace_back();
@@ -146,32 +150,18 @@ void Chooser::weigh(const PolicySettings& settings, const TaskAtHand& task) {
     candidate.agent = listed.agent;
     candidate.load = load_of(listed);
     candidate.name_hash = listed.worker_hash;
+    candidate.labels = listed.labels;
+    candidate.preferred = HH_MUTANT("preferred_labels_uncounted") ? 0 : listed.labels;
     if (!believes) continue;
-    const auto& seen = outlook(listed, task);
-    candidate.preferred = !task.agent.empty() && *listed.name == task.agent ? 1 : 0;
+    auto& seen = outlook(listed, task);
+    if (!task.agent.empty() && *listed.name == task.agent) ++candidate.preferred;
     candidate.log_odds = from_milli(seen.log_odds_milli);
     candidate.log_odds_sd = from_milli(seen.sd_milli);
     if (settings.policy == Policy::learned) candidate.cost = seen.cost;
     note_worth(seen, settings, candidate);  // of the class, whatever this task is like
-    if (featured) add_features(listed, task, candidate);
-    candidate.finish_ms = finish_of(listed, seen.p50_ms);
+    const auto run_ms = featured ? add_features(listed, settings, task, seen, candidate) : seen.p50_ms;
+    candidate.finish_ms = run_ms + wait_of(listed, seen.p50_ms);
   }
-}
-
-// On top of what is kept for the turn: that is the same for all tasks of the class.
-void Chooser::add_features(const Listed& listed, const TaskAtHand& task, Candidate& candidate) {
-  choice_.bare_log_odds.push_back(candidate.log_odds);
-  if (learned_ == nullptr) return;
-  // On each worker the same for an agent.
-  auto known =
-      std::ranges::find(shifts_, listed.agent_hash, &std::pair<std::uint64_t, FeatureModel::Shift>::first);
-  if (known == shifts_.end())
-    known =
-        shifts_.insert(known, {listed.agent_hash, learned_->shift(*listed.name, task.type, *task.features)});
-  const auto& shift = known->second;
-  candidate.log_odds = from_milli(milli(candidate.log_odds + shift.log_odds));
-  candidate.log_odds_sd =
-      from_milli(milli(std::sqrt(candidate.log_odds_sd * candidate.log_odds_sd + shift.variance)));
 }
 
 // What each asks for the task. Who asks more than the reserve takes no part; false: that leaves nobody.
@@ -192,13 +182,13 @@ bool Chooser::take_bids(const PolicySettings& settings, const TaskAtHand& task) 
       continue;
     }
     listed_[kept] = listed_[i];
-    if (!choice_.bare_log_odds.empty()) choice_.bare_log_odds[kept] = choice_.bare_log_odds[i];
+    if (!choice_.bare.empty()) choice_.bare[kept] = choice_.bare[i];
     choice_.candidates[kept++] = candidate;
     choice_.quotes.push_back(quote);
   }
   listed_.resize(kept);
   choice_.candidates.resize(kept);
-  if (!choice_.bare_log_odds.empty()) choice_.bare_log_odds.resize(kept);
+  if (!choice_.bare.empty()) choice_.bare.resize(kept);
   return kept > 0;
 }
 
@@ -206,13 +196,15 @@ bool Chooser::take_bids(const PolicySettings& settings, const TaskAtHand& task) 
 void Chooser::keep_best_offer_of_each_agent() {
   auto& candidates = choice_.candidates;
   const auto rank = [&](std::size_t i) {
-    return std::tuple(burden(choice_.settings, candidates[i]), candidates[i].load, candidates[i].worker);
+    const auto liked = static_cast<Micros>(candidates[i].labels) * choice_.settings.preference;
+    return std::tuple(burden(choice_.settings, candidates[i]) - liked, candidates[i].load,
+                      candidates[i].worker);
   };
   const auto put = [&](std::size_t to, std::size_t from) {
     listed_[to] = listed_[from];
     candidates[to] = candidates[from];
     choice_.quotes[to] = choice_.quotes[from];
-    if (!choice_.bare_log_odds.empty()) choice_.bare_log_odds[to] = choice_.bare_log_odds[from];
+    if (!choice_.bare.empty()) choice_.bare[to] = choice_.bare[from];
   };
   std::size_t kept = 0;
   for (std::size_t i = 0; i < listed_.size(); ++i) {
@@ -227,12 +219,13 @@ void Chooser::keep_best_offer_of_each_agent() {
   listed_.resize(kept);
   candidates.resize(kept);
   choice_.quotes.resize(kept);
-  if (!choice_.bare_log_odds.empty()) choice_.bare_log_odds.resize(kept);
+  if (!choice_.bare.empty()) choice_.bare.resize(kept);
 }
 
 // No more than begin at once, while it has free slots: others may have some too.
-std::uint32_t Chooser::run_of(const Listed& winner, const TaskAtHand& task) {
-  const auto fit = run_ms / outlook(winner, task).p50_ms;
+std::uint32_t Chooser::run_of(std::size_t index, const TaskAtHand& task) {
+  const auto& winner = listed_[index];
+  const auto fit = run_ms / run_of_candidate(index, task);
   const auto room =
       winner.held < winner.slots ? std::min(winner.slots - winner.held, winner.room) : winner.room;
   return static_cast<std::uint32_t>(
@@ -244,15 +237,39 @@ Chose Chooser::choose(Dispatcher& dispatcher, const PolicySettings& settings, co
   live_.clear();
   choice_.round = 0;
   choice_.absent.clear();
+  choice_.handed_back_by = none;
+  choice_.went_to = WentTo::anew;
   if (!list_candidates(dispatcher, settings, task, seed, pick)) return Chose::nothing;
   choice_.settings = settings;
   choice_.outcomes = learned_ != nullptr ? learned_->outcomes() : 0;
+  // It has no rival that could tell what else it might have asked.
+  if (choice_.went_to == WentTo::runner_up) choice_.settings.settlement = Settlement::first_price;
   weigh(settings, task);
   if (settings.policy == Policy::auction) {
-    if (!take_bids(settings, task)) return Chose::unsold;
+    if (!take_bids(settings, task)) {
+      if (choice_.went_to == WentTo::anew || choice_.went_to == WentTo::same) return Chose::unsold;
+      return choose_among_more(dispatcher, settings, task, seed, pick);
+    }
     keep_best_offer_of_each_agent();
   }
   return conclude(settings, task, seed, pick);
+}
+
+// The runner-up asks more than the reserve now: all but who handed it back. They do as well: that one too.
+Chose Chooser::choose_among_more(Dispatcher& dispatcher, const PolicySettings& settings,
+                                 const TaskAtHand& task, std::uint64_t seed, Pick& pick) {
+  auto back = *task.handed_back;
+  const bool left_one_out = choice_.went_to == WentTo::another;
+  back.runner_up = none;
+  auto again = task;
+  again.handed_back = left_one_out ? nullptr : &back;
+  const auto chose = choose(dispatcher, settings, again, seed, pick);
+  if (!left_one_out || chose != Chose::winner) return chose;
+  choice_.handed_back_by = back.by;
+  choice_.went_to =
+      std::ranges::find(listed_, back.by, &Listed::worker) == listed_.end() ? WentTo::another : WentTo::same;
+  pick.run = 1;
+  return chose;
 }
 
 // Who wins among those whose terms are known, and what that makes of the pick.
@@ -266,108 +283,13 @@ Chose Chooser::conclude(const PolicySettings& settings, const TaskAtHand& task, 
   pick.worker = winner.worker;
   pick.agent = winner.agent;
   pick.load = shown(winner.load);
-  pick.run = settings.policy == Policy::sticky ? 1 : run_of(listed_[award.winner], task);
+  if (settings.policy == Policy::sticky || choice_.went_to != WentTo::anew)
+    pick.run = 1;
+  else if (settings.policy != Policy::least_loaded)
+    pick.run = run_of(award.winner, task);
   pick.runner_up = award.runner_up == none ? none : award.terms[award.runner_up].worker;
   pick.runner_up_load = award.runner_up == none ? 0 : shown(award.terms[award.runner_up].load);
   return Chose::winner;
-}
-
-std::string pack(const Choice& choice) {
-  std::string out;
-  out.reserve(32 + 56 * choice.candidates.size());
-  Packer p(out);
-  p.u8(choice_format);
-  p.u8(static_cast<std::uint8_t>(choice.award.policy));
-  p.uint(choice.award.seed);
-  p.uint(choice.outcomes);
-  p.uint(choice.affinity);
-  const auto& settings = choice.settings;
-  for (const auto amount : {settings.value, settings.wait_price, settings.preference, settings.reserve})
-    p.sint(amount);
-  p.uint(settings.explore_percent);
-  p.u8(static_cast<std::uint8_t>(settings.settlement));
-  p.uint(choice.over_reserve);
-  p.uint(choice.candidates.size());
-  for (std::size_t i = 0; i < choice.candidates.size(); ++i) {
-    const auto& c = choice.candidates[i];
-    p.uint(c.worker);
-    p.uint(c.agent);
-    p.uint(c.load);
-    p.uint(c.preferred);
-    p.uint(c.name_hash);
-    p.sint(milli(c.log_odds));
-    p.sint(milli(c.log_odds_sd));
-    p.sint(c.finish_ms);
-    p.sint(c.cost);
-    p.bytes(choice.agents[i]);
-    if (settings.policy != Policy::auction) continue;
-    const auto& quote = choice.quotes[i];
-    for (const auto amount : {quote.ask, quote.base, quote.load_slope, quote.cap, quote.multiplier})
-      p.sint(amount);
-    p.u8(quote.live ? 1 : 0);
-  }
-  p.uint(choice.round);
-  p.uint(choice.absent.size());
-  for (const auto& absent : choice.absent) {
-    p.uint(absent.worker);
-    p.bytes(absent.agent);
-    p.bytes(absent.why);
-  }
-  p.bytes(choice.features);
-  for (const double bare : choice.bare_log_odds) p.sint(milli(bare));
-  return out;
-}
-
-std::optional<Choice> unpack_choice(std::string_view packed) {
-  Unpacker in(packed);
-  if (in.u8() != choice_format) return std::nullopt;
-  const auto policy = in.u8();
-  if (policy > static_cast<std::uint8_t>(Policy::auction)) return std::nullopt;
-  Choice out;
-  out.settings.policy = static_cast<Policy>(policy);
-  const auto seed = in.uint();
-  out.outcomes = in.uint();
-  out.affinity = in.uint();
-  for (auto* amount :
-       {&out.settings.value, &out.settings.wait_price, &out.settings.preference, &out.settings.reserve})
-    *amount = in.sint();
-  out.settings.explore_percent = static_cast<std::uint32_t>(in.uint());
-  out.settings.settlement = in.u8() == 0 ? Settlement::second_price : Settlement::first_price;
-  out.over_reserve = in.uint();
-  for (auto left = in.uint(); left > 0 && in.ok(); --left) {
-    auto& c = out.candidates.emplace_back();
-    c.worker = static_cast<WorkerNo>(in.uint());
-    c.agent = static_cast<std::uint16_t>(in.uint());
-    c.load = in.uint();
-    c.preferred = static_cast<std::uint32_t>(in.uint());
-    c.name_hash = in.uint();
-    c.log_odds = from_milli(in.sint());
-    c.log_odds_sd = from_milli(in.sint());
-    c.finish_ms = in.sint();
-    c.cost = in.sint();
-    out.agents.emplace_back(in.bytes());
-    if (out.settings.policy != Policy::auction) continue;
-    auto& quote = out.quotes.emplace_back();
-    for (auto* amount : {&quote.ask, &quote.base, &quote.load_slope, &quote.cap, &quote.multiplier})
-      *amount = in.sint();
-    quote.live = in.u8() != 0;
-    c.ask = quote.ask;
-  }
-  out.round = in.uint();
-  for (auto left = in.uint(); left > 0 && in.ok(); --left) {
-    auto& absent = out.absent.emplace_back();
-    absent.worker = static_cast<WorkerNo>(in.uint());
-    absent.agent = in.bytes();
-    absent.why = in.bytes();
-  }
-  out.features = in.bytes();
-  if (!out.features.empty())
-    for (std::size_t i = 0; i < out.candidates.size(); ++i)
-      out.bare_log_odds.push_back(from_milli(in.sint()));
-  if (!in.finished()) return std::nullopt;
-  out.award = decide(out.settings, out.candidates, seed, out.affinity);
-  if (out.award.winner == none) return std::nullopt;
-  return out;
 }
 
 }  // namespace hirehall::scheduler

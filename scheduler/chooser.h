@@ -16,6 +16,7 @@
 
 #include "scheduler/best_agents.h"
 #include "scheduler/dispatcher.h"
+#include "scheduler/handed_back.h"
 #include "scheduler/policy.h"
 #include "scheduler/prediction.h"
 
@@ -25,9 +26,10 @@ namespace hirehall::scheduler {
 struct TaskAtHand {
   ClassNo cls = none;
   std::string_view type;
-  std::string_view agent;              // that it would like; empty: any
-  std::string_view affinity_key;       // empty: none
-  const Features* features = nullptr;  // nothing: it has none
+  std::string_view agent;                   // that it would like; empty: any
+  std::string_view affinity_key;            // empty: none
+  const Features* features = nullptr;       // nothing: it has none
+  const HandedBack* handed_back = nullptr;  // by the worker of the award before
 };
 
 // One of the short list of a round of live bids: it is asked, or its price function answers for it.
@@ -48,6 +50,14 @@ struct Absent {
   std::string why;
 };
 
+// What is believed of a candidate without the features of the task, and how long it runs with them.
+struct WithoutFeatures {
+  double log_odds = 0;
+  std::int64_t run_ms = 0;  // median; 0: not on record
+  Micros cost = 0;
+  std::int64_t run_ms_with = 0;
+};
+
 // What an award rested on, to be told later: everything that it takes to work it out again.
 struct Choice {
   Award award;
@@ -61,9 +71,13 @@ struct Choice {
   std::uint64_t round = 0;            // of live bids; 0: all are proxy bids
   std::vector<Absent> absent;         // of that round
   std::string features;               // of the task, encoded as it carries them; empty: none
-  std::vector<double> bare_log_odds;  // with features: what was believed of each without them
+  std::vector<WithoutFeatures> bare;  // of a task with features: of each candidate
+  std::uint32_t wanted_labels = 0;    // that the task prefers; which of them each has: candidates
+  WorkerNo handed_back_by = none;     // who had it before and takes no part
+  WentTo went_to = WentTo::anew;
 };
 // As it is stored beside its task.
+void pack(const Choice& choice, std::string& out);  // at its end
 std::string pack(const Choice& choice);
 std::optional<Choice> unpack_choice(std::string_view packed);
 
@@ -77,7 +91,7 @@ enum class Chose : std::uint8_t {
 class Chooser {
  public:
   static constexpr std::size_t candidates_max = 8;
-  static constexpr std::uint32_t run_max = 16;  // tasks that one choice may be for
+  static constexpr std::uint32_t run_max = 32;  // tasks that one choice may be for
   static constexpr std::int64_t run_ms = 1000;  // … as long as they take no longer than this together
 
   // `learned` stays until the next turn; nothing: nothing was learned.
@@ -108,10 +122,17 @@ class Chooser {
     std::uint64_t agent = 0, turn = 0;
     ClassNo cls = none;
     std::int64_t log_odds_milli = 0, sd_milli = 0, p50_ms = 0;
-    Micros cost = 0;  // as its attempts have told
+    Micros cost = 0;         // as its attempts have told
+    std::uint8_t noted = 0;  // bits of policies whose best agents know of it in this turn
   };
-  const Outlook& outlook(const Listed& listed, const TaskAtHand& task);
-  void note_worth(const Outlook& seen, const PolicySettings& settings, Candidate candidate);
+  Outlook& outlook(const Listed& listed, const TaskAtHand& task);
+  void note_worth(Outlook& seen, const PolicySettings& settings, Candidate candidate);
+  bool has_choice(const TaskAtHand& task) const;
+  void pass_on(Dispatcher& dispatcher, const TaskAtHand& task, const Pick& pick);
+  bool leave_out(WorkerNo worker);
+  Chose choose_among_more(Dispatcher& dispatcher, const PolicySettings& settings, const TaskAtHand& task,
+                          std::uint64_t seed, Pick& pick);
+  void list_two(Dispatcher& dispatcher, const Pick& pick);
   void keep_one_of_each_agent();
   void keep_best_offer_of_each_agent();
   void short_list(Dispatcher& dispatcher, Policy policy, const TaskAtHand& task, std::uint64_t seed,
@@ -120,10 +141,13 @@ class Chooser {
   bool list_candidates(Dispatcher& dispatcher, const PolicySettings& settings, const TaskAtHand& task,
                        std::uint64_t seed, Pick& pick);
   void weigh(const PolicySettings& settings, const TaskAtHand& task);
-  void add_features(const Listed& listed, const TaskAtHand& task, Candidate& candidate);
+  // Gives back how long it runs (chooser_features.cpp).
+  std::int64_t add_features(const Listed& listed, const PolicySettings& settings, const TaskAtHand& task,
+                            const Outlook& seen, Candidate& candidate);
+  std::int64_t run_of_candidate(std::size_t index, const TaskAtHand& task);
   bool take_bids(const PolicySettings& settings, const TaskAtHand& task);
   Chose conclude(const PolicySettings& settings, const TaskAtHand& task, std::uint64_t seed, Pick& pick);
-  std::uint32_t run_of(const Listed& winner, const TaskAtHand& task);
+  std::uint32_t run_of(std::size_t winner, const TaskAtHand& task);
 
   const Prediction* learned_ = nullptr;
   std::uint64_t turn_ = 0;
@@ -131,8 +155,9 @@ class Chooser {
   std::vector<std::uint64_t> best_here_;  // of the class at hand
   std::array<Outlook, 256> outlooks_{};   // by agent and class; a newcomer takes the place of another
   std::vector<Listed> listed_;
+  Bidder second_;                    // whose bid of the award before holds, when its winner handed it back
   std::vector<const Bidder*> live_;  // beside listed_: whose own bid holds; empty: all are proxy bids
-  std::vector<std::pair<std::uint64_t, FeatureModel::Shift>> shifts_;  // of the task at hand, by agent
+  std::vector<std::pair<std::uint64_t, ByFeatures>> by_features_;  // of the task at hand, by agent
   Choice choice_;
   Micros lowest_ = 0;
   std::string lowest_agent_;

@@ -30,14 +30,17 @@ bool Chooser::invite(Dispatcher& dispatcher, const PolicySettings& settings, con
   out.clear();
   choice_.settings = settings;
   choice_.settings.reserve = 0;
+  choice_.wanted_labels = pick.wanted_labels;
   short_list(dispatcher, settings.policy, task, seed, pick);
+  if (task.handed_back != nullptr) leave_out(task.handed_back->by);
   if (std::ranges::none_of(listed_, &Listed::bids)) return false;
   weigh(settings, task);
   take_bids(choice_.settings, task);
   keep_best_offer_of_each_agent();
   std::vector<std::int64_t> took;
-  for (const auto& listed : listed_) {
-    took.push_back(outlook(listed, task).p50_ms);
+  for (std::size_t i = 0; i < listed_.size(); ++i) {
+    const auto& listed = listed_[i];
+    took.push_back(run_of_candidate(i, task));
     out.push_back({listed.worker, listed.agent_hash, *listed.name, listed.bids});
   }
   const auto middle = took.begin() + static_cast<std::ptrdiff_t>(took.size() / 2);
@@ -52,6 +55,8 @@ Chose Chooser::settle(Dispatcher& dispatcher, const PolicySettings& settings, co
   live_.clear();
   choice_.absent.clear();
   choice_.round = round;
+  choice_.wanted_labels = pick.wanted_labels;
+  choice_.handed_back_by = task.handed_back == nullptr ? none : task.handed_back->by;
   bool may_come = false;
   for (const auto& bidder : bidders) {
     const auto free = dispatcher.listed(pick, bidder.worker, bidder.agent_hash);
@@ -69,6 +74,12 @@ Chose Chooser::settle(Dispatcher& dispatcher, const PolicySettings& settings, co
   choice_.settings = settings;
   choice_.outcomes = learned_ != nullptr ? learned_->outcomes() : 0;
   choice_.affinity = 0;
+  choice_.went_to = WentTo::anew;
+  if (task.handed_back != nullptr)
+    choice_.went_to =
+        std::ranges::all_of(listed_, [&](const Listed& l) { return l.worker == task.handed_back->by; })
+            ? WentTo::same
+            : WentTo::another;
   weigh(settings, task);
   if (!take_bids(settings, task))
     return may_come && choice_.over_reserve == 0 ? Chose::nothing : Chose::unsold;

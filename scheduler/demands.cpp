@@ -10,10 +10,11 @@ void Demands::define_lane(LaneNo lane, QueueNo queue) {
   queue_of_lane_[lane] = queue;
 }
 
-void Demands::define_class(ClassNo cls, std::string type, Requirements requirements) {
+void Demands::define_class(ClassNo cls, std::string type, Requirements requirements, StringMap preferred) {
   if (cls >= classes_.size()) classes_.resize(std::size_t{cls} + 1);
   auto asked = amounts_of(requirements.resources);  // with what is no amount nobody can do it
-  classes_[cls] = {std::move(type), std::move(requirements), none, asked ? std::move(*asked) : Amounts{}};
+  classes_[cls] = {std::move(type), std::move(requirements), none, asked ? std::move(*asked) : Amounts{},
+                   std::move(preferred)};
   demand_of(cls, none);
   for (auto at = demands_.lower_bound({cls, 0}); at != demands_.end() && at->first.first == cls; ++at)
     define(at->second, cls, at->first.second);

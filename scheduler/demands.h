@@ -20,7 +20,7 @@ class Demands {
   Demands(Turns& turns, Fleet& fleet) : turns_(turns), fleet_(fleet) {}
 
   void define_lane(LaneNo lane, QueueNo queue);
-  void define_class(ClassNo cls, std::string type, Requirements requirements);
+  void define_class(ClassNo cls, std::string type, Requirements requirements, StringMap preferred);
   ShelfNo shelf(LaneNo lane, ClassNo cls);
   void bind(const std::vector<QueueNo>& queues);  // some worker may serve these only
   Need need_of(ClassNo cls, QueueNo queue) const;

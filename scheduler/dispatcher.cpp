@@ -36,8 +36,8 @@ void Dispatcher::define_lane(LaneNo lane, QueueNo queue, std::uint32_t weight) {
   state_->demands.define_lane(lane, queue);
 }
 
-void Dispatcher::define_class(ClassNo cls, std::string type, Requirements requirements) {
-  state_->demands.define_class(cls, std::move(type), std::move(requirements));
+void Dispatcher::define_class(ClassNo cls, std::string type, Requirements requirements, StringMap preferred) {
+  state_->demands.define_class(cls, std::move(type), std::move(requirements), std::move(preferred));
 }
 
 ShelfNo Dispatcher::shelf(LaneNo lane, ClassNo cls) {
@@ -147,6 +147,11 @@ void Dispatcher::short_list(const Pick& pick, std::uint64_t seed, std::vector<st
                             std::vector<Listed>& out) {
   HH_CHECK(state_->last.shelf == pick.shelf, "a list is for the pick that was given last");
   state_->fleet.short_list(state_->last.pool, state_->last.demand, pick, seed, best, out);
+}
+
+void Dispatcher::of_worker(const Pick& pick, WorkerNo worker, std::vector<Listed>& out) {
+  HH_CHECK(state_->last.shelf == pick.shelf, "a look is for the pick that was given last");
+  state_->fleet.of_worker(state_->last.pool, state_->last.demand, worker, out);
 }
 
 std::optional<Listed> Dispatcher::listed(const Pick& pick, WorkerNo worker, std::uint64_t agent_hash) {

@@ -57,7 +57,8 @@ struct WorkerSpec {
 };
 
 // One decision with its reasons: among `candidates` workers with free credit that can do the class, `worker`
-// has the least (load, number) and `runner_up` the next. Loads are held tasks · load_one / slots.
+// has the least (load, number) and `runner_up` the next. Loads are held tasks · load_one / slots. For a class
+// that prefers labels (preferred.h) it is the least load after the labels are counted.
 struct Pick {
   ShelfNo shelf = none;
   LaneNo lane = none;
@@ -69,6 +70,7 @@ struct Pick {
   std::uint32_t candidates = 0;
   std::uint32_t runner_up_load = 0;
   WorkerNo runner_up = none;
+  std::uint32_t wanted_labels = 0;  // how many labels the class prefers
 };
 
 // Somebody who could get the task at hand: a free worker, and an agent of it that can do the class.
@@ -81,6 +83,7 @@ struct Listed {
   const std::string* name = nullptr;              // of the agent, until the worker connects again
   const PriceFunction* price = nullptr;           // of the agent, as long; or nothing
   bool bids = false;                              // the agent can be asked for live bids
+  std::uint32_t labels = 0;                       // of those that the class prefers, how many it has
 };
 inline constexpr std::uint32_t workers_looked_at_max = 16;
 
@@ -117,7 +120,9 @@ class Dispatcher {
   void define_queue(QueueNo queue, std::uint32_t weight);
   void define_lane(LaneNo lane, QueueNo queue, std::uint32_t weight);
   // Calling again replaces it. An empty type (found by its description) is eligible for nobody yet.
-  void define_class(ClassNo cls, std::string type, Requirements requirements);
+  // Who has more of the `preferred` labels goes first, unless its load is a quarter of its slots worse for
+  // each.
+  void define_class(ClassNo cls, std::string type, Requirements requirements, StringMap preferred = {});
 
   // A shelf is the awardable work of one (lane, class). It is created on first use.
   ShelfNo shelf(LaneNo lane, ClassNo cls);
@@ -161,6 +166,8 @@ class Dispatcher {
   // each of the `best` agents (hashed). Agents that no connected worker has are struck out of these.
   void short_list(const Pick& pick, std::uint64_t seed, std::vector<std::uint64_t>& best,
                   std::vector<Listed>& out);
+  // That worker with each of its agents, if it could get the task of the pick now.
+  void of_worker(const Pick& pick, WorkerNo worker, std::vector<Listed>& out);
   // That worker with the first agent of that name (hashed), if it could get the task of the pick now.
   std::optional<Listed> listed(const Pick& pick, WorkerNo worker, std::uint64_t agent_hash);
   // Those two with a free slot that draw an affinity key most (policy.h); looks at every free worker.

@@ -24,14 +24,6 @@ double pinball(double actual, double foretold) {
 
 }  // namespace
 
-// Cornish and Fisher's expansion about the normal quantile: good to a per cent from three degrees on.
-double DurationModel::Student::quantile(double z) const {
-  const double z3 = z * z * z, z5 = z3 * z * z, z7 = z5 * z * z, n = freedom;
-  const double t = z + (z3 + z) / (4 * n) + (5 * z5 + 16 * z3 + 3 * z) / (96 * n * n) +
-                   (3 * z7 + 19 * z5 + 17 * z3 - 15 * z) / (384 * n * n * n);
-  return mean + scale * t;
-}
-
 const DurationModel::Cell* DurationModel::find(AgentNo agent, TypeNo type) const {
   if (agent >= agents_.size()) return nullptr;
   const auto found = agents_[agent].cells.find(type);
@@ -51,15 +43,20 @@ DurationModel::Cell& DurationModel::cell_at(AgentNo agent, TypeNo type) {
   return cell;
 }
 
-DurationModel::Student DurationModel::student(AgentNo agent, TypeNo type) const {
+DurationModel::Log DurationModel::log_of(AgentNo agent, TypeNo type) const {
   const Part of_type = type < types_.size() ? types_[type] : fresh(type_sd);
   const Part of_agent = agent < agents_.size() ? agents_[agent].part : fresh(agent_sd);
   const auto* cell = find(agent, type);
   const Part own = cell != nullptr ? cell->part : fresh(cell_sd);
   const double noise = cell != nullptr ? cell->rate / cell->shape : pooled_variance();
   const double unsure = common_.variance + of_type.variance + of_agent.variance + own.variance;
-  return {common_.mean + of_type.mean + of_agent.mean + own.mean, std::sqrt(noise + unsure),
-          2 * (cell != nullptr ? cell->shape : cell_shape)};
+  return {common_.mean + of_type.mean + of_agent.mean + own.mean, unsure, noise};
+}
+
+Student DurationModel::student(AgentNo agent, TypeNo type) const {
+  const auto* cell = find(agent, type);
+  const auto log = log_of(agent, type);
+  return {log.mean, std::sqrt(log.noise + log.variance), 2 * (cell != nullptr ? cell->shape : cell_shape)};
 }
 
 DurationBelief DurationModel::belief(AgentNo agent, TypeNo type) const {

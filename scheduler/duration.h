@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "scheduler/quantile_sketch.h"
+#include "scheduler/student.h"
 #include "scheduler/success.h"
 
 namespace hirehall::scheduler {
@@ -27,6 +28,11 @@ class DurationModel {
   static constexpr double sketch_from = 50;
 
   DurationBelief belief(AgentNo agent, TypeNo type) const;
+  // Of the logarithm: what is believed of its mean, and the variance about that.
+  struct Log {
+    double mean = 0, variance = 0, noise = 0;
+  };
+  Log log_of(AgentNo agent, TypeNo type) const;
   void learn(AgentNo agent, TypeNo type, double took_ms);  // below 1 counts as 1
   void reset(AgentNo agent);
 
@@ -48,14 +54,10 @@ class DurationModel {
     Part part;
     std::map<TypeNo, Cell> cells;
   };
-  struct Student {
-    double mean = 0, scale = 1, freedom = 3;
-    double quantile(double normal) const;  // of the logarithm, at the share of this point of a normal
-  };
   static Part fresh(double sd) { return {0, sd * sd}; }
   const Cell* find(AgentNo agent, TypeNo type) const;
   Cell& cell_at(AgentNo agent, TypeNo type);
-  Student student(AgentNo agent, TypeNo type) const;
+  Student student(AgentNo agent, TypeNo type) const;  // of the logarithm
   double pooled_variance() const { return rate_ / shape_; }
 
   Part common_{7, 16};  // about a second, give or take a factor of 50

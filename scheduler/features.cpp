@@ -13,8 +13,9 @@ namespace {
 
 constexpr double pi_by_8 = 0.39269908169872414;
 constexpr double weight_sd = 1.0, base_sd = 0.3;
-constexpr double steps_max = 4;  // further out counts as this far
-constexpr double settled = 8;    // so many of a number are seen before its spread is used; until then 1
+constexpr double amount_drift = 2e-5;  // variance that a lesson adds to what it is about: amounts change
+constexpr double steps_max = 4;        // further out counts as this far
+constexpr double settled = 8;          // so many of a number are seen before its spread is used; until then 1
 constexpr double spread_min = 1e-9, narrow = 0.01;  // of what hardly changes, and by its middle
 constexpr std::size_t first_format_numbers = 1 + 16 + 16 * 17 / 2;
 
@@ -26,6 +27,13 @@ std::uint64_t hash_of(std::string_view text, std::uint64_t seed) {
 
 std::uint64_t place_hash(std::string_view name, bool numeric) {
   return hash_of(name, numeric ? 1 : 2);
+}
+
+// Since the last power of two from `settled` on.
+double seen_anew(double count) {
+  double last = 0;
+  for (double power = settled; power < count && power < 1e15; power *= 2) last = power;
+  return count - last;
 }
 
 bool is_power_of_two(double count) {
@@ -57,7 +65,17 @@ void Features::word(std::string_view name, std::string_view value) {
   all_.push_back({hash, std::move(text), false, 1});
 }
 
-FeatureModel::FeatureModel() : places_(1), triangle_(1, base_sd * base_sd) {}
+FeatureModel::FeatureModel() : FeatureModel(width, 0, base_sd * base_sd) {}
+
+// How open the base is where nothing is known of it.
+double FeatureModel::base_open() const {
+  return width_ == width ? base_sd * base_sd : weight_sd * weight_sd;
+}
+
+FeatureModel::FeatureModel(std::size_t places, double base, double base_variance)
+    : width_(places), places_(1), triangle_(1, base_variance) {
+  places_[0].mean = base;
+}
 
 std::size_t FeatureModel::find(const Features::One& one) const {
   for (std::size_t i = 1; i < places_.size(); ++i)
@@ -74,7 +92,7 @@ void FeatureModel::reset(std::size_t place) {
 std::size_t FeatureModel::make_place(const Features::One& one, const std::vector<Term>& taken,
                                      std::uint32_t& displaced) {
   std::size_t place = places_.size();
-  if (place <= width) {
+  if (place <= width_) {
     places_.emplace_back();
     triangle_.resize((place + 1) * (place + 2) / 2);
   } else {
@@ -94,11 +112,14 @@ std::size_t FeatureModel::make_place(const Features::One& one, const std::vector
   return place;
 }
 
-// A number's middle and spread follow what was seen; each time that twice as many were, they are taken over.
-// Until then it goes by e-folds from the first one, so that an agent learns from its first tasks.
+// A number's middle and spread follow what was seen since they were taken over last; each time that twice as
+// many were, they are taken over anew. So what was wrong at first, as a unit that nobody had set, is out of
+// them soon. Until then it goes by e-folds from the first one, so that an agent learns from its first tasks.
 void FeatureModel::watch(Place& place, std::size_t index, double value) {
+  const double seen = seen_anew(place.seen);
+  if (seen == 1) place.centre = value, place.squares = 0;
   const double off = value - place.centre;
-  place.centre += off / place.seen;
+  place.centre += off / seen;
   place.squares += off * (value - place.centre);
   if (place.seen == 1) place.middle = value, place.spread = 1;
   if (place.seen >= settled && is_power_of_two(place.seen)) rescale(index);
@@ -110,14 +131,17 @@ void FeatureModel::rescale(std::size_t index) {
   auto& place = places_[index];
   const double middle = place.centre;
   const double spread =
-      std::max({spread_min, narrow * std::abs(middle), std::sqrt(place.squares / place.seen)});
+      std::max({spread_min, narrow * std::abs(middle), std::sqrt(place.squares / seen_anew(place.seen))});
   const double step = spread / place.spread, moved = (middle - place.middle) / place.spread;
   place.middle = middle;
   place.spread = spread;
   // What was believed of values that were cut off says nothing in the new steps.
   if (step > steps_max || step < 1 / steps_max) {
     place.mean = 0;
-    return reset(index);
+    reset(index);
+    // The base is believed of another middle.
+    covariance(0, 0) += base_open();
+    return;
   }
   places_[0].mean += moved * place.mean;
   place.mean *= step;
@@ -145,10 +169,10 @@ std::vector<FeatureModel::Term> FeatureModel::terms_of(const Features& features)
   return terms;
 }
 
-FeatureModel::Shift FeatureModel::shift_of(const std::vector<Term>& terms) const {
-  Shift out;
+FeatureModel::Sum FeatureModel::sum_of(const std::vector<Term>& terms) const {
+  Sum out;
   for (const auto& a : terms) {
-    out.log_odds += places_[a.place].mean * a.value;
+    out.mean += places_[a.place].mean * a.value;
     for (const auto& b : terms) out.variance += a.value * covariance(a.place, b.place) * b.value;
   }
   out.variance = std::max(0.0, out.variance);
@@ -157,7 +181,12 @@ FeatureModel::Shift FeatureModel::shift_of(const std::vector<Term>& terms) const
 
 FeatureModel::Shift FeatureModel::shift(const Features& features) const {
   if (features.empty() || outcomes_ == 0) return {};
-  return shift_of(terms_of(features));
+  const auto now = sum(features);
+  return {now.mean, now.variance};
+}
+
+bool FeatureModel::knows(const Features& features) const {
+  return std::ranges::any_of(features.all(), [&](const auto& one) { return find(one) != 0; });
 }
 
 // Each feature of the task gets its place, if it is to be had, and is counted as seen.
@@ -180,21 +209,47 @@ std::uint32_t FeatureModel::learn(const Features& features, double log_odds, dou
   if (features.empty()) return 0;
   const auto displaced = make_room(features);
   const auto terms = terms_of(features);
-  const auto now = shift_of(terms);
-  std::vector<double> far(places_.size());  // covariance · features
-  for (std::size_t i = 0; i < far.size(); ++i)
-    for (const auto& term : terms) far[i] += covariance(i, term.place) * term.value;
+  const auto now = sum_of(terms);
   const double all = variance + now.variance;
-  const double p = logistic((log_odds + now.log_odds) / std::sqrt(1 + pi_by_8 * all));
+  const double p = logistic((log_odds + now.mean) / std::sqrt(1 + pi_by_8 * all));
   const double curvature = p * (1 - p);
   const double share = 1 / (1 + all * curvature);
   const double error = (success ? 1.0 : 0.0) - p;
-  for (std::size_t i = 0; i < far.size(); ++i) {
-    places_[i].mean += far[i] * error * share;
-    for (std::size_t j = 0; j <= i; ++j) covariance(i, j) -= far[i] * far[j] * curvature * share;
-  }
+  move(terms, error * share, curvature * share);
   outcomes_ += 1;
   return displaced;
+}
+
+void FeatureModel::move(const std::vector<Term>& terms, double gain, double shrink) {
+  std::vector<double> far(places_.size());  // covariance · features
+  for (std::size_t i = 0; i < far.size(); ++i)
+    for (const auto& term : terms) far[i] += covariance(i, term.place) * term.value;
+  for (std::size_t i = 0; i < far.size(); ++i) {
+    places_[i].mean += far[i] * gain;
+    for (std::size_t j = 0; j <= i; ++j) covariance(i, j) -= far[i] * far[j] * shrink;
+  }
+}
+
+FeatureModel::Lesson FeatureModel::learn_amount(const Features& features, double value, double noise) {
+  Lesson out;
+  out.displaced = make_room(features);
+  const auto terms = terms_of(features);
+  const auto now = sum_of(terms);
+  const double all = noise + std::max(now.variance, 1e-9);
+  out.error = value - now.mean;
+  out.of_noise = noise / all;
+  move(terms, out.error / all, 1 / all);
+  drift(terms);
+  outcomes_ += 1;
+  return out;
+}
+
+// What is known for sure can change as well; what is open stays as it is.
+void FeatureModel::drift(const std::vector<Term>& terms) {
+  for (const auto& term : terms) {
+    auto& own = covariance(term.place, term.place);
+    if (own < weight_sd * weight_sd) own = std::max(own, 0.0) + amount_drift;
+  }
 }
 
 std::vector<FeatureWeight> FeatureModel::weights() const {
@@ -231,11 +286,12 @@ void FeatureModel::save(Packer& out) const {
   for (const double value : triangle_) put_number(out, value);
 }
 
-bool FeatureModel::load(Unpacker& in, FeatureModel& into) {
+bool FeatureModel::load(Unpacker& in, FeatureModel& into, std::size_t most) {
   FeatureModel model;
+  model.width_ = most;
   model.outcomes_ = take_number(in, 0);
   const auto places = in.count();
-  if (places < 1 || places > width + 1) in.fail();
+  if (places < 1 || places > most + 1) in.fail();
   model.places_.clear();
   for (std::size_t i = 0; i < places && in.ok(); ++i) {
     auto& place = model.places_.emplace_back();

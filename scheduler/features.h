@@ -55,20 +55,35 @@ class FeatureModel {
   static constexpr std::size_t width = 64;  // weights, and a base of its own
 
   FeatureModel();
+  // Of `places` weights, about a base that is not nothing.
+  FeatureModel(std::size_t places, double base, double base_variance);
 
   struct Shift {
     double log_odds = 0, variance = 0;
   };
   Shift shift(const Features& features) const;
+  // The same of an amount (amounts.h): base and weights.
+  struct Sum {
+    double mean = 0, variance = 0;
+  };
+  Sum sum(const Features& features) const { return sum_of(terms_of(features)); }
+  bool knows(const Features& features) const;  // one of them at least
   // `log_odds` and `variance` are what is believed without the features.
   // How many weights made room for others.
   std::uint32_t learn(const Features& features, double log_odds, double variance, bool success);
+  struct Lesson {
+    std::uint32_t displaced = 0;
+    double error = 0,
+           of_noise = 1;  // how far off the sum was, and the share of that that is put down to noise
+  };
+  // `noise` is the variance about the sum.
+  Lesson learn_amount(const Features& features, double value, double noise);
   std::vector<FeatureWeight> weights() const;  // of those that were seen, the surest first
   std::size_t size() const { return places_.size() - 1; }
   double outcomes() const { return outcomes_; }
 
   void save(Packer& out) const;
-  static bool load(Unpacker& in, FeatureModel& into);
+  static bool load(Unpacker& in, FeatureModel& into, std::size_t places = width);
   static void skip_first_format(Unpacker& in);  // of a hall that learned from no feature yet
 
  private:
@@ -96,9 +111,13 @@ class FeatureModel {
   void reset(std::size_t place);
   void watch(Place& place, std::size_t index, double value);
   void rescale(std::size_t index);
+  double base_open() const;
   std::vector<Term> terms_of(const Features& features) const;
-  Shift shift_of(const std::vector<Term>& terms) const;
+  Sum sum_of(const std::vector<Term>& terms) const;
+  void move(const std::vector<Term>& terms, double gain, double shrink);
+  void drift(const std::vector<Term>& terms);
 
+  std::size_t width_ = width;
   std::vector<Place> places_;     // the first is the base
   std::vector<double> triangle_;  // covariances, row by row, up to the diagonal
   double outcomes_ = 0;

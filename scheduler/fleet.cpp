@@ -38,7 +38,7 @@ void Fleet::define_demand(DemandNo demand, Need need) {
     auto& least = least_asked_.try_emplace(name, amount).first->second;
     least = std::min(least, amount);
   }
-  const RelevantKeys fresh = relevant_.add(need.requirements);
+  const RelevantKeys fresh = relevant_.add(need);
   row.need = std::move(need);
   const Turns::Steady steady(turns_);
   if (!row.need.type.empty()) demands_of_type_[row.need.type].push_back(demand);
@@ -236,6 +236,7 @@ void Fleet::offer_demands(GroupNo group) {
 void Fleet::match(DemandNo demand) {
   auto& row = demands_[demand];
   row.agents.clear();
+  row.fits.clear();
   std::vector<GroupNo> groups;
   for (GroupNo group = 0; group < groups_.size(); ++group) {
     const auto agent = agent_for(row.need, groups_[group].abilities);
@@ -321,6 +322,7 @@ void Fleet::regroup() {
   for (DemandNo demand = 0; demand < demands_.size(); ++demand) {
     demands_[demand].pool = nobody;
     demands_[demand].agents.clear();
+    demands_[demand].fits.clear();
     pools_[nobody].demands.push_back(demand);
   }
   for (const WorkerNo worker : connected) join(worker);
@@ -328,6 +330,7 @@ void Fleet::regroup() {
 
 void Fleet::choose(PoolNo number, DemandNo demand_no, Pick& pick) {
   const auto& demand = demands_[demand_no];
+  if (!demand.need.preferred.empty()) return choose_preferring(number, demand_no, pick);
   if (!demand.need.asked.empty()) return choose_with_room(number, demand_no, pick);
   const auto& pool = pools_[number];
   const bool all_open = kept_ == 0 && instances_.empty();

@@ -44,6 +44,7 @@ class Fleet {
   void choose(PoolNo pool, DemandNo demand, Pick& pick);
   void short_list(PoolNo pool, DemandNo demand, const Pick& pick, std::uint64_t seed,
                   std::vector<std::uint64_t>& best, std::vector<Listed>& out);
+  void of_worker(PoolNo pool, DemandNo demand, WorkerNo worker, std::vector<Listed>& out) const;
   std::optional<Listed> listed(PoolNo pool, DemandNo demand, WorkerNo worker, std::uint64_t agent) const;
   void nearest(PoolNo pool, DemandNo demand, std::uint64_t affinity, std::vector<Listed>& out);
   // Tasks that ask for resources, as they begin and end.
@@ -100,10 +101,16 @@ class Fleet {
     std::uint32_t connected = 0;
     std::vector<PoolNo> pools;
   };
+  // An agent with the most of the labels that a demand prefers.
+  struct Fit {
+    std::uint16_t agent = 0;
+    std::uint32_t labels = 0;
+  };
   struct Demand {
     Need need;
     PoolNo pool = nobody;
     std::vector<std::uint16_t> agents;  // one for each group of the pool
+    std::vector<Fit> fits = {};         // as many, once they were wanted; with preferred labels only
   };
   struct Pool {
     std::vector<GroupNo> groups;  // rising
@@ -114,6 +121,10 @@ class Fleet {
 
   Worker& worker_at(WorkerNo worker);
   void choose_with_room(PoolNo pool, DemandNo demand, Pick& pick);
+  // Preferred labels (fleet_preferred.cpp).
+  void choose_preferring(PoolNo pool, DemandNo demand, Pick& pick);
+  Fit best_fit(const WorkerSpec& abilities, const Need& need, std::uint16_t first) const;
+  std::optional<Fit> free_fit(WorkerNo worker, const Demand& demand, std::size_t group) const;
   void award_to(const TurnHeap::Entry& best, const TurnHeap::Entry& next, const Amounts& asked,
                 Pick& pick) const;
   std::uint32_t credit_for(const Worker& row, WorkerNo worker, const Amounts& asked) const;

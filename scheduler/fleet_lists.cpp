@@ -41,7 +41,10 @@ void Fleet::list(WorkerNo worker, const Need& need, std::uint16_t first, std::ve
                    .agent_hash = hashes[agent],
                    .name = &specs_[worker]->agents[agent].name,
                    .price = specs_[worker]->agents[agent].price.get(),
-                   .bids = specs_[worker]->agents[agent].bids});
+                   .bids = specs_[worker]->agents[agent].bids,
+                   .labels = need.preferred.empty()
+                                 ? 0
+                                 : labels_of(abilities.agents[agent], abilities, need.preferred)});
     ++listed;
   }
 }
@@ -66,7 +69,8 @@ void Fleet::short_list(PoolNo number, DemandNo demand_no, const Pick& pick, std:
   const bool all = pick.candidates <= workers_looked_at_max;
   std::array<std::uint64_t, drawn> places{};
   if (!all) {
-    list(pick.worker, demand.need, pick.agent, out);
+    list(pick.worker, demand.need,
+         demand.need.preferred.empty() ? pick.agent : first_agent(pool, demand, pick.worker), out);
     if (pick.runner_up != none)
       list(pick.runner_up, demand.need, first_agent(pool, demand, pick.runner_up), out);
     // Of those with room for what is asked nobody knows where they lie: all free ones are drawn from.
@@ -122,17 +126,21 @@ WorkerNo Fleet::free_worker_of(PoolNo pool, std::uint64_t agent, std::uint64_t s
   return found;
 }
 
-std::optional<Listed> Fleet::listed(PoolNo number, DemandNo demand_no, WorkerNo worker,
-                                    std::uint64_t agent) const {
-  if (worker >= workers_.size() || !workers_[worker].listed) return std::nullopt;
+void Fleet::of_worker(PoolNo number, DemandNo demand_no, WorkerNo worker, std::vector<Listed>& out) const {
+  if (worker >= workers_.size() || !workers_[worker].listed) return;
   const auto& groups = pools_[number].groups;
   const auto at = std::lower_bound(groups.begin(), groups.end(), workers_[worker].group);
-  if (at == groups.end() || *at != workers_[worker].group) return std::nullopt;
+  if (at == groups.end() || *at != workers_[worker].group) return;
   const auto& demand = demands_[demand_no];
-  std::vector<Listed> of_worker;
-  list(worker, demand.need, demand.agents[static_cast<std::size_t>(at - groups.begin())], of_worker);
-  const auto found = std::ranges::find(of_worker, agent, &Listed::agent_hash);
-  return found == of_worker.end() ? std::nullopt : std::optional(*found);
+  list(worker, demand.need, demand.agents[static_cast<std::size_t>(at - groups.begin())], out);
+}
+
+std::optional<Listed> Fleet::listed(PoolNo pool, DemandNo demand, WorkerNo worker,
+                                    std::uint64_t agent) const {
+  std::vector<Listed> agents;
+  of_worker(pool, demand, worker, agents);
+  const auto found = std::ranges::find(agents, agent, &Listed::agent_hash);
+  return found == agents.end() ? std::nullopt : std::optional(*found);
 }
 
 void Fleet::nearest(PoolNo number, DemandNo demand_no, std::uint64_t affinity, std::vector<Listed>& out) {

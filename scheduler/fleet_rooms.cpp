@@ -48,7 +48,7 @@ TurnHeap::Entry Fleet::first_open(GroupNo number, const Need& need, std::uint16_
 }
 
 bool Fleet::has_room(WorkerNo worker, DemandNo demand) const {
-  const auto& [need, pool, agents] = demands_[demand];
+  const auto& [need, pool, agents, fits] = demands_[demand];
   if (worker >= workers_.size() || !workers_[worker].listed) return false;
   const auto& row = workers_[worker];
   return in_pool(pool, row.group) && credit_for(row, worker, need.asked) > 0 &&

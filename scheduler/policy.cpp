@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "scheduler/chance.h"
+#include "scheduler/preferred.h"
 
 namespace hirehall::scheduler {
 
@@ -58,8 +59,8 @@ Terms terms_of(const PolicySettings& settings, const Candidate& candidate, Strea
   const std::int64_t load = static_cast<std::int64_t>(std::min<std::uint64_t>(candidate.load, free_slot));
   switch (settings.policy) {
     case Policy::least_loaded:
-      // A preferred label is worth a quarter of a worker's slots.
-      out.preferred = std::min<std::int64_t>(candidate.preferred, preferred_max) * (load_one / 4);
+      out.preferred =
+          std::min<std::int64_t>(candidate.preferred, preferred_max) * static_cast<std::int64_t>(label_worth);
       out.cost = load;
       break;
     case Policy::sticky:

@@ -31,7 +31,7 @@ struct PolicySettings {
   Policy policy = Policy::least_loaded;
   Micros value = micros_per_unit;            // what a success is worth
   Micros wait_price = 0;                     // λ: for each second until the expected finish
-  Micros preference = micros_per_unit / 20;  // of the agent that the task would like
+  Micros preference = micros_per_unit / 20;  // of each preferred label, and of the preferred agent
   std::uint32_t explore_percent = 70;        // how much of a belief's width chances are drawn from; 0: none
   Micros reserve = 0;                        // auction: who asks more takes no part; 0: all do
   Settlement settlement = Settlement::second_price;
@@ -43,9 +43,10 @@ Status check(const PolicySettings& settings);
 struct Candidate {
   WorkerNo worker = none;
   std::uint16_t agent = 0;
-  std::uint64_t load = 0;                // as in Pick
-  std::uint32_t preferred = 0;           // 1: the agent that the task would like
-  std::uint64_t name_hash = 0;           // of the worker's name, for sticky
+  std::uint64_t load = 0;       // as in Pick
+  std::uint32_t preferred = 0;  // preferred labels that it has, and 1 for the agent that is preferred
+  std::uint32_t labels = 0;     // the labels of them
+  std::uint64_t name_hash = 0;  // of the worker's name, for sticky
   double log_odds = 0, log_odds_sd = 0;  // belief about its success (SuccessBelief: log_odds, own_sd)
   Micros cost = 0;                       // what its work costs, as far as known
   Micros ask = 0;                        // its bid

@@ -14,16 +14,21 @@ namespace {
 
 constexpr double pi_by_8 = 0.39269908169872414;
 constexpr AgentNo unknown = ~AgentNo{0};
-constexpr double reported_window = 256;  // older reports fade
-constexpr double newcomer_variance = 1;  // of a weight before its first lesson
+constexpr double reported_window = 256;             // older reports fade
+constexpr double newcomer_variance = 1;             // of a weight before its first lesson
+constexpr unsigned has_duration = 1, has_cost = 2;  // what is kept beside a model of chances
 
 }  // namespace
 
 void Prediction::Reported::add(double value) {
-  if (!std::isfinite(value) || value < 0 || value > 1e9) return;
+  if (!takes(value)) return;
   if (count >= reported_window) sum *= 1 - 1 / reported_window, count -= 1;
   sum += value;
   count += 1;
+}
+
+bool Prediction::Reported::takes(double value) {
+  return std::isfinite(value) && value >= 0 && value <= 1e9;
 }
 
 Forecast Prediction::forecast(std::string_view agent, std::string_view type, const Features* features) const {
@@ -41,7 +46,11 @@ Forecast Prediction::forecast(std::string_view agent, std::string_view type, con
     out.quality = quality.mean(), out.qualities_told = quality.count;
   }
   if (features == nullptr) return out;
-  const auto shift = this->shift(agent, type, *features);
+  const auto* models = find_features(agent, type);
+  if (models == nullptr) return out;
+  if (models->duration) out.duration = models->duration->duration(*features, out.duration);
+  if (models->cost) out.cost = models->cost->mean(*features, out.cost);
+  const auto shift = models->success.shift(*features);
   if (shift.variance == 0) return out;
   auto& s = out.success;
   s.log_odds += shift.log_odds;
@@ -51,7 +60,12 @@ Forecast Prediction::forecast(std::string_view agent, std::string_view type, con
   return out;
 }
 
-const FeatureModel* Prediction::find_features(std::string_view agent, std::string_view type) const {
+std::size_t Prediction::FeatureModels::size() const {
+  return success.size() + (duration ? duration->size() : 0) + (cost ? cost->size() : 0);
+}
+
+const Prediction::FeatureModels* Prediction::find_features(std::string_view agent,
+                                                           std::string_view type) const {
   const auto known = agents_.find(agent);
   if (known == agents_.end() || known->second.features.empty()) return nullptr;
   const auto of_type = types_.find(type);
@@ -62,14 +76,25 @@ const FeatureModel* Prediction::find_features(std::string_view agent, std::strin
 
 FeatureModel::Shift Prediction::shift(std::string_view agent, std::string_view type,
                                       const Features& features) const {
-  const auto* model = find_features(agent, type);
-  return model == nullptr ? FeatureModel::Shift{} : model->shift(features);
+  const auto* models = find_features(agent, type);
+  return models == nullptr ? FeatureModel::Shift{} : models->success.shift(features);
+}
+
+ByFeatures Prediction::by_features(std::string_view agent, std::string_view type, const Features& features,
+                                   double bare_p50_ms, double bare_cost) const {
+  ByFeatures out{{}, bare_p50_ms, bare_cost};
+  const auto* models = find_features(agent, type);
+  if (models == nullptr) return out;
+  out.success = models->success.shift(features);
+  if (models->duration) out.p50_ms = models->duration->median(features, bare_p50_ms);
+  if (models->cost) out.cost = models->cost->mean(features, bare_cost);
+  return out;
 }
 
 Prediction::FeatureCounts Prediction::feature_counts() const {
   FeatureCounts out{0, features_displaced_, features_left_out_};
   for (const auto& [name, agent] : agents_)
-    for (const auto& [type, model] : agent.features) out.weights += model.size();
+    for (const auto& [type, models] : agent.features) out.weights += models.size();
   return out;
 }
 
@@ -108,7 +133,7 @@ void Prediction::forget_features(Agent& agent, std::optional<TypeNo> type) {
 }
 
 // Nothing: there are too many.
-FeatureModel* Prediction::features_of(Agent& agent, TypeNo type) {
+Prediction::FeatureModels* Prediction::features_of(Agent& agent, TypeNo type) {
   if (const auto found = agent.features.find(type); found != agent.features.end()) return &found->second;
   if (feature_models_ >= feature_models_max) {
     ++features_left_out_;
@@ -141,7 +166,9 @@ bool Prediction::learn(const Experience& experience) {
   // hard tasks is no change of the agent.
   SuccessModel::Beside beside;
   if (experience.features != nullptr && !experience.features->empty()) {
-    if (auto* model = features_of(*agent, *type); model != nullptr) {
+    if (auto* models = features_of(*agent, *type); models != nullptr) {
+      learn_amounts(*agent, *type, *models, experience);
+      auto* model = &models->success;
       const auto shift = model->shift(*experience.features);
       const auto base = success_.belief(agent->number, *type);
       const auto places = model->size();
@@ -168,6 +195,24 @@ bool Prediction::learn(const Experience& experience) {
   return true;
 }
 
+// Before what is believed without them has learned of it.
+void Prediction::learn_amounts(const Agent& agent, TypeNo type, FeatureModels& models,
+                               const Experience& experience) {
+  if (experience.success) {
+    if (!models.duration) models.duration.emplace(duration_.log_of(agent.number, type));
+    features_displaced_ += models.duration->learn_duration(*experience.features, experience.took_ms,
+                                                           duration_.belief(agent.number, type));
+  }
+  if (!experience.cost || !Reported::takes(*experience.cost)) return;
+  const auto told = agent.reported.find(type);
+  const double mean = told == agent.reported.end() ? 0 : told->second.first.mean();
+  if (!models.cost) {
+    if (*experience.cost <= 0) return;
+    models.cost.emplace(AmountModel::start_of_cost(mean > 0 ? mean : *experience.cost));
+  }
+  features_displaced_ += models.cost->learn_cost(*experience.features, *experience.cost, mean);
+}
+
 bool Prediction::reset(std::string_view agent) {
   const auto found = agents_.find(agent);
   if (found == agents_.end()) return false;
@@ -175,12 +220,20 @@ bool Prediction::reset(std::string_view agent) {
   return true;
 }
 
+AgentStatus Prediction::status_of(const std::string& name, const Agent& agent, TypeNo type) const {
+  AgentStatus row{name, agent.version, type_names_[type], forecast(name, type_names_[type])};
+  if (const auto* models = find_features(name, row.type); models != nullptr) {
+    row.features = &models->success;
+    if (models->duration) row.duration_features = &*models->duration;
+    if (models->cost) row.cost_features = &*models->cost;
+  }
+  return row;
+}
+
 std::vector<AgentStatus> Prediction::status() const {
   std::vector<AgentStatus> rows;
   for (const auto& [name, agent] : agents_)
-    for (const auto type : success_.types_of(agent.number))
-      rows.push_back({name, agent.version, type_names_[type], forecast(name, type_names_[type]),
-                      find_features(name, type_names_[type])});
+    for (const auto type : success_.types_of(agent.number)) rows.push_back(status_of(name, agent, type));
   const auto place = [](const AgentStatus& row) { return std::tie(row.agent, row.type); };
   std::sort(rows.begin(), rows.end(), [&](const auto& a, const auto& b) { return place(a) < place(b); });
   return rows;
@@ -205,14 +258,27 @@ std::string Prediction::save() const {
         put_number(out, row->sum), put_number(out, row->count);
     }
     out.uint(agent.features.size());
-    for (const auto& [type, model] : agent.features) {
+    for (const auto& [type, models] : agent.features) {
       out.uint(type);
-      model.save(out);
+      models.success.save(out);
+      out.u8(static_cast<std::uint8_t>((models.duration ? has_duration : 0) | (models.cost ? has_cost : 0)));
+      if (models.duration) models.duration->save(out);
+      if (models.cost) models.cost->save(out);
     }
   }
   success_.save(out);
   duration_.save(out);
   return bytes;
+}
+
+void Prediction::load_models(Unpacker& in, std::uint8_t version, FeatureModels& models) {
+  if (!FeatureModel::load(in, models.success)) return in.fail();
+  if (version == 2) return;
+  const auto kept = in.u8();
+  if ((kept & ~(has_duration | has_cost)) != 0) return in.fail();
+  for (auto* model : {(kept & has_duration) != 0 ? &models.duration : nullptr,
+                      (kept & has_cost) != 0 ? &models.cost : nullptr})
+    if (model != nullptr && !AmountModel::load(in, model->emplace())) return in.fail();
 }
 
 void Prediction::load_agent(Unpacker& in, std::uint8_t version, Prediction& out) {
@@ -235,8 +301,9 @@ void Prediction::load_agent(Unpacker& in, std::uint8_t version, Prediction& out)
   for (auto models = in.count(); models > 0 && in.ok(); --models) {
     const auto type = in.uint();
     if (type >= out.type_names_.size() || out.feature_models_ >= feature_models_max) return in.fail();
-    const auto [model, first] = agent.features.try_emplace(static_cast<TypeNo>(type));
-    if (!first || !FeatureModel::load(in, model->second)) return in.fail();
+    const auto [kept, first] = agent.features.try_emplace(static_cast<TypeNo>(type));
+    if (!first) return in.fail();
+    load_models(in, version, kept->second);
     ++out.feature_models_;
   }
 }

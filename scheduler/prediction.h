@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "common/error.h"
+#include "scheduler/amounts.h"
 #include "scheduler/duration.h"
 #include "scheduler/features.h"
 #include "scheduler/success.h"
@@ -34,23 +35,34 @@ struct Forecast {
   double costs_told = 0, qualities_told = 0;
 };
 
+// What the features of a task make of a forecast, as far as an award needs it.
+struct ByFeatures {
+  FeatureModel::Shift success;
+  double p50_ms = 0, cost = 0;  // as they were given, where the features say nothing
+};
+
 // One row of `agent stats`.
 struct AgentStatus {
   std::string agent, version, type;
   Forecast forecast;
-  const FeatureModel* features = nullptr;  // until something is learned; nothing: it has seen none
+  // Until something is learned; nothing: it has seen none.
+  const FeatureModel* features = nullptr;
+  const AmountModel *duration_features = nullptr, *cost_features = nullptr;
 };
 
 class Prediction {
  public:
-  // More than these are not learned, and counted: what is learned stays below some 40 MB.
+  // More than these are not learned, and counted: what is learned stays below some 45 MB.
   static constexpr std::size_t names_max = 4096;          // agents, and types
   static constexpr std::size_t cells_max = 16384;         // pairs of them
-  static constexpr std::size_t feature_models_max = 512;  // pairs that learn from features, of some 20 KB
-  static constexpr std::uint8_t format = 2;               // 1 is read as well
+  static constexpr std::size_t feature_models_max = 512;  // pairs that learn from features, of some 30 KB
+  static constexpr std::uint8_t format = 3;               // 1 and 2 are read as well
 
   Forecast forecast(std::string_view agent, std::string_view type, const Features* features = nullptr) const;
-  // What the features of a task add to it; nothing was learned: nothing.
+  // What they make of a median duration and a cost that are known without them.
+  ByFeatures by_features(std::string_view agent, std::string_view type, const Features& features,
+                         double bare_p50_ms, double bare_cost) const;
+  // What the features of a task add to its chance; nothing was learned: nothing.
   FeatureModel::Shift shift(std::string_view agent, std::string_view type, const Features& features) const;
   // A version of the agent that is not the last one seen is a new agent: what was learned is forgotten.
   // False when there are too many names.
@@ -72,21 +84,30 @@ class Prediction {
  private:
   struct Reported {
     double sum = 0, count = 0;
+    static bool takes(double value);
     void add(double value);
     double mean() const { return count > 0 ? sum / count : 0; }
+  };
+  struct FeatureModels {
+    FeatureModel success;
+    std::optional<AmountModel> duration, cost;  // from their first lesson on
+    std::size_t size() const;                   // weights
   };
   struct Agent {
     std::string version;
     AgentNo number = 0;
     std::map<TypeNo, std::pair<Reported, Reported>> reported;  // cost, quality
-    std::map<TypeNo, FeatureModel> features;
+    std::map<TypeNo, FeatureModels> features;
   };
   std::optional<TypeNo> number_of(std::string_view type);
   Agent* agent_of(std::string_view name);
   void forget(Agent& agent);
   void forget_features(Agent& agent, std::optional<TypeNo> type = std::nullopt);
-  FeatureModel* features_of(Agent& agent, TypeNo type);
-  const FeatureModel* find_features(std::string_view agent, std::string_view type) const;
+  FeatureModels* features_of(Agent& agent, TypeNo type);
+  AgentStatus status_of(const std::string& name, const Agent& agent, TypeNo type) const;
+  void learn_amounts(const Agent& agent, TypeNo type, FeatureModels& models, const Experience& experience);
+  static void load_models(Unpacker& in, std::uint8_t version, FeatureModels& models);
+  const FeatureModels* find_features(std::string_view agent, std::string_view type) const;
   static void load_agent(Unpacker& in, std::uint8_t version, Prediction& out);
 
   std::map<std::string, Agent, std::less<>> agents_;

@@ -17,7 +17,7 @@ namespace hirehall::scheduler {
 struct Tariff {
   Micros value = micros_per_unit;             // of a success
   Micros wait_price = micros_per_unit / 100;  // of a second until the expected finish
-  Micros preference = micros_per_unit / 20;   // of the agent that the task would like
+  Micros preference = micros_per_unit / 20;   // of each preferred label, and of the preferred agent
   Micros reserve = 0;                         // the highest bid that takes part; 0: any
   Settlement settlement = Settlement::second_price;
   // Auctions: tasks that take so long are put up for live bids (0: none), which have so long to come.

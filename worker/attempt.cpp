@@ -2,6 +2,16 @@
 
 namespace hirehall::worker {
 
+bool Attempt::at_most_once() const {
+  if (extras.empty()) return false;
+  msgpack::Reader r(extras);
+  for (auto left = r.map(); left > 0 && r.ok(); --left) {
+    if (r.str() == "at_most_once") return r.boolean();
+    r.skip();
+  }
+  return false;
+}
+
 std::size_t OutcomeExtras::size() const {
   return static_cast<std::size_t>(!result_type.empty()) + !error_code.empty() + !error.empty() +
          !service.empty() + !on.empty() + !question.empty() + !checkpoint.empty() + !usage.empty() +

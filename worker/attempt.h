@@ -33,6 +33,8 @@ struct Attempt {
   std::string_view extras;  // an encoded map, or empty
   std::uint32_t attempt = 1;
   std::uint32_t shape = 0;  // index into the shapes of its award
+
+  bool at_most_once() const;  // its only award: it can not be handed back
 };
 
 // The rare parts of an outcome. Empty ones are not sent.

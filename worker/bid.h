@@ -18,6 +18,7 @@ struct BidCall {
   Millis left_ms = 0;   // from when the call came
   Millis deadline = 0;  // of the task, in wall time; 0: none
   Millis effort_ms = 0;
+  std::string features;  // of the task, an encoded msgpack map; empty: none
 };
 
 struct BidAnswer {

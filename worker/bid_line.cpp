@@ -63,13 +63,14 @@ class PluginBidLine final : public BidLine {
   }
   void ask(Talk& talk, const BidCall& call) override {
     say(talk, ChildSays::call, [&](msgpack::Writer& w) {
-      w.array(9);
+      w.array(10);
       for (const auto* text : {&call.type, &call.queue, &call.tenant, &call.content_type}) w.str(*text);
       w.uint(call.payload_bytes);
       w.uint(call.priority);
       w.sint(call.left_ms);
       w.sint(call.deadline);
       w.sint(call.effort_ms);
+      w.bin(call.features);
     });
   }
   std::optional<Said> listen(Talk& talk) override {

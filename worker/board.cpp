@@ -7,6 +7,7 @@
 #include <chrono>
 
 #include "common/check.h"
+#include "worker/executor.h"
 
 namespace hirehall::worker {
 namespace {
@@ -140,6 +141,62 @@ void Board::begin(std::size_t slot, Run run) {
   busy_.fetch_add(1, std::memory_order_relaxed);
 }
 
+bool Board::held_up(Micros now, Micros long_us) {
+  seen_.resize(slots_.size());
+  bool all = true;
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    const auto& slot = slots_[i];
+    const auto window = slot.window.load(std::memory_order_acquire);
+    auto& seen = seen_[i];
+    const bool same = slot.active && seen.arrival == slot.run.arrival && seen.window == window;
+    if (!same) seen = {slot.active ? slot.run.arrival : 0, window, now};
+    all = all && same && now - seen.since >= long_us;
+  }
+  return all;
+}
+
+// A task with one award only waits on.
+void Board::hand_back_run(Run& run, Results& results, std::deque<Run>& stay) {
+  OutcomeExtras extras;
+  extras.error = "would have waited for other work here";
+  for (auto i = run.from; i < run.to; ++i) {
+    const auto& attempt = run.award->attempts[i];
+    if (ended_before_begun(*this, attempt, results)) {
+      --queued_;
+    } else if (!attempt.at_most_once()) {
+      results.add(attempt.token, Outcome::interrupted, {}, extras);
+      --queued_;
+    } else if (!stay.empty() && stay.back().award == run.award && stay.back().to == i) {
+      ++stay.back().to;
+    } else {
+      stay.push_back({run.award, run.agent, i, i + 1, run.arrival});
+    }
+  }
+}
+
+void Board::hand_back_waiting(Micros now, Micros long_us, Results& results) {
+  std::lock_guard lock(mutex_);
+  if (!held_up(now, long_us)) return;
+  for (auto& line : lines_) {
+    std::deque<Run> stay;
+    for (auto& run : line.runs) hand_back_run(run, results, stay);
+    line.runs = std::move(stay);
+  }
+  for (auto& slot : slots_) {
+    auto window = slot.window.load(std::memory_order_acquire);
+    const auto next = window >> 32, end = window & 0xffffffffu;
+    if (next >= end) continue;
+    if (!slot.window.compare_exchange_strong(window, window_of(next, next)))
+      continue;  // it goes on after all
+    Run rest = slot.run;
+    rest.from = static_cast<std::uint32_t>(next);
+    rest.to = static_cast<std::uint32_t>(end);
+    queued_ += rest.to - rest.from;
+    hand_back_run(rest, results, lines_[rest.agent].runs);
+  }
+  if (anything_revoked()) forget_revoked(results);
+}
+
 std::optional<std::uint32_t> Board::next(std::size_t slot) {
   auto& mine = slots_[slot].window;
   auto window = mine.load(std::memory_order_relaxed);
@@ -200,9 +257,12 @@ void Board::collect(std::vector<Results>& results, std::vector<Report>& reports)
     woken_ = false;
   }
   if (!anything_revoked()) return;
+  for (const auto& batch : results) forget_revoked(batch);
+}
+
+void Board::forget_revoked(const Results& ended) {
   std::lock_guard lock(revoked_mutex_);
-  for (const auto& batch : results)
-    for (auto token : batch.tokens()) revoked_.erase(token);
+  for (auto token : ended.tokens()) revoked_.erase(token);
   revocations_.store(static_cast<std::uint32_t>(revoked_.size()) + (everything_.why != Revocation::Why::none),
                      std::memory_order_release);
 }

@@ -66,6 +66,9 @@ class Board {
   void interrupt_all(Micros grace_us, Micros now);  // queued and running attempts are handed back
   void collect(std::vector<Results>& results, std::vector<Report>& reports);  // replaces the contents of both
   void recycle(std::vector<Results>& results);                                // buffers go back to the slots
+  // When each slot has been in one attempt for so long: what no slot has begun is handed back, for others to
+  // begin at once. To be asked now and then; the first time it only looks.
+  void hand_back_waiting(Micros now, Micros long_us, Results& results);
   void close();  // take() returns nothing from here on
   // How long the latest attempt that cannot be killed has run beyond its timeout; 0: none has.
   Micros overdue(Micros now) const;
@@ -99,10 +102,19 @@ class Board {
     double service_us = 0;  // mean of an attempt; 0: unknown
   };
 
+  // What a slot was in when somebody looked, and since when at least.
+  struct Seen {
+    std::uint64_t arrival = 0, window = 0;
+    Micros since = 0;
+  };
+
   bool pick(std::size_t slot);
   bool steal(std::size_t slot);
   bool stealable() const;
   void begin(std::size_t slot, Run run);
+  bool held_up(Micros now, Micros long_us);
+  void forget_revoked(const Results& ended);
+  void hand_back_run(Run& run, Results& results, std::deque<Run>& stay);
   void wake_slots();
 
   const std::function<void()> wake_;
@@ -115,6 +127,7 @@ class Board {
   std::vector<Line> lines_;
   std::size_t queued_ = 0;
   std::uint64_t arrivals_ = 0;
+  std::vector<Seen> seen_;  // per slot
   bool closed_ = false;
 
   mutable std::mutex revoked_mutex_;  // taken after mutex_ or alone

@@ -174,6 +174,7 @@ void ChildSide::bid(std::string_view body) {
   call.left_ms = r.sint();
   call.deadline_ms = r.sint();
   call.effort_ms = r.sint();
+  call.features = to_bytes(r.bin());
   std::string answer;
   msgpack::Writer w(answer);
   w.array(2);

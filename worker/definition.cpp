@@ -1,11 +1,13 @@
 #include "worker/definition.h"
 
 #include <sodium.h>
+#include <unistd.h>
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -389,6 +391,29 @@ Result<LoadedDefinition> load_definition(const std::string& path) {
   return parse_definition(text, path);
 }
 
+namespace {
+
+bool may_run(const std::filesystem::path& program) {
+  std::error_code error;
+  return !std::filesystem::is_directory(program, error) && ::access(program.c_str(), X_OK) == 0;
+}
+
+// Found as it will be at the start: with a slash from the folder of the definition, else in PATH.
+bool has_program(const Definition& d) {
+  const auto& name = d.command.front();
+  std::error_code error;
+  if (name.find('/') != std::string::npos)
+    return may_run(std::filesystem::absolute(d.path, error).parent_path() / name);
+  const char* path = std::getenv("PATH");
+  if (path == nullptr) return true;
+  std::istringstream folders{std::string(path)};
+  for (std::string folder; std::getline(folders, folder, ':');)
+    if (may_run(std::filesystem::path(folder) / name)) return true;
+  return false;
+}
+
+}  // namespace
+
 Result<LoadedAgents> load_definitions(const std::string& folder, bool allow_commands) {
   std::error_code error;
   std::vector<std::string> paths;
@@ -411,6 +436,9 @@ Result<LoadedAgents> load_definitions(const std::string& folder, bool allow_comm
                              "' runs a command and is left out; --allow-commands loads it");
       continue;
     }
+    if (d.kind == AgentKind::process && !has_program(d))
+      out.warnings.push_back(path + ": there is no program " + d.command.front() + " for '" + d.name +
+                             "' now; its tasks will fail until there is");
     out.definitions.push_back(d);
   }
   if (out.definitions.size() > limits::agents_per_worker_max)

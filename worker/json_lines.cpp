@@ -262,6 +262,10 @@ std::string bid_line(const BidCall& call) {
             {"left_ms", call.left_ms}};
   if (call.deadline != 0) what["deadline"] = call.deadline;
   if (call.effort_ms != 0) what["effort_ms"] = call.effort_ms;
+  if (!call.features.empty()) {
+    msgpack::Reader features(call.features);
+    what["features"] = to_json(features, 0);
+  }
   return line_of({{"bid", std::move(what)}});
 }
 

@@ -13,6 +13,7 @@
 #include <zmq.hpp>
 
 #include "common/limits.h"
+#include "common/secret_file.h"
 #include "worker/board.h"
 
 namespace hirehall::worker {
@@ -45,7 +46,7 @@ Result<LinkKeys> read_keys(const std::string& server_key_file, const std::string
   auto secret = read_key(key_file, "the worker's secret key");
   if (!secret) return tl::unexpected(secret.error());
   struct stat file {};
-  if (::stat(key_file.c_str(), &file) != 0 || (file.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+  if (::stat(key_file.c_str(), &file) != 0 || !keeps_secret(file))
     return fail(Code::denied, "group or others may read this secret key: chmod 600, and make a new one",
                 key_file);
   std::array<char, key_characters + 1> own{};

@@ -37,6 +37,8 @@ constexpr Micros overdue_us = 10 * second;
 constexpr int frames_per_turn = 64;
 // Beyond a lease: what it holds is lost to others by then, and nothing that is still running can be told.
 constexpr Micros stuck_us = 10 * second;
+constexpr Micros away_first_us = 2 * second;
+constexpr Micros away_again_us = 60 * second;
 
 std::uint64_t random_seed() {
   std::random_device device;
@@ -126,6 +128,8 @@ struct Runtime::Parts {
   void stopping(Micros now);
   void watchdog(Micros now);
   void registered();
+  void tell_away(Micros now);
+  void bind_late(Micros now);
   std::uint32_t agent_of(const Shape& shape) const;
   Micros next_turn() const;
 
@@ -145,7 +149,10 @@ struct Runtime::Parts {
   std::vector<Results> finished;
   std::vector<Report> reports;
   Results unrunnable;  // tasks for agents that are not here
+  Results waiting;     // that are handed back
+  Micros look_at = 0;  // when it is looked next whether some are
   std::uint64_t sessions_seen = 0;
+  Micros tell_away_at = 0;     // 0: the broker is there
   Micros stop_at = INT64_MAX;  // when what is held is handed back
   Micros end_at = INT64_MAX;   // when the process ends whatever is left
   bool draining = false;
@@ -209,10 +216,12 @@ void Runtime::Parts::turn() {
   results(now);
   signals(now);
   stopping(now);
+  bind_late(now);
   session.tick(now, out);
   session.flush(now, out);
   carry_out(now);
   watchdog(now);
+  tell_away(now);
   if (session.failure()) {
     log::error("the broker does not accept this worker", *session.failure());
     auto refusal = session.failure()->code;
@@ -231,6 +240,7 @@ void Runtime::Parts::turn() {
 
 Micros Runtime::Parts::next_turn() const {
   auto next = std::min({session.next_tick(), stop_at, end_at, monotonic_us() + second});
+  if (session.held() > settings.slots) next = std::min(next, look_at);
   return watchdog_us == 0 ? next : std::min(next, watchdog_at);
 }
 
@@ -314,6 +324,25 @@ void Runtime::Parts::carry_out(Micros now) {
   }
 }
 
+// Whoever has just started a worker wants to know why it does nothing.
+void Runtime::Parts::tell_away(Micros now) {
+  const auto phase = session.phase();
+  if (draining || phase == Session::Phase::working || phase == Session::Phase::failed) {
+    tell_away_at = 0;
+    return;
+  }
+  if (tell_away_at == 0) tell_away_at = now + away_first_us;
+  if (now < tell_away_at) return;
+  tell_away_at = now + away_again_us;
+  const bool may_want_keys = settings.broker.starts_with("tcp://");
+  log::warn(
+      "no broker answers; trying on",
+      {{"broker", settings.broker},
+       {"check", may_want_keys ? "that it runs there, and that it knows this worker's key if it asks for keys"
+                               : "that it runs there, and --broker"}});
+  ::sd_notify(0, "STATUS=no broker answers");
+}
+
 void Runtime::Parts::registered() {
   log::info("registered", {{"broker", settings.broker}, {"name", settings.name}, {"held", session.held()}});
   ::sd_notify(0, "STATUS=working");
@@ -377,6 +406,20 @@ void Runtime::Parts::stopping(Micros now) {
   log::warn("stopped with tasks that could not be handed back: their leases lapse",
             {{"held", session.held()}});
   code = exit_code::stopped;
+}
+
+// More is held than runs so that slots need not wait for the network; behind long work it would wait here
+// while others could begin it.
+void Runtime::Parts::bind_late(Micros now) {
+  if (now < look_at || session.held() <= settings.slots) return;
+  const auto long_us = session.long_work_us();
+  look_at = now + long_us / 4;
+  board.hand_back_waiting(now, long_us, waiting);
+  if (waiting.empty()) return;
+  log::info("handed back tasks that would have waited behind long ones",
+            {{"tasks", waiting.size()}, {"slots", settings.slots}});
+  session.hand_back(waiting, now);
+  waiting.clear();
 }
 
 void Runtime::Parts::watchdog(Micros now) {

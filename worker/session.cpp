@@ -338,6 +338,7 @@ void Session::on_error(const wire::Frame& frame, Micros now, SessionOutput& out)
 }
 
 void Session::tick(Micros now, SessionOutput& out) {
+  if (late_ && now >= late_until_) late_ = false;
   switch (phase_) {
     case Phase::failed:
       return;

@@ -77,8 +77,9 @@ struct SessionCounters {
   std::uint64_t duplicates = 0;  // tasks awarded twice by a repeated message
   std::uint64_t malformed = 0;   // frames that could not be read
   std::uint64_t reports_dropped = 0;
-  std::uint64_t sessions = 0;  // successful registrations
-  std::uint64_t calls = 0;     // for bids
+  std::uint64_t sessions = 0;     // successful registrations
+  std::uint64_t calls = 0;        // for bids
+  std::uint64_t handed_back = 0;  // never begun here
 };
 
 class Session {
@@ -91,12 +92,13 @@ class Session {
   void connected(Micros now, SessionOutput& out);  // the socket has a peer, perhaps again
   void disconnected(Micros now);                   // the socket lost it, or would not take a frame
   void frame(std::string_view bytes, Micros now, SessionOutput& out);
-  void finished(const Results& results);       // sent by the next flush
-  void report(Report report);                  // likewise
-  void bid(BidAnswer answer);                  // likewise; without a session it is forgotten
-  void flush(Micros now, SessionOutput& out);  // the end of a turn: batches leave
-  void tick(Micros now, SessionOutput& out);   // due at next_tick(); more often is harmless
-  void drain();                                // no more awards from here on
+  void finished(const Results& results);               // sent by the next flush
+  void hand_back(const Results& results, Micros now);  // never begun, as long work was in the way
+  void report(Report report);                          // likewise
+  void bid(BidAnswer answer);                          // likewise; without a session it is forgotten
+  void flush(Micros now, SessionOutput& out);          // the end of a turn: batches leave
+  void tick(Micros now, SessionOutput& out);           // due at next_tick(); more often is harmless
+  void drain();                                        // no more awards from here on
 
   Micros next_tick() const;
   Phase phase() const { return phase_; }
@@ -109,6 +111,7 @@ class Session {
   bool holds(Token token) const { return live_.find(token) != FlatMap::none; }
   std::size_t held() const { return live_.size(); }
   std::uint32_t credit() const;
+  Micros long_work_us() const;  // is bound late
   const SessionCounters& counters() const { return counters_; }
 
  private:
@@ -137,6 +140,7 @@ class Session {
   void on_ok(const wire::Frame& frame, Micros now, SessionOutput& out);
   void on_error(const wire::Frame& frame, Micros now, SessionOutput& out);
   void on_finish_ok(std::string_view body, const SentFinish& finish, SessionOutput& out);
+  void end(const Results& results);
   void finish_otherwise(Token token, Code code, SessionOutput& out);
   void lose(Token token, SessionOutput& out);
   void resend(Micros now, SessionOutput& out);
@@ -204,6 +208,8 @@ class Session {
   double payload_bytes_ = 0;
   double payloads_ = 0;
   double round_trip_us_ = 0;
+  bool late_ = false;  // no more than slots are held, as what was more had to go back
+  Micros late_until_ = 0, late_for_ = 0;
 
   std::vector<BidAnswer> bids_;  // to be sent
 

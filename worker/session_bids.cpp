@@ -34,6 +34,8 @@ void Session::on_call(std::string_view body, SessionOutput& out) {
       call.deadline = r.sint();
     } else if (key == "effort_ms") {
       call.effort_ms = r.sint();
+    } else if (key == "features") {
+      call.features = r.raw();
     } else {
       r.skip();
     }

@@ -21,6 +21,8 @@ constexpr std::size_t report_bytes_max = 4u << 20;
 constexpr double waiting_bytes_max = 64u << 20;
 constexpr double samples_max = 8192;  // older ones fade
 constexpr double long_work_round_trips = 20;
+constexpr Micros long_work_least_us = 250'000;
+constexpr Micros late_first_us = 1'000'000, late_max_us = 32'000'000;
 constexpr Millis unmeasured = 1;  // began some time, and no end: the broker goes by its own clock
 
 // docs/protocol.md, worker_heartbeat
@@ -144,10 +146,25 @@ void Session::lose(Token token, SessionOutput& out) {
 }
 
 void Session::finished(const Results& results) {
-  const auto& tokens = results.tokens();
   service_ns_ += static_cast<double>(results.service_ns);
-  served_ += static_cast<double>(tokens.size());
+  served_ += static_cast<double>(results.size());
   if (served_ > samples_max) served_ /= 2, service_ns_ /= 2;
+  end(results);
+}
+
+// What was learned of short work does not hold at present: for a while no more is taken than begins at once,
+// for longer each time that this was too soon.
+void Session::hand_back(const Results& results, Micros now) {
+  const bool again = late_for_ > 0 && now < late_until_ + late_for_;
+  late_for_ = again ? std::min(2 * late_for_, late_max_us) : late_first_us;
+  late_until_ = now + late_for_;
+  late_ = true;
+  counters_.handed_back += results.size();
+  end(results);
+}
+
+void Session::end(const Results& results) {
+  const auto& tokens = results.tokens();
   for (std::size_t i = 0; i < tokens.size(); ++i) {
     if (!live_.erase(tokens[i])) continue;  // lost meanwhile: its result belongs to nobody
     pending_items_ += results.item(i);
@@ -351,8 +368,13 @@ std::vector<Token> Session::unfinished() const {
   return tokens;
 }
 
+Micros Session::long_work_us() const {
+  return std::max(long_work_least_us, static_cast<Micros>(long_work_round_trips * round_trip_us_));
+}
+
 std::uint32_t Session::credit() const {
   if (draining_) return 0;
+  if (late_) return config_.slots;
   double slots = config_.slots;
   double ahead = 1;
   if (served_ > 0 && round_trip_us_ > 0) {

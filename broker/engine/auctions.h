@@ -5,9 +5,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string>
 
+#include "broker/engine/handed_back.h"
+#include "broker/engine/records.h"
 #include "broker/engine/usage.h"
 #include "scheduler/policy.h"
 #include "scheduler/prices.h"
@@ -51,11 +52,17 @@ struct PriceLevel {
 struct Chosen {
   scheduler::Policy policy = scheduler::Policy::least_loaded;
   bool choice = false;
-  std::shared_ptr<const std::string> packed;
+  std::string packed;          // what the choice rests on (scheduler::pack)
   std::string features;        // of the task that it was made for, encoded
+  std::string agent;           // that it prefers
   scheduler::Micros paid = 0;  // for one award
   Settled settled;             // in this turn
   KeptTerms kept;
+  HandedBackTasks handed_back;
+  scheduler::WentTo went_to = scheduler::WentTo::anew;
+  // Of the preferred labels the winner has none, some or all; not_wanted: the task prefers none.
+  static constexpr std::uint8_t not_wanted = 3;
+  std::uint8_t labels = not_wanted;
 };
 
 }  // namespace hirehall::engine

@@ -35,8 +35,10 @@ struct EngineCounts {
   std::uint64_t usage_left_out = 0;                   // pairs of reports that were no amounts
   std::array<std::uint64_t, 4> choices{};             // awards that a policy chose for, by scheduler::Policy
   std::uint64_t shadow_agreed = 0, shadow_differed = 0;
-  std::uint64_t auction_paid = 0;  // by all auctions together, in millionths
-  std::uint64_t duplicates = 0;    // answered from a producer record or an idempotency key
+  std::array<std::uint64_t, 4> passed_on{};  // awards of tasks that were handed back, by scheduler::WentTo
+  std::array<std::uint64_t, 3> labels_preferred{};  // awards of tasks that prefer labels: none, some, all had
+  std::uint64_t auction_paid = 0;                   // by all auctions together, in millionths
+  std::uint64_t duplicates = 0;                     // answered from a producer record or an idempotency key
 };
 
 }  // namespace hirehall::engine

@@ -370,7 +370,7 @@ class Engine {
   void wake(Gate& gate);
   void open_gates();
   Millis next_gate() const;
-  std::uint64_t award_number(std::uint32_t worker, const Entry& next);
+  std::uint64_t award_number(std::uint32_t worker, const Entry& next, const Body& body);
   Line* best_line(Shelf& shelf);
   Line* find_best_line(Shelf& shelf);
   std::uint32_t pages_worth_reading(const Line& line) const;
@@ -392,7 +392,7 @@ class Engine {
   Millis cost_of(const scheduler::Pick& pick, std::uint64_t weight) const;
   Millis leased_for(const Lease& lease) const;
   Millis occupied(const Lease& lease, std::uint32_t held) const;
-  void settle_cost(const Lease& lease, Millis ran, std::uint32_t held);
+  void settle_cost(const Lease& lease, Millis ran, std::uint32_t held, bool began);
   void charge_running();
   void settle_lanes();
   // Live bids (engine_bids.cpp).
@@ -404,6 +404,9 @@ class Engine {
                      const Entry& front, const TaskOptions& options, const scheduler::Pick& pick,
                      std::uint32_t tries);
   std::uint32_t award_run(const scheduler::Pick& pick, std::vector<AwardRun>& runs, std::uint32_t left);
+  void note_choice(const Lease& lease, bool first_of_run);
+  void keep_terms();
+  void note_passed_on();
   void spill();
   bool spill_line(Line& line, std::size_t keep);
   void take_snapshot(Draft& draft);

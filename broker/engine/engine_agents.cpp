@@ -27,7 +27,8 @@ tl::unexpected<Error> another(const AgentSpec& agent, const std::string& registe
       Code::conflict,
       "agent " + agent.name + " " + agent.version + " is registered with " + shown(registered) + by +
           ", this worker brings " + shown(agent.digest) +
-          "; give the changed definition a new version, or forget the old one (hirehall agent forget)",
+          "; give the changed definition a new version, or forget the old one: `hirehall agent forget " +
+          agent.name + " --agent-version " + agent.version + "`",
       agent.name);
 }
 
@@ -76,11 +77,15 @@ Status Engine::forget_agent(std::string_view name, std::string_view version) {
   auto shown_name = std::string(name) + " " + std::string(version);
   if (!ledger_.agents.contains({std::string(name), std::string(version)}))
     return fail(Code::not_found, "no agent " + shown_name + " is registered", "agent");
-  if (auto workers = offering(name, version); !workers.empty())
+  if (auto workers = offering(name, version); !workers.empty()) {
+    // One that has gone says no farewell: it counts as connected until its heartbeats are missed.
+    const bool leaving = std::ranges::all_of(workers, [&](auto w) { return sessions_.at(w).draining; });
     return fail(Code::conflict,
                 "agent " + shown_name + " is offered by " + std::to_string(workers.size()) +
-                    " connected workers; stop them first",
+                    (workers.size() == 1 ? " connected worker; " : " connected workers; ") +
+                    (leaving ? "all of them are stopping: try again in some seconds" : "stop them first"),
                 "agent");
+  }
   AgentForgotten fact{std::string(name), std::string(version)};
   record(fact);
   return {};

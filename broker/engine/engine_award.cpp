@@ -25,10 +25,25 @@ void fetch_windows(const Line& line) {
   }
 }
 
-// One choice covers what is alike only.
-bool other_features(const std::string& chosen, const Entry& next) {
-  if (HH_MUTANT("one_choice_for_all_features")) return false;
-  return next.chunk->features_of(next.chunk->body_at(next.offset)) != chosen;
+// That the task prefers; empty: none.
+std::string_view preferred_agent(const Chunk& chunk, const Body& body) {
+  constexpr unsigned agent_option = 20;
+  if (!body.own.empty()) {
+    msgpack::Reader r(body.own);
+    for (auto left = r.map(); left > 0 && r.ok(); --left) {
+      if (r.uint() == agent_option) return r.str();
+      r.skip();
+    }
+  }
+  return chunk.templates.at(body.template_)->options.agent;
+}
+
+// One choice covers what is alike only. Preferred labels are the same on the whole shelf.
+bool covers(const Chosen& chosen, Sequence next, const Chunk& chunk, const Body& body, Millis now) {
+  if (chosen.handed_back.has(next, now)) return false;
+  if (chosen.policy == scheduler::Policy::least_loaded) return true;
+  if (preferred_agent(chunk, body) != chosen.agent) return false;
+  return HH_MUTANT("one_choice_for_all_features") || chunk.features_of(body) == chosen.features;
 }
 
 }  // namespace
@@ -170,7 +185,8 @@ void Engine::refresh_shelves() {
 void Engine::tell_classes() {
   for (; known_classes_ < ledger_.classes.size(); ++known_classes_)
     dispatcher_.define_class(static_cast<std::uint32_t>(known_classes_), ledger_.classes[known_classes_].type,
-                             ledger_.classes[known_classes_].requirements);
+                             ledger_.classes[known_classes_].requirements,
+                             ledger_.classes[known_classes_].preferred_labels);
 }
 
 std::uint32_t Engine::award_run(const scheduler::Pick& pick, std::vector<AwardRun>& runs,
@@ -185,9 +201,10 @@ std::uint32_t Engine::award_run(const scheduler::Pick& pick, std::vector<AwardRu
     if (line == nullptr) break;
     if (held_back(*line)) break;
     fetch_windows(*line);
-    if (taken > 0 && chosen_.choice && other_features(chosen_.features, *line->front(ledger_.segments)))
-      break;
-    auto award = award_number(pick.worker, *line->front(ledger_.segments));
+    const auto& front = *line->front(ledger_.segments);
+    const auto body = front.chunk->body_at(front.offset);
+    if (taken > 0 && chosen_.choice && !covers(chosen_, front.sequence, *front.chunk, body, now_)) break;
+    auto award = award_number(pick.worker, front, body);
     bool continues = !runs.empty() && runs.back().line == line->id && runs.back().worker == pick.worker &&
                      runs.back().agent == pick.agent && runs.back().award == award &&
                      (taken > 0 || (!chosen_.choice && !runs.back().reasons.chosen));
@@ -197,6 +214,7 @@ std::uint32_t Engine::award_run(const scheduler::Pick& pick, std::vector<AwardRu
       run.award = award;
       run.agent = pick.agent;
       run.line = line->id;
+      run.items.reserve(std::min<std::uint64_t>(most - taken, line->ready));
       run.reasons = {pick.load,
                      pick.candidates,
                      pick.runner_up == scheduler::none ? 0 : pick.runner_up,
@@ -209,7 +227,8 @@ std::uint32_t Engine::award_run(const scheduler::Pick& pick, std::vector<AwardRu
     bool limited = line->limits != nullptr;
     Entry entry;
     auto counter = ledger_.counter;
-    auto& lease = ledger_.award(*line, pick.worker, award, pick.agent, run.reasons, counter, slot, entry);
+    auto& lease =
+        ledger_.award(*line, pick.worker, award, pick.agent, run.reasons, counter, slot, entry, &body);
     run.items.push_back({lease.sequence, slot});
     lease.charged = static_cast<std::uint32_t>(cost);
     costs_.keep_weight(slot, weight);
@@ -226,7 +245,8 @@ std::uint32_t Engine::award_run(const scheduler::Pick& pick, std::vector<AwardRu
     out.attempt = lease.tries.attempts;
     out.offset = HH_MUTANT("payload_of_a_neighbour") && lease.tries.attempts == 2 ? 0 : entry.offset;
     out.chunk = std::move(entry.chunk);
-    out.options = lease.options;
+    out.options = lease.options.get();
+    if (!body.own.empty()) out.own_options = lease.options;
     out.lane = lease.lane;
     out.class_ = lease.class_;
     if (lease.tries.checkpoint || lease.tries.answer) {
@@ -235,32 +255,55 @@ std::uint32_t Engine::award_run(const scheduler::Pick& pick, std::vector<AwardRu
         extras_.erase(at);
       }
     }
-    if (chosen_.choice) {
-      outputs_.choices.push_back({lease.sequence, lease.tries.attempts, chosen_.packed});
-      if (chosen_.kept.admit(now_, chosen_.packed->size()) && !HH_MUTANT("terms_not_kept"))
-        index_.push_back(
-            {Shelving::records, false, choice_key(lease.sequence, lease.tries.attempts), *chosen_.packed});
-      if (lease.tries.attempts > limits::history_max)
-        index_.push_back({Shelving::records,
-                          true,
-                          choice_key(lease.sequence,
-                                     lease.tries.attempts - static_cast<std::uint32_t>(limits::history_max)),
-                          {}});
-    }
+    if (chosen_.choice) note_choice(lease, taken == 0);
     ++taken;
     if (limited) place_dirty(shelf);
   }
   if (taken != 0) {
+    if (chosen_.choice) keep_terms();
+    if (chosen_.choice && chosen_.went_to != scheduler::WentTo::anew) note_passed_on();
     dispatcher_.take(pick, taken, static_cast<std::uint64_t>(cost));
     costs_.charge(now_, pick.lane, taken, cost, weight);
   }
   return taken;
 }
 
+// What an award rests on that a policy chose for.
+void Engine::note_choice(const Lease& lease, bool first_of_run) {
+  const auto attempt = lease.tries.attempts;
+  if (first_of_run) outputs_.choices.begin(chosen_.packed);
+  outputs_.choices.add({lease.sequence, attempt});
+  if (attempt > limits::history_max)
+    index_.push_back({Shelving::records,
+                      true,
+                      choice_key(lease.sequence, attempt - static_cast<std::uint32_t>(limits::history_max)),
+                      {}});
+}
+
+// Once: the next time it is handed back counts anew, so that a lone worker gets it again.
+void Engine::note_passed_on() {
+  ++counts_.passed_on[static_cast<std::size_t>(chosen_.went_to)];
+  chosen_.handed_back.forget(outputs_.choices.latest().front().sequence);
+}
+
+// Beside the first of the tasks that the choice was made for.
+void Engine::keep_terms() {
+  auto left = outputs_.choices.latest();
+  while (!left.empty()) {
+    const auto first = left.front();
+    std::size_t near = 1;
+    while (near < left.size() && left[near].sequence - first.sequence < terms_reach) ++near;
+    auto terms = pack_terms(chosen_.packed, left.first(near));
+    left = left.subspan(near);
+    if (chosen_.kept.admit(now_, terms.size()) && !HH_MUTANT("terms_not_kept"))
+      index_.push_back(
+          {Shelving::records, false, choice_key(first.sequence, first.attempt), std::move(terms)});
+  }
+}
+
 // The award message that takes the next task to the worker: a new one when the frame would grow too large.
 // Each message has a number of its own, so that the worker can say which have arrived.
-std::uint64_t Engine::award_number(std::uint32_t worker, const Entry& next) {
-  auto body = next.chunk->body_at(next.offset);
+std::uint64_t Engine::award_number(std::uint32_t worker, const Entry& next, const Body& body) {
   auto size = body.payload.size() + next.chunk->templates[body.template_]->encoded.size() + body.own.size() +
               item_overhead_bytes;
   if (auto at = extras_.find(next.sequence); at != extras_.end())
@@ -304,11 +347,13 @@ void Engine::award_all() {
       if (++set_aside >= asides_per_turn && left < awards_per_turn) dispatcher_.rooms().put_back();
       continue;
     }
-    if (!policies_.empty()) {
+    if (!policies_.empty() || pick->wanted_labels != 0) {
       if (!choose(*pick)) continue;
       pick->run = std::clamp(dispatcher_.room(*pick), 1u, pick->run);
       if (chosen_.choice && chosen_.paid > 0 && !ledger_.budgets.empty())
         pick->run = ledger_.affordable(pick->lane, chosen_.paid, pick->run);
+    } else {
+      chosen_.choice = false;
     }
     if (breakers_.disturbed()) cap_probes(*pick);
     if (fact.runs.empty()) {
@@ -317,6 +362,8 @@ void Engine::award_all() {
     }
     auto taken = award_run(*pick, fact.runs, left);
     if (chosen_.choice && chosen_.policy == scheduler::Policy::auction) settle(*pick, taken);
+    if (chosen_.choice && chosen_.labels != Chosen::not_wanted)
+      counts_.labels_preferred[chosen_.labels] += taken;
     if (taken != 0 && breakers_.disturbed()) note_probes(*pick, taken);
     left -= taken;
     refresh_shelves();

@@ -53,6 +53,7 @@ scheduler::Chose Engine::choose_live(const scheduler::QueuePolicy& policy, const
                     {pick.lane, pick.cls, choice.over_reserve, chooser_.lowest(), settings.reserve,
                      choice.over_reserve == 0 ? std::string() : chooser_.lowest_agent()});
       dispatcher_.set_ready(pick.shelf, false);
+      chosen_.handed_back.forget(front.sequence);  // the next round asks all
       return chose;
     }
     if (chose == Chose::nothing && tries >= Bidding::tries_max) {
@@ -64,7 +65,10 @@ scheduler::Chose Engine::choose_live(const scheduler::QueuePolicy& policy, const
     }
     bidding_.forget(pick.shelf);
     ++(chose == Chose::winner ? bidding_.counts.sold : bidding_.counts.again);
-    if (chose == Chose::winner) return chose;
+    if (chose == Chose::winner) {
+      chosen_.handed_back.keep_bid(front.sequence, chooser_.choice(), now_);
+      return chose;
+    }
   }
   if (bidding_.full()) return Chose::nothing;
   return call_for_bids(policy, task, front, options, pick, tries) ? Chose::unsold : Chose::nothing;
@@ -103,6 +107,7 @@ bool Engine::call_for_bids(const scheduler::QueuePolicy& policy, const scheduler
                                 .deadline = options.deadline,
                                 .effort_ms = options.effort_ms,
                                 .content_type = options.content_type,
+                                .features = options.features,
                                 .agents = {}});
       same = outputs_.calls.end() - 1;
     }

@@ -34,12 +34,14 @@ Millis Engine::occupied(const Lease& lease, std::uint32_t held) const {
 }
 
 // At the end of an attempt, whatever it came to. `ran` is what its worker has measured; less than nothing: it
-// has not. `held` is what the worker held when the first of a message ended.
-void Engine::settle_cost(const Lease& lease, Millis ran, std::uint32_t held) {
+// has not. `held` is what the worker held when the first of a message ended. What never began costs nothing,
+// and tells nothing of its kind.
+void Engine::settle_cost(const Lease& lease, Millis ran, std::uint32_t held, bool began) {
   const auto took = ran < 0 ? occupied(lease, held) : std::min(ran, leased_for(lease));
   // What is learned of its kind is not cut at a restart.
-  costs_.ended(lease.lane, lease.class_,
-               ran < 0 ? took : std::min(ran, std::max<Millis>(0, now_ - lease.started)));
+  if (began)
+    costs_.ended(lease.lane, lease.class_,
+                 ran < 0 ? took : std::min(ran, std::max<Millis>(0, now_ - lease.started)));
   if (HH_MUTANT("costs_not_corrected")) return;
   const auto charged = static_cast<Millis>(lease.charged);
   const auto difference = std::clamp<Millis>(took, 1, Costs::most) - charged;

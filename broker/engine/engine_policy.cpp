@@ -12,6 +12,12 @@ namespace {
 constexpr Millis unsold_ms = 100;
 constexpr scheduler::Micros price_memory = 16;  // awards
 
+std::uint8_t labels_had(const scheduler::Choice& choice) {
+  if (choice.wanted_labels == 0) return Chosen::not_wanted;
+  const auto has = choice.candidates[choice.award.winner].labels;
+  return has == 0 ? 0 : has < choice.wanted_labels ? 1 : 2;
+}
+
 }  // namespace
 
 void Engine::tell_policy(std::uint32_t queue) {
@@ -33,7 +39,8 @@ bool Engine::choose(scheduler::Pick& pick) {
   const auto& policy = queue < policies_.size() ? policies_[queue] : usual;
   chosen_.policy = policy.acting;
   chosen_.choice = false;
-  if (policy.plain()) return true;
+  chosen_.went_to = scheduler::WentTo::anew;
+  if (policy.plain() && pick.wanted_labels == 0) return true;
   auto* line = best_line(*shelf_by_number_[pick.shelf]);
   if (line == nullptr) return true;
   const auto* front = line->front(ledger_.segments);
@@ -42,12 +49,22 @@ bool Engine::choose(scheduler::Pick& pick) {
                                         : make_template(front->chunk->options_of(body));
   scheduler::Features features;
   if (!options->options.features.empty()) features = scheduler::Features::of(options->options.features);
-  const scheduler::TaskAtHand task{pick.cls, ledger_.classes[pick.cls].type, options->options.agent,
-                                   options->options.affinity_key, features.empty() ? nullptr : &features};
+  const scheduler::TaskAtHand task{pick.cls,
+                                   ledger_.classes[pick.cls].type,
+                                   options->options.agent,
+                                   options->options.affinity_key,
+                                   features.empty() ? nullptr : &features,
+                                   chosen_.handed_back.of(front->sequence, now_)};
   const auto seed = random();
   const auto before = pick;
   auto chose = scheduler::Chose::nothing;
-  if (policy.acting == scheduler::Policy::auction && policy.tariff.live_bids_from_ms > 0) {
+  const auto* back = task.handed_back;
+  // The bid of a runner-up that is free holds: nobody is asked again.
+  const auto runner_up = back != nullptr && back->bid
+                             ? dispatcher_.listed(pick, back->runner_up, back->agent_hash)
+                             : std::nullopt;
+  const bool passed_on = runner_up && runner_up->held < runner_up->slots;
+  if (policy.acting == scheduler::Policy::auction && policy.tariff.live_bids_from_ms > 0 && !passed_on) {
     chose = choose_live(policy, task, *front, options->options, pick);
     if (chose == scheduler::Chose::unsold) return false;
   }
@@ -60,9 +77,14 @@ bool Engine::choose(scheduler::Pick& pick) {
   if (HH_MUTANT("choice_not_acted_on")) pick.worker = before.worker, pick.agent = before.agent;
   chosen_.choice = chose == scheduler::Chose::winner;
   if (chosen_.choice) {
-    chosen_.packed = std::make_shared<const std::string>(scheduler::pack(chooser_.choice()));
+    const auto& choice = chooser_.choice();
+    chosen_.went_to = choice.went_to;
+    chosen_.labels = labels_had(choice);
+    chosen_.packed.clear();
+    scheduler::pack(choice, chosen_.packed);
     chosen_.paid = chooser_.choice().award.paid;
     chosen_.features = chooser_.choice().features;
+    chosen_.agent = task.agent;
     ++counts_.choices[static_cast<std::size_t>(policy.acting)];
   }
   if (policy.shadow) watch(policy.settings(*policy.shadow), task, seed, before, pick);

@@ -46,13 +46,15 @@ Code Engine::class_of(const TaskOptions& options, std::uint32_t& class_, std::st
   TaskOptions key;
   key.type = options.type;
   key.requirements = options.requirements;
+  key.preferred_labels = options.preferred_labels;
   auto encoded = encode_options(key);
   if (auto known = ledger_.class_by_key.find(encoded); known != ledger_.class_by_key.end()) {
     class_ = known->second;
     return Code::ok;
   }
   if (ledger_.classes.size() >= limits::classes_max) {
-    message = "there are " + std::to_string(limits::classes_max) + " pairs of type and requirements already";
+    message = "there are " + std::to_string(limits::classes_max) +
+              " kinds of tasks (type, requirements and preferred labels) already";
     return Code::busy;
   }
   ClassDefined fact{static_cast<std::uint32_t>(ledger_.classes.size()), options.type, std::move(encoded)};

@@ -32,6 +32,13 @@ FinishItem award_lost() {
   return how;
 }
 
+// What a policy that weighs agents chose, and its winner does not want: the next award leaves that one out.
+void note_handed_back(HandedBackTasks& tasks, const Lease& lease, Millis now) {
+  const auto policy = static_cast<scheduler::Policy>(lease.reasons.policy);
+  if (policy == scheduler::Policy::learned || policy == scheduler::Policy::auction)
+    tasks.note(lease.sequence, lease.worker, lease.reasons.runner_up, lease.started, now);
+}
+
 Status check_spec(const Registration& registration) {
   if (registration.name.empty() || registration.name.size() > limits::name_bytes_max)
     return fail(Code::invalid, "a worker needs a name of 1 to 255 bytes", "name");
@@ -349,9 +356,13 @@ Result<std::string> Engine::finish(std::uint32_t number, std::uint64_t message, 
     session.confirmed = std::max(session.confirmed, lease->award);
     auto& out = fact.items.emplace_back();
     decide_end(*lease, items[i], out);
+    if (out.outcome == Outcome::interrupted && lease->reasons.chosen && out.next == State::ready)
+      note_handed_back(chosen_.handed_back, *lease, now_);
     if (out.next == State::suspended && out.outcome == Outcome::suspended) ask(*lease, items[i], asked);
-    note_times(lease->lane, now_ - lease->started, true);
-    settle_cost(*lease, items[i].ran(session.timed), held);
+    const bool began =
+        out.outcome != Outcome::interrupted || !session.timed || items[i].ran_ms != FinishItem::not_said;
+    if (began) note_times(lease->lane, now_ - lease->started, true);
+    settle_cost(*lease, items[i].ran(session.timed), held, began);
     give_back(dispatcher_, sessions_, *lease);
     ledger_.end(fact, out);
   }
@@ -403,7 +414,7 @@ void Engine::end_leases(std::uint32_t number, const std::vector<std::uint64_t>& 
     auto& out = fact.items.emplace_back();
     decide_end(*lease, how, out);
     if (!terminal(out.next)) ++counts_.redelivered;
-    settle_cost(*lease, how.ran_ms, held);
+    settle_cost(*lease, how.ran_ms, held, how.outcome != Outcome::interrupted);
     give_back(dispatcher_, sessions_, *lease);
     ledger_.end(fact, out);
   }

@@ -58,6 +58,7 @@ void Ledger::apply(ClassDefined& fact) {
   auto options = decode_options(fact.requirements);
   HH_CHECK(options.has_value(), "a class fact holds well-formed requirements");
   made.requirements = options->requirements;
+  made.preferred_labels = options->preferred_labels;
   class_by_key.emplace(fact.requirements, fact.class_);
   recompute_pauses();
 }
@@ -259,7 +260,8 @@ Place Ledger::place_of(const Lease& lease) const {
 }
 
 Lease& Ledger::award(Line& line, std::uint32_t worker_no, std::uint64_t award, std::uint16_t agent,
-                     const Reasons& reasons, std::uint64_t counter_value, std::uint32_t slot, Entry& taken) {
+                     const Reasons& reasons, std::uint64_t counter_value, std::uint32_t slot, Entry& taken,
+                     const Body* known) {
   settle_limits();
   auto before = line.resident();
   auto* front = line.front(segments);
@@ -307,7 +309,7 @@ Lease& Ledger::award(Line& line, std::uint32_t worker_no, std::uint64_t award, s
   }
   ++lease.tries.attempts;
   if (taken.chunk) {
-    auto body = taken.chunk->body_at(taken.offset);
+    const auto body = known != nullptr ? *known : taken.chunk->body_at(taken.offset);
     lease.payload_bytes = static_cast<std::uint32_t>(body.payload.size());
     lease.options = body.own.empty() ? taken.chunk->templates[body.template_]
                                      : make_template(taken.chunk->options_of(body));

@@ -56,6 +56,7 @@ struct Lane {
 struct TaskClass {
   std::string type;
   Requirements requirements;
+  StringMap preferred_labels;
   bool paused = false;
 };
 
@@ -226,9 +227,10 @@ class Ledger {
   void apply(Reclaimed& fact);
   void apply(Incarnated& fact);
   void apply(Audited& fact);
-  // One award of a run, when it is decided; apply(Awarded) is a loop over it.
+  // One award of a run, when it is decided; apply(Awarded) is a loop over it. Its body, when that was read.
   Lease& award(Line& line, std::uint32_t worker, std::uint64_t award, std::uint16_t agent,
-               const Reasons& reasons, std::uint64_t counter, std::uint32_t slot, Entry& taken);
+               const Reasons& reasons, std::uint64_t counter, std::uint32_t slot, Entry& taken,
+               const Body* known = nullptr);
   void end(Ended& fact, EndedItem& item);  // one item, when it is decided
   void note_finish(const Ended& fact);     // the worker's numbering; apply(Ended) is both
 

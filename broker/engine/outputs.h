@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,7 +23,8 @@ struct AwardOut {
   std::uint32_t attempt = 1;
   std::uint32_t offset = 0;
   ChunkRef chunk;
-  TemplateRef options;
+  const Template* options = nullptr;  // the chunk's, or its own
+  TemplateRef own_options;
   std::uint32_t lane = 0;
   std::uint32_t class_ = 0;
   std::shared_ptr<const struct Extras> extras;  // checkpoint and answer, when there are any
@@ -33,11 +35,43 @@ struct Extras {
   std::string answer;
 };
 
-// What an award by a policy other than least_loaded rested on (scheduler/chooser.h).
-struct ChoiceOut {
-  Sequence sequence = 0;
-  std::uint32_t attempt = 1;
-  std::shared_ptr<const std::string> packed;  // shared by the tasks of one run
+// What awards rested on for which somebody had a choice (scheduler/chooser.h): the terms of
+// each choice, once, and the awards that it was made for.
+struct ChoicesOut {
+  using Award = AwardOf;
+  struct Choice {
+    std::size_t terms_end = 0, awards_end = 0;  // where those of the next one begin
+  };
+  std::string terms;  // packed, one behind the other
+  std::vector<Award> awards;
+  std::vector<Choice> made;
+
+  void begin(std::string_view packed) {
+    terms.append(packed);
+    made.push_back({terms.size(), awards.size()});
+  }
+  void add(Award award) {  // to the choice that has begun
+    awards.push_back(award);
+    made.back().awards_end = awards.size();
+  }
+  std::span<const Award> latest() const {
+    return std::span(awards).subspan(made.size() > 1 ? made[made.size() - 2].awards_end : 0);
+  }
+  void clear() {
+    terms.clear();
+    awards.clear();
+    made.clear();
+  }
+  // each: (terms, awards) of a choice.
+  template <typename F>
+  void visit(F each) const {
+    Choice from;
+    for (const auto& to : made) {
+      each(std::string_view(terms).substr(from.terms_end, to.terms_end - from.terms_end),
+           std::span(awards).subspan(from.awards_end, to.awards_end - from.awards_end));
+      from = to;
+    }
+  }
 };
 
 // A worker is asked what its agents want for a task (bidding.h).
@@ -49,7 +83,7 @@ struct CallOut {
   std::uint64_t payload_bytes = 0;
   std::uint8_t priority = 0;
   Millis deadline = 0, effort_ms = 0;
-  std::string content_type;
+  std::string content_type, features;  // features: encoded; empty: none
   std::vector<std::string> agents;
 };
 
@@ -123,7 +157,7 @@ struct LookupWanted {
 
 struct Outputs {
   std::vector<AwardOut> awards;
-  std::vector<ChoiceOut> choices;
+  ChoicesOut choices;
   std::vector<CallOut> calls;
   std::vector<AttemptOut> attempts;
   std::vector<UnattemptedOut> unattempted;

@@ -28,6 +28,7 @@ std::string key_of_attempt(char tag, Sequence s, std::uint32_t attempt) {
 constexpr std::uint8_t page_of_references = 1;
 constexpr std::uint8_t page_with_bodies = 2;
 constexpr std::size_t run_worth_referring = 16;
+constexpr std::uint8_t terms_of_many = 128;  // no format of scheduler::pack
 
 }  // namespace
 
@@ -70,8 +71,38 @@ std::string attempt_key(Sequence s, std::uint32_t attempt) {
 std::string choice_key(Sequence s, std::uint32_t attempt) {
   return key_of_attempt('c', s, attempt);
 }
+Sequence sequence_of_choice(std::string_view key) {
+  return get_be(key.substr(1, 8));
+}
 std::uint32_t attempt_of_choice(std::string_view key) {
   return static_cast<std::uint32_t>(get_be(key.substr(9)));
+}
+std::string pack_terms(std::string_view packed, std::span<const AwardOf> awards) {
+  if (awards.size() == 1) return std::string(packed);
+  std::string out;
+  out.reserve(packed.size() + 3 * awards.size() + 16);
+  Packer p(out);
+  p.u8(terms_of_many);
+  p.bytes(packed);
+  p.uint(awards.size());
+  for (const auto& award : awards) {
+    p.uint(award.sequence - awards.front().sequence);
+    p.uint(award.attempt);
+  }
+  return out;
+}
+std::optional<std::string_view> terms_of(std::string_view value, const AwardOf& first, const AwardOf& award) {
+  const bool own = first.sequence == award.sequence && first.attempt == award.attempt;
+  Unpacker in(value);
+  if (in.u8() != terms_of_many) return own ? std::optional(value) : std::nullopt;
+  const auto terms = in.bytes();
+  if (own) return in.ok() ? std::optional(terms) : std::nullopt;
+  for (auto left = in.uint(); left > 0 && in.ok(); --left) {
+    const auto sequence = first.sequence + in.uint();
+    const auto attempt = in.uint();
+    if (in.ok() && sequence == award.sequence && attempt == award.attempt) return terms;
+  }
+  return std::nullopt;
 }
 std::string checkpoint_key(Sequence s) {
   return record_key('k', s);

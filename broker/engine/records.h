@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,7 +49,18 @@ std::optional<Timer> read_timer_key(std::string_view key);
 std::string page_key(std::uint64_t line, std::uint64_t page);
 std::string attempt_key(Sequence sequence, std::uint32_t attempt);  // attempt_key(s, 0) is the first possible
 std::string choice_key(Sequence sequence, std::uint32_t attempt);
+Sequence sequence_of_choice(std::string_view key);
 std::uint32_t attempt_of_choice(std::string_view key);
+// Tasks that one choice was made for have its terms once, beside the first of them: no task of it is further
+// from that one than so much, so that whoever looks for them knows where.
+inline constexpr Sequence terms_reach = 1024;
+struct AwardOf {
+  Sequence sequence = 0;
+  std::uint32_t attempt = 1;
+};
+std::string pack_terms(std::string_view packed, std::span<const AwardOf> awards);
+// As they were packed, when the record is of this award as well; `first`: whose record it is.
+std::optional<std::string_view> terms_of(std::string_view value, const AwardOf& first, const AwardOf& award);
 std::string checkpoint_key(Sequence sequence);
 std::string answer_key(Sequence sequence);
 std::string dead_key(std::uint32_t queue, Sequence sequence);

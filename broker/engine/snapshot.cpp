@@ -107,6 +107,7 @@ void Ledger::save(std::string& out) const {
     TaskOptions options;
     options.type = cls.type;
     options.requirements = cls.requirements;
+    options.preferred_labels = cls.preferred_labels;
     auto encoded = encode_options(options);
     a(cls.type, encoded);
   }

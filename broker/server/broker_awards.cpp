@@ -32,7 +32,7 @@ void write_extras(msgpack::Writer& w, const engine::AwardOut& a, const std::stri
   std::size_t n = !o.context.empty() + !o.labels.empty() + checkpoint + answered + !o.description.empty() +
                   (o.deadline != 0) + !trace.empty() + !o.trace.empty() + (o.effort_ms != 0) +
                   !o.idempotency_key.empty() + !o.tracestate.empty() + !o.baggage.empty() +
-                  !o.features.empty();
+                  !o.features.empty() + (o.delivery == Delivery::at_most_once);
   w.map(n);
   if (!o.context.empty()) w.str("context"), w.raw(o.context);
   if (!o.labels.empty()) {
@@ -51,6 +51,7 @@ void write_extras(msgpack::Writer& w, const engine::AwardOut& a, const std::stri
   if (o.effort_ms != 0) w.entry_sint("effort_ms", o.effort_ms);
   if (!o.features.empty()) w.str("features"), w.raw(HH_MUTANT("features_left_behind") ? "\x80" : o.features);
   if (!o.idempotency_key.empty()) w.entry("idempotency_key", o.idempotency_key);
+  if (o.delivery == Delivery::at_most_once) w.entry_bool("at_most_once", true);
 }
 
 bool has_extras(const engine::AwardOut& a) {
@@ -58,7 +59,7 @@ bool has_extras(const engine::AwardOut& a) {
   const auto& o = a.options->options;
   return a.extras || !o.context.empty() || !o.labels.empty() || !o.description.empty() || o.deadline != 0 ||
          !o.trace.empty() || !o.baggage.empty() || o.effort_ms != 0 || !o.features.empty() ||
-         !o.idempotency_key.empty();
+         o.delivery == Delivery::at_most_once || !o.idempotency_key.empty();
 }
 
 std::string finish_award(AwardFrame& f) {
@@ -94,11 +95,11 @@ void Broker::encode_outputs() {
       frame->award = a.award;
     }
     if (frame->shape_count == 0 || frame->lane != a.lane || frame->class_ != a.class_ ||
-        frame->agent != a.agent || !same_shape(frame->options, a.options.get())) {
+        frame->agent != a.agent || !same_shape(frame->options, a.options)) {
       frame->lane = a.lane;
       frame->class_ = a.class_;
       frame->agent = a.agent;
-      frame->options = a.options.get();
+      frame->options = a.options;
       ++frame->shape_count;
       const auto& lane = ledger.lanes[a.lane];
       const auto& queue = ledger.queues[lane.queue];
@@ -127,7 +128,7 @@ void Broker::encode_outputs() {
     if (extras) write_extras(w, a, trace);
   }
   out.awards.clear();
-  for (auto& choice : out.choices) choices_.add(std::move(choice));
+  choices_.add(out.choices);
   out.choices.clear();
   for (auto& frame : frames)
     if (auto at = routing_of_worker_.find(frame.worker); at != routing_of_worker_.end())

@@ -3,6 +3,7 @@
 
 #include "broker/server/broker.h"
 #include "common/msgpack.h"
+#include "common/mutant.h"
 
 namespace hirehall::server {
 namespace {
@@ -12,7 +13,8 @@ std::string call_frame(const engine::CallOut& call, std::string_view type, std::
   std::string frame;
   wire::write_header(frame, wire::Kind::call_for_bids, 0);
   msgpack::Writer w(frame);
-  w.map(9u + (call.deadline != 0 ? 1 : 0) + (call.effort_ms != 0 ? 1 : 0));
+  const bool featured = !call.features.empty() && !HH_MUTANT("calls_without_features");
+  w.map(9u + (call.deadline != 0 ? 1 : 0) + (call.effort_ms != 0 ? 1 : 0) + (featured ? 1 : 0));
   w.entry_uint("round", call.round);
   w.entry_sint("left_ms", call.left_ms);
   w.str("agents");
@@ -26,6 +28,7 @@ std::string call_frame(const engine::CallOut& call, std::string_view type, std::
   w.entry_uint("priority", call.priority);
   if (call.deadline != 0) w.entry_sint("deadline", call.deadline);
   if (call.effort_ms != 0) w.entry_sint("effort_ms", call.effort_ms);
+  if (featured) w.str("features"), w.raw(call.features);
   return frame;
 }
 

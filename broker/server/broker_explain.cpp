@@ -36,13 +36,21 @@ void write_terms(msgpack::Writer& w, const scheduler::Choice& choice, std::size_
   const bool auction = choice.award.policy == scheduler::Policy::auction;
   const bool learned = auction || choice.award.policy == scheduler::Policy::learned;
   const bool live = auction && choice.quotes[i].live;
-  const bool featured = !choice.bare_log_odds.empty();
-  w.map((live ? 16 : auction ? 20 : learned ? 15 : 10) + (featured ? 1 : 0));
+  const bool featured = !choice.bare.empty();
+  const bool run_known = featured && choice.bare[i].run_ms > 0;
+  const bool cost_shifted = run_known && !auction;
+  const bool labelled = choice.wanted_labels != 0;
+  w.map((live      ? 16
+         : auction ? 20
+         : learned ? 15
+                   : 10) +
+        (featured ? 1 : 0) + (run_known ? 2 : 0) + (cost_shifted ? 1 : 0) + (labelled ? 1 : 0));
   w.entry("worker", name);
   w.entry("agent", choice.agents[i]);
   w.entry_sint("score", t.score());
   w.entry_sint("value", t.value);
   w.entry_sint("preferred", t.preferred);
+  if (labelled) w.entry_uint("preferred_labels", c.labels);
   w.entry_sint("cost", t.cost);
   w.entry_sint("wait", t.wait);
   w.str("load"), w.real(load_of(t.load));
@@ -54,7 +62,12 @@ void write_terms(msgpack::Writer& w, const scheduler::Choice& choice, std::size_
   w.entry_uint("success_low", per_mille(scheduler::logistic(c.log_odds - 1.96 * c.log_odds_sd)));
   w.entry_uint("success_high", per_mille(scheduler::logistic(c.log_odds + 1.96 * c.log_odds_sd)));
   if (featured)
-    w.entry_uint("success_without_features", per_mille(scheduler::logistic(choice.bare_log_odds[i])));
+    w.entry_uint("success_without_features", per_mille(scheduler::logistic(choice.bare[i].log_odds)));
+  if (run_known) {
+    w.entry_sint("run_ms", choice.bare[i].run_ms_with);
+    w.entry_sint("run_without_features_ms", choice.bare[i].run_ms);
+  }
+  if (cost_shifted) w.entry_sint("cost_without_features", choice.bare[i].cost);
   w.entry_sint("expected_ms", c.finish_ms);
   if (!auction) return;
   w.entry("bid", live ? "live" : "proxy");
@@ -90,6 +103,14 @@ void write_round(msgpack::Writer& w, const scheduler::Choice& choice,
     w.entry("agent", absent.agent);
     w.entry("why", absent.why);
   }
+}
+
+std::string how_it_ended(const StoredEnd& end) {
+  if (!end.attempted) return "it has ended in its queue: " + end.reason;
+  auto out = "it has ended, in attempt " + std::to_string(end.tries.attempts);
+  for (const auto* more : {&end.error_code, &end.error, &end.reason})
+    if (!more->empty()) out += ": " + *more;
+  return out;
 }
 
 }  // namespace
@@ -133,11 +154,7 @@ void Broker::write_explanation(Peer& peer, std::uint64_t request, Sequence seque
   auto state = loaded.state;
   if (task.end) {
     state = task.end->state;
-    whys.push_back({"ended",
-                    task.end->attempted
-                        ? "it has ended, in attempt " + std::to_string(task.end->tries.attempts)
-                        : "it has ended in its queue: " + task.end->reason,
-                    {}});
+    whys.push_back({"ended", how_it_ended(*task.end), {}});
   } else if (lease != nullptr) {
     state = State::leased;
     whys = how_it_runs(engine_, *lease);
@@ -146,8 +163,13 @@ void Broker::write_explanation(Peer& peer, std::uint64_t request, Sequence seque
   }
   msgpack::Writer w(answer(peer, request));
   const bool dated = !task.end && loaded.place.deadline != 0;
-  w.map(4 + (dated ? 1 : 0) + (task.end ? 0 : 1));
+  const auto& preferred = task.options.preferred_labels;
+  w.map(4 + (dated ? 1 : 0) + (task.end ? 0 : 1) + (preferred.empty() ? 0 : 1));
   w.entry("state", hirehall::name_of(state));
+  if (!preferred.empty()) {
+    w.str("preferred_labels"), w.map(preferred.size());
+    for (const auto& [key, value] : preferred) w.entry(key, value);
+  }
   if (dated) {
     const auto queue = ledger.lanes.at(loaded.place.lane).queue;
     Dated known{{}, loaded.place.deadline, engine_.now(), 0};
@@ -161,6 +183,7 @@ void Broker::write_explanation(Peer& peer, std::uint64_t request, Sequence seque
     if (lease != nullptr ||
         (state != State::suspended && engine_.dispatcher().prospect(loaded.place.class_, queue).capable != 0))
       known.type = ledger.classes[loaded.place.class_].type;
+    known.features = task.options.features;
     w.str("deadline");
     write_outlook(w, outlook_of(engine_, learning_.prediction(), known),
                   engine_.to_wall(loaded.place.deadline));
@@ -209,8 +232,9 @@ void Broker::write_award(msgpack::Writer& w, std::uint32_t attempt, std::uint32_
   const bool live = auction && choice->round != 0;
   const bool featured = choice && !choice->features.empty();
   const bool drawn = auction || (choice && choice->award.policy == scheduler::Policy::learned);
-  w.map(3 + (why != nullptr ? 2 : 0) + (runner_up ? 2 : 0) + (chosen ? 1 : 0) + (drawn ? 6 : 0) +
-        (auction ? settlement_fields : 0) + (live ? 2 : 0) + (featured ? 1 : 0));
+  const bool passed_on = choice && choice->went_to != scheduler::WentTo::anew;
+  w.map(3 + (passed_on ? 2 : 0) + (why != nullptr ? 2 : 0) + (runner_up ? 2 : 0) + (chosen ? 1 : 0) +
+        (drawn ? 6 : 0) + (auction ? settlement_fields : 0) + (live ? 2 : 0) + (featured ? 1 : 0));
   w.entry_uint("attempt", attempt);
   w.entry("policy", policy_name(why));
   w.entry("worker", name_of(worker));
@@ -233,6 +257,10 @@ void Broker::write_award(msgpack::Writer& w, std::uint32_t attempt, std::uint32_
     w.entry_sint("preference", choice->settings.preference);
   }
   if (featured) w.str("features"), w.raw(choice->features);
+  if (passed_on) {
+    w.entry("handed_back_by", name_of(choice->handed_back_by));
+    w.entry("went_to", scheduler::name_of(choice->went_to));
+  }
   if (auction) write_settlement(w, *choice);
   if (live) write_round(w, *choice, name_of);
   w.str("terms");

@@ -42,13 +42,36 @@ void write_weights(msgpack::Writer& w, const std::vector<scheduler::FeatureWeigh
   }
 }
 
+// Of durations and costs: what they are multiplied by, with 95 % intervals.
+void write_factors(msgpack::Writer& w, std::string_view what, const scheduler::AmountModel& model) {
+  const auto weights = model.weights();
+  w.str(what);
+  w.array(weights.size());
+  for (const auto& one : weights) {
+    w.map(one.numeric ? 9 : 7);
+    w.entry("feature", one.name);
+    w.entry("kind", one.numeric ? "number" : "word");
+    w.str("factor"), w.real(std::exp(one.weight));
+    w.str("factor_low"), w.real(std::exp(one.weight - 1.96 * one.sd));
+    w.str("factor_high"), w.real(std::exp(one.weight + 1.96 * one.sd));
+    w.entry_uint("seen", whole(one.seen));
+    w.entry_bool("believed", model.believed());
+    if (!one.numeric) continue;
+    w.str("low"), w.real(one.low);
+    w.str("high"), w.real(one.high);
+  }
+}
+
 void write_row(msgpack::Writer& w, const scheduler::AgentStatus& row, bool with_features) {
   const auto& success = row.forecast.success;
   const auto& duration = row.forecast.duration;
   const bool timed = duration.outcomes > 0;
   const bool priced = row.forecast.costs_told > 0, rated = row.forecast.qualities_told > 0;
   const bool featured = with_features && row.features != nullptr;
-  w.map((timed ? 10 : 7) + (priced ? 1 : 0) + (rated ? 1 : 0) + (featured ? 1 : 0));
+  const bool times = featured && row.duration_features != nullptr;
+  const bool costs = featured && row.cost_features != nullptr;
+  w.map((timed ? 10 : 7) + (priced ? 1 : 0) + (rated ? 1 : 0) + (featured ? 1 : 0) + (times ? 1 : 0) +
+        (costs ? 1 : 0));
   w.entry("name", row.agent);
   w.entry("version", row.version);
   w.entry("type", row.type);
@@ -59,6 +82,8 @@ void write_row(msgpack::Writer& w, const scheduler::AgentStatus& row, bool with_
   if (priced) w.str("cost"), w.real(row.forecast.cost);
   if (rated) w.str("quality"), w.real(row.forecast.quality);
   if (featured) write_weights(w, row.features->weights());
+  if (times) write_factors(w, "duration_features", *row.duration_features);
+  if (costs) write_factors(w, "cost_features", *row.cost_features);
   if (!timed) return;
   w.entry_uint("p50_ms", whole(duration.p50_ms));
   w.entry_uint("p90_ms", whole(duration.p90_ms));

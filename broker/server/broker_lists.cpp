@@ -99,7 +99,7 @@ Status Broker::narrow(TaskWalk& walk, const std::string& queue, const std::strin
   };
   if (auto name = given(state, "state"); !name.empty()) {
     walk.state = state_from_name(name);
-    if (!walk.state) return fail(Code::invalid, "no state is named " + name, "state");
+    if (!walk.state) return fail(Code::invalid, no_state(name), "state");
   }
   walk.tenant = given(tenant, "tenant");
   walk.type = given(type, "type");

@@ -447,6 +447,8 @@ void Broker::fill_metrics() {
   count_usage();
   page_.decisions = engine_.counts().decisions;
   page_.choices = engine_.counts().choices;
+  page_.passed_on = engine_.counts().passed_on;
+  page_.labels_preferred = engine_.counts().labels_preferred;
   fill_prices();
   fill_breakers();
   page_.shadow_agreed = engine_.counts().shadow_agreed;

@@ -6,8 +6,9 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <span>
 #include <string>
-#include <utility>
+#include <string_view>
 
 #include "broker/engine/outputs.h"
 #include "scheduler/chooser.h"
@@ -19,17 +20,19 @@ class Choices {
   static constexpr std::size_t bytes_max = 16u << 20;
 
   explicit Choices(std::size_t most = bytes_max) : most_(most) {}
-  void add(engine::ChoiceOut&& choice);
+  void add(const engine::ChoicesOut& choices);
   // Nothing: it is no longer known, or nothing was chosen.
   std::optional<scheduler::Choice> find(Sequence sequence, std::uint32_t attempt) const;
   std::size_t bytes() const { return bytes_; }
 
  private:
-  static std::size_t size_of(const engine::ChoiceOut& choice, const engine::ChoiceOut* next);
+  using Awards = std::span<const engine::ChoicesOut::Award>;
+  void add(std::string_view terms, Awards awards);
+  std::string& block_for(std::size_t bytes);
 
   std::size_t most_;
-  std::size_t bytes_ = 0;
-  std::deque<engine::ChoiceOut> kept_;  // oldest first; looked through, as explanations are rare
+  std::size_t bytes_ = 0;           // that the blocks may hold
+  std::deque<std::string> blocks_;  // oldest first; looked through, as explanations are rare
 };
 
 }  // namespace hirehall::server

@@ -14,8 +14,9 @@ namespace hirehall::server {
 struct Dated {
   std::string_view type;
   Millis deadline = 0;
-  Millis begins = 0;        // of a scheduled one: not before; of a leased one: when it did; else now
-  std::uint64_t ahead = 0;  // tasks that go before it
+  Millis begins = 0;               // of a scheduled one: not before; of a leased one: when it did; else now
+  std::uint64_t ahead = 0;         // tasks that go before it
+  std::string_view features = {};  // encoded
 };
 
 enum class Outlook : std::uint8_t { unknown, likely, doubtful, unlikely };

@@ -88,7 +88,7 @@ OptionTable declare_options() {
           "restore --backups DIR --data DIR (broker stopped).\n"
           "Exit codes: 0 stopped, 1 failed, 3 a write to the store failed, 64 wrong options, 65 the store "
           "cannot be opened, "
-          "69 an endpoint cannot be bound.")
+          "69 an endpoint cannot be bound, 71 out of memory.")
       .section(8);
   return table;
 }

@@ -8,6 +8,7 @@
 #include <sstream>
 #include <utility>
 
+#include "broker/server/choice_counters.h"
 #include "common/error.h"
 #include "common/version.h"
 #include "common/wire.h"
@@ -187,15 +188,10 @@ void add_decisions(Families& out, const MetricsPage& page) {
 }
 
 void add_choices(Families& out, const MetricsPage& page) {
-  out.begin("choices_total", "Awards for which a policy had a choice to make, by policy.",
-            MetricType::Counter);
-  for (const auto policy :
-       {scheduler::Policy::sticky, scheduler::Policy::learned, scheduler::Policy::auction})
-    out.value(page.choices[static_cast<std::size_t>(policy)], {{"policy", text(scheduler::name_of(policy))}});
-  out.begin("shadow_choices_total", "Awards in queues with a shadow policy, by whether it would do the same.",
-            MetricType::Counter);
-  out.value(page.shadow_agreed, {{"agrees", "yes"}});
-  out.value(page.shadow_differed, {{"agrees", "no"}});
+  for (const auto& family : choice_counters(page)) {
+    out.begin(family.name, family.help, MetricType::Counter);
+    for (const auto& [word, count] : family.values) out.value(count, {{family.label, text(word)}});
+  }
 }
 
 void add_features(Families& out, const MetricsPage& page) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "broker/server/audit.h"
 #include "broker/server/principals_file.h"
 #include "broker/server/small_file.h"
 #include "common/check.h"
@@ -175,7 +176,7 @@ Status allowed(const Principal& principal, Kind kind, const Claim& claim) {
     return fail(Code::denied,
                 "principal '" + principal.name +
                     "' lacks a role for this request; it takes one of: " + who_may(roles_of(kind)),
-                "kind=" + std::to_string(static_cast<unsigned>(kind)));
+                "kind=" + act_of(kind));
   }
   if (!claim.tenant.empty() && !principal.tenants.contains(claim.tenant)) {
     return outside(principal, "tenant", claim.tenant);

@@ -116,7 +116,9 @@ struct MetricsPage {
   std::uint64_t lease_expirations = 0;
   std::uint64_t limit_delays = 0;  // awards put off because a limit was full
   std::uint64_t stale_results = 0;
-  std::array<std::uint64_t, 4> choices{};  // awards that a policy chose for, by scheduler::Policy
+  std::array<std::uint64_t, 4> choices{};           // awards that a policy chose for, by scheduler::Policy
+  std::array<std::uint64_t, 4> passed_on{};         // of what was handed back, by scheduler::WentTo
+  std::array<std::uint64_t, 3> labels_preferred{};  // winners with none, some, all of the preferred labels
   std::uint64_t shadow_agreed = 0, shadow_differed = 0;
   std::vector<PriceProbe> prices;  // of awards in auctions, at most prices_shown_max
   std::uint64_t auction_paid = 0;  // millionths

@@ -144,19 +144,21 @@ Status Reader::setting(const std::string& key, const YAML::Node& at, const YAML:
     return {};
   }
   if (key == "limit_keys") return names(node, key, draft.options.limit_keys);
-  if (key == "labels") {
-    if (!node.IsMap()) return wrong(node, "'labels' is a map of names and texts");
+  if (key == "labels" || key == "preferred_labels") {
+    auto& labels = key == "labels" ? draft.options.labels : draft.options.preferred_labels;
+    if (!node.IsMap()) return wrong(node, "'" + key + "' is a map of names and texts");
     for (const auto& entry : node) {
       if (!entry.first.IsScalar() || !entry.second.IsScalar())
-        return wrong(entry.second, "'labels' is a map of names and texts");
-      draft.options.labels[entry.first.Scalar()] = entry.second.Scalar();
+        return wrong(entry.second, "'" + key + "' is a map of names and texts");
+      labels[entry.first.Scalar()] = entry.second.Scalar();
     }
     return {};
   }
   if (key == "features") return features(node, draft.options.features);
   std::string known;
   for (const auto& word : words) known += std::string(word.key) + ", ";
-  return wrong(at, "unknown key '" + key + "'; known are: " + known + "limit_keys, labels, features");
+  return wrong(at, "unknown key '" + key + "'; known are: " + known +
+                       "limit_keys, labels, preferred_labels, features");
 }
 
 Result<engine::ScheduleSpec> Reader::schedule(const YAML::Node& map) const {

@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "common/secret_file.h"
+
 namespace hirehall::server {
 namespace {
 
@@ -25,7 +27,8 @@ std::string octal(unsigned mode) {
 
 Status check(const struct stat& info, const std::string& path, std::size_t bytes_max, unsigned forbidden) {
   if (!S_ISREG(info.st_mode)) return fail(Code::invalid, "this is not a regular file; name a file", path);
-  if ((info.st_mode & forbidden) != 0) {
+  const bool secret = forbidden == group_or_others_may_anything;
+  if (secret ? !keeps_secret(info) : (info.st_mode & forbidden) != 0) {
     const unsigned mode = info.st_mode & 07777u;
     return fail(Code::invalid,
                 "the file has mode " + octal(mode) + " and is open to others; run: chmod " +

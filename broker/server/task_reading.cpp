@@ -224,15 +224,20 @@ void each_end_in(std::string_view part, const Visit& visit) {
   }
 }
 
-// Of the last attempts.
+// Of the last attempts: its own records, and those of tasks before it that it shares a choice with.
 Status read_choices(const store::View& view, Sequence sequence, StoredTask& task) {
   const auto last = task.attempts.empty() ? 0u : task.attempts.back().attempt + 1;
-  const auto from = engine::choice_key(sequence, last - std::min<std::uint32_t>(last, limits::history_max));
-  return view.scan(Family::records, from, range_end(from.substr(0, 9)),
-                   [&](std::string_view key, std::string_view value) {
-                     task.choices.emplace(engine::attempt_of_choice(key), value);
-                     return true;
-                   });
+  const auto from = last - std::min<std::uint32_t>(last, limits::history_max);
+  const auto before = sequence - std::min<Sequence>(sequence, engine::terms_reach - 1);
+  return view.scan(
+      Family::records, engine::choice_key(before, 0), range_end(engine::choice_key(sequence, 0).substr(0, 9)),
+      [&](std::string_view key, std::string_view value) {
+        const engine::AwardOf first{engine::sequence_of_choice(key), engine::attempt_of_choice(key)};
+        for (auto attempt = from; attempt <= last + 1; ++attempt)
+          if (const auto terms = engine::terms_of(value, first, {sequence, attempt}))
+            task.choices.emplace(attempt, *terms);
+        return true;
+      });
 }
 
 bool find_end(std::string_view part, Sequence sequence, StoredEnd& end) {

@@ -68,8 +68,10 @@ BackupSummary summary_of(const BackupManifest& manifest) {
 Result<BackupManifest> read_manifest(const std::string& folder, std::uint64_t number) {
   std::error_code error;
   if (!fs::exists(folder, error))
-    return fail(Code::not_found,
-                "there is no backup " + std::to_string(number) + "; list shows those there are", "backup");
+    return fail(
+        Code::not_found,
+        "there is no backup " + std::to_string(number) + "; `hirehall backup list` shows those there are",
+        "backup");
   const auto path = folder + "/manifest";
   const auto size = fs::file_size(path, error);
   const auto text = read_file(path, error ? 0 : std::min<std::uintmax_t>(size, manifest_bytes_max));
@@ -365,8 +367,10 @@ Status BackupFolder::verify(std::uint64_t number, CopyPace pace) {
 Status BackupFolder::remove(std::uint64_t number) {
   std::error_code error;
   if (!fs::exists(folder_of(number), error))
-    return fail(Code::not_found,
-                "there is no backup " + std::to_string(number) + "; list shows those there are", "backup");
+    return fail(
+        Code::not_found,
+        "there is no backup " + std::to_string(number) + "; `hirehall backup list` shows those there are",
+        "backup");
   // Out of the list first: it never names tables that are gone.
   const auto removing = folder_of(number) + std::string(removing_ending);
   if (auto renamed = rename_durably(folder_of(number), removing); !renamed) return renamed;

@@ -16,18 +16,33 @@ constexpr std::string_view stats_columns =
 
 constexpr std::string_view weight_columns = "agent,feature,kind,weight,sd,seen,low,high";
 
-// Under the table of agents: what each has learned of the features of the type that was asked for.
-int show_weights(Context& c, const std::vector<Document>& agents) {
-  std::vector<Document> all;
+constexpr std::string_view factor_columns =
+    "agent,of,feature,kind,factor,factor_low,factor_high,seen,low,high,believed";
+
+void collect(const std::vector<Document>& agents, const char* key, const char* of,
+             std::vector<Document>& all) {
   for (const auto& agent : agents)
-    for (const auto& weight : agent.items("features")) {
+    for (const auto& weight : agent.items(key)) {
       auto row = weight.copy();
       row.set("agent", agent.text("name"));
+      row.set("of", of);
       all.push_back(std::move(row));
     }
-  if (all.empty()) return ok;
-  c.out() << "\n";
-  return c.show(all, weight_columns);
+}
+
+// Under the table of agents: what each has learned of the features of the type that was asked for.
+int show_weights(Context& c, const std::vector<Document>& agents) {
+  std::vector<Document> weights, factors;
+  collect(agents, "features", "success", weights);
+  collect(agents, "duration_features", "duration", factors);
+  collect(agents, "cost_features", "cost", factors);
+  int shown = ok;
+  for (const auto& [rows, columns] : {std::pair{&weights, weight_columns}, {&factors, factor_columns}}) {
+    if (rows->empty()) continue;
+    c.out() << "\n";
+    shown = std::max(shown, c.show(*rows, columns));
+  }
+  return shown;
 }
 
 client::Result<Document> about(Context& c, wire::Kind kind) {

@@ -10,6 +10,7 @@
 
 #include "client/cli/command.h"
 #include "client/cli/completion.h"
+#include "client/cli/suggestion.h"
 #include "common/version.h"
 
 namespace hirehall::cli {
@@ -38,29 +39,9 @@ void run_beside(const std::vector<std::string>& rest) {
   ::execvp(name.c_str(), argv.data());
 }
 
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    auto corner = row[0]++;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      auto above = row[j];
-      row[j] = std::min({above + 1, row[j - 1] + 1, corner + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      corner = above;
-    }
-  }
-  return row[b.size()];
-}
-
-std::string suggestion(std::string_view noun, std::string_view verb) {
-  const Command* best = nullptr;
-  auto least = std::min<std::size_t>(4, (noun.size() + verb.size()) / 3 + 1);
-  for (const auto& c : commands()) {
-    auto d = distance(noun, c.noun) + (verb.empty() || c.verb.empty() ? 0 : distance(verb, c.verb));
-    if (d < least) least = d, best = &c;
-  }
-  if (best == nullptr) return "`hirehall --help` lists the commands";
-  return "did you mean `hirehall " + name_of(*best) + "`? `hirehall --help` lists all commands";
+std::string advice(const std::string& meant) {
+  if (meant.empty()) return "`hirehall --help` lists the commands";
+  return "did you mean `hirehall " + meant + "`? `hirehall --help` lists all commands";
 }
 
 int run_command(const Command& command, const std::vector<std::string>& arguments, std::ostream& out,
@@ -101,11 +82,14 @@ void unfold_watch(std::vector<std::string>& rest) {
 
 int without_verb(const std::vector<std::string>& rest, std::ostream& out, std::ostream& err) {
   bool asked = rest.size() == 1 || rest[1] == "--help" || rest[1] == "-h";
-  if (!asked)
-    err << "hirehall: " << rest[0] << " has no verb '" << rest[1] << "'; " << suggestion(rest[0], rest[1])
-        << "\n";
-  (asked ? out : err) << noun_help(rest[0]);
-  return asked && rest.size() > 1 ? ok : usage;
+  if (asked) {
+    (rest.size() > 1 ? out : err) << noun_help(rest[0]);
+    return rest.size() > 1 ? ok : usage;
+  }
+  const auto meant = suggested(rest[0], rest[1]);
+  err << "hirehall: " << rest[0] << " has no verb '" << rest[1] << "'; " << advice(meant) << "\n";
+  if (meant.empty()) err << noun_help(rest[0]);
+  return usage;
 }
 
 }  // namespace
@@ -129,7 +113,8 @@ int run(const std::vector<std::string>& arguments, std::ostream& out, std::ostre
     return without_verb(rest, out, err);
   run_beside(rest);
   err << "hirehall: there is no command '" << rest[0] << "', and no program hirehall-" << rest[0]
-      << " beside this one or in PATH; " << suggestion(rest[0], rest.size() > 1 ? rest[1] : "") << "\n";
+      << " beside this one or in PATH; " << advice(suggested(rest[0], rest.size() > 1 ? rest[1] : ""))
+      << "\n";
   return usage;
 }
 

@@ -3,6 +3,7 @@
 
 #include "client/cli/bulk.h"
 #include "client/cli/command.h"
+#include "client/cli/submit_options.h"
 #include "client/src/body.h"
 #include "client/src/inner.h"
 #include "common/wire.h"
@@ -84,10 +85,13 @@ int batch_close(Context& c) {
   const auto& payload = c.values().text("payload");
   if (then.type.empty() && !(payload.empty() && then.queue.empty()))
     return c.complain("--payload and --then-queue are for the task of --then TYPE");
-  if (!payload.empty() && !is_json(payload)) return c.complain("--payload is not JSON: '" + payload + "'");
   Body b;
   if (!then.type.empty()) b.raw("complete", client::encode_template(then));
-  if (!payload.empty()) b.bin("payload", payload);
+  if (!payload.empty()) {
+    auto read = read_payload(payload, true);
+    if (!read) return c.complain(read.error());
+    b.bin("payload", *read);
+  }
   return show_batch(c, ask_about(c, wire::Kind::batch_close, std::move(b)));
 }
 
@@ -118,7 +122,8 @@ void declare_batch_close(OptionTable& t) {
   declare_batch(t);
   t.text("then", "", "submit a task of this type, once, when all have ended", "TYPE");
   t.text("then-queue", "", "into this queue", "QUEUE");
-  t.text("payload", "", "of that task; the counts of the batch unless given", "JSON");
+  t.text("payload", "", "of that task: JSON, or @FILE, or - for stdin; the counts of the batch unless given",
+         "JSON|@FILE|-");
 }
 
 void declare_batch_wait(OptionTable& t) {

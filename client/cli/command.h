@@ -221,6 +221,7 @@ void declare_schedule_show(OptionTable&);
 void declare_reason(OptionTable&);
 int worker_drain(Context&);
 int worker_list(Context&);
+int worker_show(Context&);
 std::vector<std::string> agent_names(client::Client& client);  // none when the broker does not say
 int agent_list(Context&);
 int agent_show(Context&);

@@ -1,5 +1,6 @@
 // context list, show, set, use, forget.
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <ostream>
 
@@ -32,6 +33,13 @@ int unknown(Context& c, const std::string& name) {
 int keep(Context& c, const ContextBook& book, const Document& result) {
   if (auto s = write_contexts(book); !s) return c.complain(s.error());
   return c.show(result);
+}
+
+// A variable goes before the context, with whatever keys it has.
+void warn_of_variable(Context& c) {
+  const char* broker = std::getenv("HIREHALL_BROKER");
+  if (broker != nullptr && *broker != 0)
+    c.err() << "hirehall: HIREHALL_BROKER is set in this shell and goes before every context; unset it\n";
 }
 
 }  // namespace
@@ -84,6 +92,7 @@ int context_set(Context& c) {
   }
   if (context->broker.empty()) return c.complain("--broker is missing: the endpoint of the context");
   if (first) book->current = name;
+  if (book->current == name) warn_of_variable(c);
   return keep(c, *book, shown(*context, *book));
 }
 
@@ -97,6 +106,7 @@ int context_use(Context& c) {
   none.set("used", "none");
   if (book->current.empty()) return keep(c, *book, none);
   const auto* found = book->find(book->current);
+  if (found != nullptr) warn_of_variable(c);
   return found == nullptr ? unknown(c, book->current) : keep(c, *book, shown(*found, *book));
 }
 

@@ -103,6 +103,13 @@ int demonstrate(Context& c, client::Client& client) {
   return ok;
 }
 
+void say_farewell(Context& c) {
+  c.out()
+      << "That was a fleet for a moment. `hirehall dev` starts one that stays; then, in another terminal:\n"
+      << "  hirehall task run echo hi\n"
+      << std::flush;
+}
+
 void introduce(Context& c, const Fleet& fleet, std::int64_t workers) {
   bool found_by_itself = fleet.endpoint() == default_listen();
   std::string option = found_by_itself ? "" : " --broker " + fleet.endpoint();
@@ -167,8 +174,9 @@ int dev(Context& c) {
     auto client = connect(fleet.endpoint());
     code = client ? demonstrate(c, *client) : c.complain(client.error());
   }
-  introduce(c, fleet, settings.workers);
+  if (once && code == ok) say_farewell(c);
   if (once || code != ok) return code;
+  introduce(c, fleet, settings.workers);
   return stay(c, fleet, signals);
 }
 

@@ -50,7 +50,8 @@ Finding dead_finding(const std::vector<Document>& queues, const HealthLimits& li
     f.value += q.number("dead");
     if (q.number("dead") > of_most) of_most = q.number("dead"), most = q.text("queue");
   }
-  f.message = std::to_string(f.value) + " dead letters" + (most.empty() ? "" : ", most in " + most);
+  f.message = std::to_string(f.value) + (f.value == 1 ? " dead letter" : " dead letters") +
+              (most.empty() ? "" : ", most in " + most);
   f.verdict = beyond(f.value, limits.dead_warning, limits.dead_critical);
   return f;
 }
@@ -58,10 +59,11 @@ Finding dead_finding(const std::vector<Document>& queues, const HealthLimits& li
 Finding worker_finding(const std::vector<Document>& workers, const HealthLimits& limits) {
   Finding f{"workers", Verdict::fine, {}, 0, {}};
   for (const auto& w : workers) f.value += w.text("connected") == "true" && w.text("draining") != "true";
-  f.message = std::to_string(f.value) + " workers take tasks";
+  f.message = std::to_string(f.value) + (f.value == 1 ? " worker takes tasks" : " workers take tasks");
   if (f.value >= limits.workers_min) return f;
   f.verdict = f.value == 0 ? Verdict::critical : Verdict::warning;
-  f.message += ", " + std::to_string(limits.workers_min) + " are wanted";
+  f.message +=
+      ", " + std::to_string(limits.workers_min) + (limits.workers_min == 1 ? " is wanted" : " are wanted");
   return f;
 }
 

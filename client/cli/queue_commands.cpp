@@ -9,6 +9,7 @@
 #include <ostream>
 
 #include "client/cli/command.h"
+#include "client/cli/reading.h"
 #include "client/src/body.h"
 #include "client/src/socket.h"
 #include "common/wire.h"
@@ -204,6 +205,23 @@ int worker_list(Context& c) {
   return answer ? c.show(answer->items("workers"), worker_columns) : c.complain(answer.error());
 }
 
+// Workers may share a name: all of them are shown.
+int worker_show(Context& c) {
+  if (c.operands().empty()) return c.complain("the name of the worker is missing");
+  const auto& name = c.operands()[0];
+  auto answer = c.ask(number(wire::Kind::worker_list), Body().take());
+  if (!answer) return c.complain(answer.error());
+  bool found = false;
+  for (const auto& worker : answer->items("workers"))
+    if (worker.text("name") == name) {
+      found = true;
+      if (const int code = c.show(worker); code != ok) return code;
+    }
+  return found ? ok
+               : c.complain("no worker is called " + name + "; `hirehall worker list` shows those there are",
+                            not_found);
+}
+
 int worker_drain(Context& c) {
   if (c.operands().empty()) return c.complain("the name of the worker is missing");
   Body b;
@@ -238,7 +256,9 @@ int stats(Context& c) {
   if (c.format() != Format::text) return c.show(*answer);
   Document flat;
   for (const auto& [key, value] : answer->flat())
-    if (!key.starts_with("fleet.")) flat.set(key, value);
+    if (!key.starts_with("fleet."))
+      flat.set(key,
+               key == "sync_delay" ? reading_of_ms(static_cast<double>(answer->number(key)) / 1000) : value);
   const auto fleet = answer->child("fleet");
   for (const auto* key : {"slots", "busy", "utilisation", "bottleneck"})
     if (fleet.has(key)) flat.set(key, fleet.text(key));

@@ -65,6 +65,7 @@ std::string of_number(const std::string& key, const std::string& text, double va
   if (key.ends_with("_ms")) return reading_of_ms(value);
   if (is_size(key)) return reading_of_bytes(value);
   const bool whole_number = text.find_first_of(".eE") == std::string::npos;
+  if (key == "progress") return rounded(value * 100, 1) + " %";
   if (is_share(key)) return rounded(whole_number ? value / 10 : value * 100, 1) + " %";
   return whole_number ? text : short_number(value);
 }
@@ -86,9 +87,12 @@ std::string of_list(const std::vector<Document>& items) {
 std::string of_object(const Document& object) {
   auto keys = object.keys();
   if (object.has("code") && object.has("message"))
-    return object.text("code") + (object.text("message").empty() ? "" : ": " + object.text("message"));
+    return object.text("code") + (object.text("code").empty() || object.text("message").empty() ? "" : ": ") +
+           object.text("message");
   std::string out;
-  for (const auto& key : keys) out += (out.empty() ? "" : " ") + key + "=" + object.text(key);
+  for (const auto& key : keys)
+    out += (out.empty() ? "" : " ") + key + "=" +
+           (is_time(key) && object.number(key) > 0 ? render_time(object.number(key)) : object.text(key));
   return out;
 }
 

@@ -47,7 +47,7 @@ Document for_people(Document schedule) {
 int show_schedule(Context& c, const client::Result<Document>& answer) {
   if (!answer) return c.complain(answer.error());
   if (c.format() != Format::text) return c.show(*answer);
-  return c.show(for_people(shown(*answer)));
+  return c.show(for_people(*answer));
 }
 
 client::Result<Document> ask_about(Context& c, wire::Kind kind, Body& b) {
@@ -80,16 +80,19 @@ client::Result<std::string> options_body(const OptionValues& v) {
     for (const auto& key : keys) w.str(key);
     b.raw("limit_keys", list);
   }
-  if (auto labels = v.texts("label"); !labels.empty()) {
+  for (auto [option, key] : {std::pair{"label", "labels"}, {"prefer-label", "preferred_labels"}}) {
+    const auto& labels = v.texts(option);
+    if (labels.empty()) continue;
     list.clear();
     w.map(labels.size());
     for (const auto& label : labels) {
       auto at = label.find('=');
       if (at == std::string::npos || at == 0)
-        return tl::unexpected(client::Error{client::ErrorCode::invalid, "a label is KEY=VALUE", label, 0});
+        return tl::unexpected(client::Error{client::ErrorCode::invalid,
+                                            std::string("--") + option + " takes KEY=VALUE", label, 0});
       w.entry(std::string_view(label).substr(0, at), std::string_view(label).substr(at + 1));
     }
-    b.raw("labels", list);
+    b.raw(key, list);
   }
   auto features = features_of(v);
   if (!features) return tl::unexpected(features.error());
@@ -163,6 +166,7 @@ void declare_schedule(OptionTable& t) {
   t.text("agent", "", "preferred agent", "NAME");
   t.text("description", "", "for people");
   t.texts("label", "label of the tasks", "KEY=VALUE");
+  t.texts("prefer-label", "of workers and agents that should rather have the tasks", "KEY=VALUE");
   t.duration("retention", 0, {0, years_ms}, "how long an ended task is kept; 0: the queue's");
 }
 

@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "client/cli/command.h"
+#include "client/cli/interrupt.h"
 #include "client/cli/progress.h"
 #include "client/cli/submit_options.h"
 #include "client/src/body.h"
@@ -173,6 +174,7 @@ void report(Context& c, Sink& sink, const TaskId& id, const Ended& e, bool resul
 int run_one(Context& c, client::Client& client, Submitting& submitting, bool result_alone) {
   TaskId id;
   if (int code = submitting.submit([&](const TaskId& given) { id = given; }); code != ok) return code;
+  const InterruptNote note("hirehall: the task goes on; `hirehall task wait " + id.text() + "` waits again");
   auto task = client.wait(id, c.values().number("wait-timeout"));
   if (!task) return c.complain(task.error());
   Sink sink(c, false);
@@ -207,6 +209,7 @@ int run_many(Context& c, client::Client& client, Submitting& submitting, std::si
       while (client.next_results(*subscription, 0, take) > 0) {
       }
   });
+  const InterruptNote note("hirehall: what has not ended goes on; `hirehall task list` shows it");
   auto deadline = wall_now_ms() + c.values().number("wait-timeout");
   while (!awaited.empty()) {
     auto left = deadline - wall_now_ms();

@@ -1,7 +1,9 @@
 // From flags to the options and payload of a task.
 #include "client/cli/submit_options.h"
 
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -21,7 +23,10 @@ client::Error bad(std::string message, std::string context = {}) {
 client::Result<std::string> read_all(const std::string& path) {
   if (path == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
   std::ifstream in(path, std::ios::binary);
-  if (!in) return tl::unexpected(bad("cannot read the payload file", path));
+  if (!in)
+    return tl::unexpected(
+        bad(std::string("the payload file cannot be read: ") + std::strerror(errno) + "; give @FILE, or JSON",
+            path));
   return std::string(std::istreambuf_iterator<char>(in), {});
 }
 
@@ -80,15 +85,19 @@ void declare_submit(OptionTable& t) {
   t.text("approval-on-timeout", "", "what happens then: fail, approve, reject", "WHAT");
   t.texts("approver", "who may approve: a principal, or role:NAME; operators unless given", "WHO");
   t.number("max-attempts", 3, {1, 1000}, "failures until it becomes a dead letter");
+  t.duration("backoff", 1000, {1, INT64_C(86'400'000) * 365},
+             "pause before the next try: a random time up to this, twice as much after each failure");
+  t.duration("backoff-max", 600'000, {1, INT64_C(86'400'000) * 365}, "and never more than this");
   t.number("max-losses", 3, {1, 1000}, "losses of its worker until it becomes a dead letter");
-  t.texts("limit-key", "concurrency limit of the queue it falls under", "KEY");
+  t.texts("limit-key", "falls under the limits of this key (`limit set --key`, `queue set --limit`)", "KEY");
   t.text("idempotency-key", "", "the same key within 24 hours gives the first task's id", "KEY");
-  t.text("unique-key", "", "while a task with this key has not ended: its id", "KEY");
+  t.text("unique-key", "", "the same as --unique", "KEY");
   t.text("trace", "", "W3C traceparent that the attempts are linked to; $TRACEPARENT unless given",
          "TRACEPARENT");
   t.text("tracestate", "", "W3C tracestate beside it; $TRACESTATE unless given", "TRACESTATE");
   t.text("baggage", "", "W3C baggage that agents are given; $BAGGAGE unless given", "BAGGAGE");
-  t.text("unique", "", "the same in short", "KEY");
+  t.text("unique", "", "while a task with this key has not ended there is no second one: its id instead",
+         "KEY");
   t.text("unique-until", "", "the key is taken until the task's start or end", "start|end");
   t.duration("unique-for", 0, {0, INT64_C(86'400'000) * 31},
              "the key is taken for so long at most; 0: any time");
@@ -100,6 +109,8 @@ void declare_submit(OptionTable& t) {
   t.texts("tool", "that the agent must have", "WORD");
   t.number("tier", 0, {0, 1'000'000}, "that the agent must have at least; 0: any");
   t.texts("require-label", "that the worker or its agent must have", "KEY=VALUE");
+  t.texts("prefer-label", "that the worker or its agent would better have; others may get it too",
+          "KEY=VALUE");
   t.texts("resource", "that must be free on the worker: gpu=1, memory=8Gi", "NAME=AMOUNT");
   t.text("description", "", "for people");
   t.texts("label", "label of the task", "KEY=VALUE");
@@ -110,6 +121,21 @@ void declare_submit(OptionTable& t) {
   t.duration("wait-timeout", 3'600'000, {0, INT64_C(86'400'000) * 30}, "how long --wait waits");
 }
 
+namespace {
+
+// `task run echo hi` means the text "hi". What begins as JSON does and is none is a slip, no text.
+client::Result<std::string> operand_payload(const std::string& text, bool json) {
+  if (!json) return text;
+  if (text == "-" || (text.size() > 1 && text[0] == '@')) return read_payload(text, json);
+  if (is_json(text)) return text;
+  const auto first = text.find_first_not_of(" \t\r\n");
+  const bool begins_as_json =
+      first != std::string::npos && std::string_view("{[\"").find(text[first]) != std::string_view::npos;
+  return begins_as_json ? read_payload(text, json) : json_string(text);
+}
+
+}  // namespace
+
 client::Result<std::string> payload_of(const OptionValues& values) {
   const auto& given = values.text("payload");
   bool operand = values.operands().size() > 1;
@@ -117,10 +143,7 @@ client::Result<std::string> payload_of(const OptionValues& values) {
     return tl::unexpected(bad("the payload is given twice: as an argument and --payload"));
   const auto& content_type = values.text("content-type");
   bool json = content_type.empty() || content_type == "application/json";
-  if (operand) {
-    const auto& text = values.operands()[1];
-    return json && !is_json(text) ? json_string(text) : text;  // `task run echo hi` means the text "hi"
-  }
+  if (operand) return operand_payload(values.operands()[1], json);
   if (given.empty()) return std::string(json ? "null" : "");
   return read_payload(given, json);
 }
@@ -172,6 +195,8 @@ client::Result<client::TaskOptions> options_of(const OptionValues& v, std::int64
     o.max_attempts = static_cast<int>(v.number("max-attempts"));
   if (v.from("max-losses") != OptionValues::From::fallback)
     o.max_losses = static_cast<int>(v.number("max-losses"));
+  if (v.from("backoff") != OptionValues::From::fallback) o.backoff_ms = v.number("backoff");
+  if (v.from("backoff-max") != OptionValues::From::fallback) o.backoff_max_ms = v.number("backoff-max");
   o.limit_keys = v.texts("limit-key");
   o.idempotency_key = v.text("idempotency-key");
   o.unique_key = v.text(v.text("unique").empty() ? "unique-key" : "unique");
@@ -197,8 +222,10 @@ client::Result<client::TaskOptions> options_of(const OptionValues& v, std::int64
   o.capabilities = v.texts("capability");
   o.tools = v.texts("tool");
   o.tier = v.number("tier");
-  for (auto [option, pairs] :
-       {std::pair{"label", &o.labels}, {"require-label", &o.required_labels}, {"resource", &o.resources}})
+  for (auto [option, pairs] : {std::pair{"label", &o.labels},
+                               {"require-label", &o.required_labels},
+                               {"prefer-label", &o.preferred_labels},
+                               {"resource", &o.resources}})
     for (const auto& pair : v.texts(option)) {
       auto at = pair.find('=');
       if (at == std::string::npos || at == 0)

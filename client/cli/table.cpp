@@ -284,6 +284,8 @@ constexpr std::array table{
             nullptr, schedule_delete, "hirehall schedule delete nightly"},
     Command{"worker", "list", "list workers with what they do", "", "", 0, nullptr, worker_list,
             "hirehall worker list", true},
+    Command{"worker", "show", "show a worker with its agents and types", "WORKER", "name of the worker", 1,
+            nullptr, worker_show, "hirehall worker show gpu-3", true},
     Command{"worker", "drain", "no more awards for a worker; what it holds it finishes", "WORKER",
             "name of the worker", 1, declare_drain, worker_drain,
             "hirehall worker drain gpu-3\nhirehall worker drain gpu-3 --undo"},

@@ -82,6 +82,12 @@ int walk(Context& c, wire::Kind kind, const std::function<void(Body&)>& filter, 
     if (cursor.empty()) break;
   }
   if (c.format() != Format::jsonl) c.show(all, columns);
+  const bool asked = c.values().from("limit") != OptionValues::From::fallback;
+  if (!cursor.empty() && !asked && c.format() == Format::text)
+    c.err() << "hirehall: stopped after " << all.size() << ", there may be more: --limit N"
+            << (c.values().declared("newest-first") && !c.values().flag("newest-first") ? ", --newest-first"
+                                                                                        : "")
+            << "\n";
   return ok;
 }
 
@@ -201,6 +207,11 @@ int task_explain(Context& c) {
   }
   Document shown;
   shown.set("state", answer->text("state"));
+  if (const auto labels = answer->child("preferred_labels"); !labels.keys().empty()) {
+    std::string words;
+    for (const auto& key : labels.keys()) words += (words.empty() ? "" : ", ") + key + "=" + labels.text(key);
+    shown.set("preferred_labels", words);
+  }
   if (answer->has("deadline")) shown.set("deadline", deadline_in_words(answer->child("deadline")));
   if (answer->has("cost")) shown.set("cost", cost_in_words(answer->child("cost")));
   shown.set("why", why);

@@ -152,6 +152,7 @@ std::string encode_template(const TaskOptions& o, bool with_features) {
   w.requirements.labels.insert(o.required_labels.begin(), o.required_labels.end());
   w.requirements.tier = o.tier;
   w.requirements.resources.insert(o.resources.begin(), o.resources.end());
+  w.preferred_labels.insert(o.preferred_labels.begin(), o.preferred_labels.end());
   w.agent = o.agent;
   w.affinity_key = o.affinity_key;
   w.unique_key = o.unique_key;

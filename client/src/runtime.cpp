@@ -21,11 +21,16 @@ std::chrono::milliseconds for_ms(Millis ms) {
 }
 
 hirehall::Error nobody_answers(const std::string& endpoint) {
-  return {
-      Code::unreachable,
-      "no broker answers at " + endpoint + "; start one with `hirehall dev`, or name another with --broker",
-      {},
-      0};
+  // With CURVE a stranger is not told that it is one.
+  const bool may_want_keys = endpoint.starts_with("tcp://");
+  return {Code::unreachable,
+          "no broker answers at " + endpoint +
+              "; start one with `hirehall dev`, or name another with --broker" +
+              (may_want_keys ? "; one that asks for keys is silent to keys that it does not know "
+                               "(--key-file, --server-key-file)"
+                             : ""),
+          {},
+          0};
 }
 
 hirehall::Error too_long(const char* what, std::size_t size, std::size_t max) {

@@ -1,6 +1,7 @@
 #include "client/src/socket.h"
 
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zmq.h>
 
@@ -11,6 +12,7 @@
 #include <fstream>
 
 #include "common/limits.h"
+#include "common/secret_file.h"
 
 namespace hirehall::client_core {
 
@@ -147,6 +149,13 @@ hirehall::Result<CurveKeys> load_keys(const std::string& key_file, const std::st
   }
   auto secret = read_key_file(key_file, "secret key");
   if (!secret) return tl::unexpected(secret.error());
+  struct stat file {};
+  if (::stat(key_file.c_str(), &file) != 0 || !keeps_secret(file))
+    return fail(Code::denied,
+                key_file.ends_with(".pub")
+                    ? "this is a public key by its name, and others may read it; give the .key file beside it"
+                    : "group or others may read this secret key: chmod 600, and make a new one",
+                key_file);
   std::array<char, 41> pub{};
   if (zmq_curve_public(pub.data(), secret->c_str()) != 0)
     return fail(Code::invalid, "not a CURVE key; make one with `hirehall key new`", key_file);

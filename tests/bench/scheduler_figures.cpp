@@ -21,12 +21,12 @@
 #include "tests/bench/benches.h"
 #include "tests/bench/plot.h"
 #include "tests/bench/samples.h"
-#include "tests/bench/scheduler/simulator/featured.h"
 #include "tests/bench/scheduler/simulator/off_policy.h"
 #include "tests/bench/scheduler/simulator/outcomes.h"
 #include "tests/bench/scheduler/simulator/queueing.h"
 #include "tests/bench/scheduler/simulator/routing.h"
 #include "tests/bench/scheduler/simulator/statistics.h"
+#include "tests/bench/scheduler_lines.h"
 #include "tests/unit/scheduler/exact.h"
 
 namespace hirehall::bench {
@@ -41,37 +41,6 @@ std::int64_t cpu_ns() {
   timespec now{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
   return now.tv_sec * 1'000'000'000 + now.tv_nsec;
-}
-
-// One line; `rest` is more of the object, rendered.
-void print(std::string_view figure, std::string_view what, double value, std::string_view aim, bool met,
-           const std::string& rest = {}) {
-  std::printf(
-      "%s\n",
-      fmt::format(R"({{"bench":"scheduler","figure":"{}","what":"{}","value":{:.5g},"aim":"{}","met":{}{}}})",
-                  figure, what, value, aim, met, rest)
-          .c_str());
-  std::fflush(stdout);
-}
-
-std::string band(const Band& b) {
-  return fmt::format(R"(,"low":{:.5g},"high":{:.5g})", b.low, b.high);
-}
-
-Status keep(const Chart& chart, const FigureSettings& settings, const char* name) {
-  return settings.charts.empty() ? Status{} : write_chart(chart, settings.charts / name);
-}
-
-// The traces lie beside the repository and may be absent: then their figures are left out, and said so.
-bool have_traces(const FigureSettings& settings) {
-  if (std::filesystem::exists(settings.traces)) return true;
-  note("skipped: no traces at %s (--traces DIR)", settings.traces.c_str());
-  return false;
-}
-
-std::string command(const FigureSettings& settings, const char* figure) {
-  return fmt::format("./dev bench scheduler --figure {} --seeds {} --first {}", figure, settings.seeds,
-                     settings.first_seed);
 }
 
 scheduler::Round random_round(Stream& stream, std::uint32_t size, std::uint32_t candidates) {
@@ -330,40 +299,6 @@ Status figure_outcomes(const FigureSettings& settings) {
   return {};
 }
 
-Status figure_features(const FigureSettings& settings) {
-  std::vector<double> with, without, fixed, known;
-  for (std::uint64_t s = 0; s < 50; ++s) {
-    const auto result = by_length(settings.first_seed + s, 3000);
-    with.push_back(result.with);
-    without.push_back(result.without);
-    fixed.push_back(result.best_fixed);
-    known.push_back(result.known);
-  }
-  const auto share = [&](const std::vector<double>& reward) {
-    return (mean_of(reward) - mean_of(fixed)) / (mean_of(known) - mean_of(fixed));
-  };
-  print("features", "a cheap and a dear model, 3,000 tasks told with their length: share of the gap",
-        share(with), ">= 0.8", share(with) >= 0.8,
-        band(band_of(with)) +
-            fmt::format(R"(,"without":{:.4g},"without_reward":{:.5g},"best_fixed":{:.5g},"known":{:.5g})",
-                        share(without), mean_of(without), mean_of(fixed), mean_of(known)));
-  const auto recorded = read_outcomes(settings.outcomes);
-  if (!recorded) return tl::unexpected(recorded.error());
-  const auto mean_told = [&](Told told) {
-    std::vector<double> rewards;
-    for (std::uint64_t s = 0; s < 50; ++s)
-      rewards.push_back(online_told(*recorded, settings.first_seed + s, told));
-    return mean_of(rewards);
-  };
-  const double types = mean_told(Told::types), nothing = mean_told(Told::nothing);
-  const double subject = mean_told(Told::subject);
-  print("features", "MMLU online, the subject as a feature: reward", subject,
-        ">= with subjects as types - 0.002", subject >= types - 0.002,
-        fmt::format(R"(,"types":{:.5g},"nothing":{:.5g},"subject_and_words":{:.5g},"types_and_words":{:.5g})",
-                    types, nothing, mean_told(Told::subject_and_words), mean_told(Told::types_and_words)));
-  return {};
-}
-
 Status figure_off_policy(const FigureSettings& settings) {
   constexpr std::uint64_t runs = 200;
   double ips = 0, snips = 0, dr = 0, effective = 0, width_ips = 0, width_dr = 0;
@@ -454,28 +389,6 @@ Status figure_starvation(const FigureSettings&) {
   return {};
 }
 
-Status figure_traces(const FigureSettings& settings) {
-  if (!have_traces(settings)) return {};
-  for (const char* name : {"code", "conv"}) {
-    const auto trace = read_trace(settings.traces / fmt::format("AzureLLMInferenceTrace_{}.csv", name), 4);
-    if (!trace) return tl::unexpected(trace.error());
-    FleetSetup fleet;
-    fleet.tenants = 4;
-    const double length = trace->back().at - trace->front().at;
-    fleet.speeds.assign(static_cast<std::size_t>(service_of(*trace) / length / 0.8) + 1, 1.0);
-    for (const auto assignment : {Assignment::hall, Assignment::two_choices, Assignment::round_robin,
-                                  Assignment::random, Assignment::central}) {
-      const auto waits = simulator::run(fleet, *trace, assignment, settings.first_seed);
-      print("traces",
-            fmt::format("{}, {} workers, {}: p99 wait, s", name, fleet.speeds.size(), name_of(assignment)),
-            waits.wait_p99, "reported", true,
-            fmt::format(R"(,"wait_p50":{:.4g},"p99_response":{:.4g},"utilisation":{:.3g},"lag":{:.3g})",
-                        waits.wait_p50, waits.p99, waits.utilisation, waits.lag));
-    }
-  }
-  return {};
-}
-
 const std::vector<Figure>& scheduler_figures() {
   static const std::vector<Figure> all = {
       {"award", "one greedy award", figure_award},
@@ -489,7 +402,7 @@ const std::vector<Figure>& scheduler_figures() {
       {"off_policy", "estimates of another policy from the log", figure_off_policy},
       {"queue", "response under load against an ideal central queue; fairness", figure_queue},
       {"starvation", "aging under a flood", figure_starvation},
-      {"traces", "recorded arrivals", figure_traces},
+      {"traces", "recorded arrivals, by the whole engine and by others", figure_traces},
   };
   return all;
 }

@@ -3,6 +3,7 @@
 
 import json
 import os
+import random
 import subprocess
 import tempfile
 import unittest
@@ -50,6 +51,29 @@ class Scheduler(unittest.TestCase):
 
     def test_the_same_seed_gives_the_same_figures(self):
         self.assertEqual(self.figures("duration", "--seeds", 2), self.figures("duration", "--seeds", 2))
+
+    def test_recorded_arrivals_go_through_the_whole_engine(self):
+        chance = random.Random(5)
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ("code", "conv"):
+                seconds = sorted(chance.uniform(0, 59) for _ in range(400))
+                rows = [f"2023-11-16 18:17:{s:010.7f},{chance.randrange(100, 4000)},{chance.randrange(10, 200)}" for s in seconds]
+                Path(folder, f"AzureLLMInferenceTrace_{name}.csv").write_text("TIMESTAMP,ContextTokens,GeneratedTokens\n" + "\n".join(rows) + "\n")
+            rows = self.figures("traces", "--traces", folder, "--charts", folder)
+            self.assertEqual(rows, self.figures("traces", "--traces", folder))
+            self.assertEqual(len(list(Path(folder).glob("scheduler-traces-*.svg"))), 4)
+            self.assertEqual(len(rows), 28)
+            for trace in ("code", "conv"):
+                p99 = {row["what"].split("workers, ")[1].split(":")[0]: row["value"] for row in rows
+                       if row["what"].startswith(trace) and " equal " in row["what"]}
+                for policy in ("least_loaded", "learned"):
+                    self.assertLess(p99[f"engine, {policy}"], p99["random"], p99)
+                    self.assertGreaterEqual(p99[f"engine, {policy}"] * 1.3, p99["ideal central queue"], p99)
+            with open(Path(folder, "AzureLLMInferenceTrace_conv.csv"), "a") as trace:
+                trace.write("yesterday,1\n")
+            done = run("--figure", "traces", "--traces", folder)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("AzureLLMInferenceTrace_conv.csv", done.stderr)
 
     def test_without_traces_their_figures_are_left_out_and_said_so(self):
         done = run("--figure", "traces", "--traces", "/nonexistent")

@@ -20,6 +20,12 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   features.word("language", "de");
   const auto shift = hall->shift("a", "t", features);
   HH_CHECK(shift.variance >= 0, "what features add is a belief");
-  hall->learn({"a", "1", "t", true, 100, {}, {}, &features});
+  for (int lesson = 0; lesson < 2; ++lesson) {
+    const auto told = hall->forecast("a", "t", &features);
+    HH_CHECK(told.duration.p50_ms >= 0 && told.duration.p50_ms <= told.duration.p99_ms + 1,
+             "a duration with features is one");
+    HH_CHECK(told.cost >= 0, "a cost with features is one");
+    hall->learn({"a", "1", "t", true, 100, 0.5, {}, &features});
+  }
   return 0;
 }

@@ -36,10 +36,10 @@ class Worker(Peer):
 
     role = "worker"
 
-    def __init__(self, endpoint, types=("echo",), slots=4, credit=None, agents=None, beats=True, resources=None, **options):
+    def __init__(self, endpoint, types=("echo",), slots=4, credit=None, agents=None, beats=True, resources=None, labels=None, **options):
         super().__init__(endpoint, **options)
         self.agents = agents or [{"name": "scripted", "version": "1", "digest": "d1", "types": list(types)}]
-        self.resources = resources or {}
+        self.resources, self.labels = resources or {}, labels or {}
         self.slots, self.credit, self.beats = slots, slots if credit is None else credit, beats
         self.token, self.number, self.last_award = b"", 0, 0
         self.held = {}        # token -> Award, in order of arrival
@@ -57,6 +57,8 @@ class Worker(Peer):
 
     def register_body(self):
         body = {"name": self.name, "slots": self.slots, "credit": self.credit, "agents": self.agents, "resources": self.resources}
+        if self.labels:
+            body["labels"] = self.labels
         if self.token:
             body.update(resume=self.token, last_award=self.last_award, holding=self.holding_tokens())
         return body

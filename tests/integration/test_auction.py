@@ -117,6 +117,19 @@ class Auction(PolicyTest):
         id_, _name, _award = self.one(workers)
         self.check(self.awards_of(id_)[-1])
 
+    def test_tasks_of_one_run_tell_the_same_terms_after_a_crash(self):
+        workers = {name: self.bidder(name, {"base": base}, slots=8) for name, base in (("a", 0.1), ("b", 0.2))}
+        self.client.queue("default", policy="auction")
+        self.serve(workers, 40, dict.fromkeys(workers, 1.0))  # so they are known to be short
+        ids = self.client.submit([(0, b"")] * 6, ({"type": "echo", "max_attempts": 1},))
+        fleet.eventually(lambda: ([w.pump(0.005) for w in workers.values()], sum(len(w.held) for w in workers.values()) == 6)[1], 30, "all are awarded")
+        told = [self.awards_of(id_) for id_ in ids]
+        for (award,) in told:
+            self.check(award)
+        self.assertLess(len({award["seed"] for (award,) in told}), 6, "one choice was for several tasks")
+        self.fleet.crash()
+        self.assertEqual([self.awards_of(id_) for id_ in ids], told)
+
     def test_what_is_paid_is_charged_to_a_budget_and_survives_a_crash(self):
         workers = {"only": self.bidder("only", {"base": 0.25}, slots=4)}
         self.cli("queue", "set", "default", "--policy", "auction", "--settlement", "first_price")

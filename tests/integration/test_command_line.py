@@ -72,6 +72,16 @@ class CommandLine(FleetTest):
         self.assertEqual(self.run_cli("agent", "show", "nobody")[0], 3)
         self.assertEqual(self.run_cli("agent", "forget", "echo", "--agent-version", shown["version"])[0], 5)
 
+    def test_a_worker_is_shown_with_what_it_does(self):
+        self.workers()
+        shown = json.loads(self.ok("worker", "show", "hand", "-o", "json"))
+        self.assertEqual((shown["name"], shown["slots"]), ("hand", 4))
+        self.assertLessEqual({"echo", "sleep", "crash"}, set(shown["types"]))
+        self.assertRegex(self.ok("worker", "show", "hand"), r"(?m)^agents +(echo|sleep|trouble)$")
+        code, _, err = self.run_cli("worker", "show", "nobody")
+        self.assertEqual(code, 3)
+        self.assertIn("hirehall worker list", err)
+
     def test_a_purge_shows_the_count_first_and_wants_yes(self):
         self.ok("queue", "set", "mail")
         self.ok("task", "submit", "nobody", "--queue", "mail", "--count", 1500, "-o", "none")
@@ -164,7 +174,7 @@ class CommandLine(FleetTest):
         self.assertTrue(self.ok("check", "-o", "nagios").startswith("HIREHALL OK - answers within"))
         code, out, _ = self.run_cli("check", "-o", "nagios", "--workers", 2)
         self.assertEqual(code, 1)
-        self.assertTrue(out.startswith("HIREHALL WARNING - 1 workers take tasks, 2 are wanted |"), out)
+        self.assertTrue(out.startswith("HIREHALL WARNING - 1 worker takes tasks, 2 are wanted |"), out)
         metrics = self.ok("check", "-o", "prometheus")
         if shutil.which("promtool"):
             lint = subprocess.run(["promtool", "check", "metrics"], input=metrics, capture_output=True, text=True, timeout=LIMIT)
@@ -243,6 +253,15 @@ class CommandLine(FleetTest):
         self.ok("task", "submit", "nobody-does-this", "--count", 2500, "-o", "none")
         lines = self.ok("task", "list", "--state", "ready", "--limit", 2400, "-o", "jsonl").splitlines()
         self.assertEqual(len({json.loads(line)["id"] for line in lines}), 2400)
+
+    def test_a_list_that_stops_says_so_unless_it_was_told_where(self):
+        self.ok("task", "submit", "nobody-does-this", "--count", 60, "-o", "none")
+        code, out, err = self.run_cli("task", "list")
+        self.assertEqual((code, len(out.splitlines())), (0, 51))
+        self.assertIn("stopped after 50, there may be more: --limit N, --newest-first", err)
+        for arguments in (["--limit", 50], ["-o", "json"], ["--where", "priority=9"]):
+            with self.subTest(arguments):
+                self.assertEqual(self.run_cli("task", "list", *arguments)[2], "")
 
     # I1, I2: what was acknowledged is there, and nothing twice, although the broker died in the middle of it.
     def test_submits_survive_a_killed_broker(self):

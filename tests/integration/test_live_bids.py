@@ -39,6 +39,8 @@ import hirehall_agent
 def bid(call):
     if {price!r} == "hang":
         threading.Event().wait()
+    if {price!r} == "tokens":
+        return 0.0001 * call["features"]["tokens"] if call.get("features", {{}}).get("topic") == "law" else None
     return {price!r}
 hirehall_agent.serve(lambda task: task.payload, bid)
 """
@@ -255,6 +257,38 @@ class LiveBids(PolicyTest):
         for id_ in ids:
             fleet.eventually(lambda i=id_: self.client.get(i)["state"] == "succeeded", 60, "an end")
 
+    def test_a_call_tells_the_features_of_its_task(self):
+        worker = self.bidder("one")
+        self.live()
+        for features in ({"tokens": 12000, "topic": "law", "share": 0.25}, None):
+            id_ = self.client.submit_one("echo", max_attempts=1, **({"features": features} if features else {}))
+            call = self.called(worker, len(worker.calls) + 1)
+            self.assertEqual(call.get("features"), features)
+            self.assertEqual(self.bid(worker, 0.5), {})
+            award = worker.award()
+            self.assertEqual(award.id, id_)
+            worker.finish(award, hand.SUCCEEDED)
+
+    def test_agents_of_all_kinds_price_by_features(self):
+        folders = {
+            "threads": self.definition("threads", "inside", PLUGIN.format(name="inside", more="in_process: true\n", prompt="0.0004 tokens")),
+            "plugin": self.definition("plugin", "child", PLUGIN.format(name="child", more="", prompt="0.0002 tokens")),
+            "process": self.process("process", "program", "tokens"),
+        }
+        for name, folder in folders.items():
+            self.fleet.wait_worker(self.fleet.worker_program(name, slots=1, agents=folder, extra=("--allow-commands",)))
+        self.live(bid_deadline_ms=2000, wait_price=0)
+        def all_three():
+            id_ = self.client.submit_one("echo", b"1", max_attempts=1, features={"tokens": 1000, "topic": "law"})
+            fleet.eventually(lambda: self.client.get(id_)["state"] == "succeeded", 60, "an end")
+            (told,) = self.awards_of(id_)
+            self.check_sale(told)
+            return told if len(told["terms"]) == 3 else None
+        told = fleet.eventually(all_three, 90, "three bids")
+        self.assertEqual({t["agent"]: (t["bid"], t["cost"]) for t in told["terms"]},
+                         {"inside": ("live", 400_000), "child": ("live", 200_000), "program": ("live", 100_000)})  # fmt: skip
+        self.assertEqual(told["features"], {"tokens": 1000, "topic": "law"})
+
     def test_a_python_worker_bids(self):
         worker = hirehall.Worker(self.fleet.broker.endpoint, name="snake", stop_timeout=0.2)
         asked = []
@@ -270,13 +304,14 @@ class LiveBids(PolicyTest):
         worker.start()
         self.addCleanup(worker.stop)
         self.live(wait_price=0)
-        id_ = self.client.submit_one("echo", b"7", max_attempts=1)
+        id_ = self.client.submit_one("echo", b"7", max_attempts=1, features={"tokens": 5})
         fleet.eventually(lambda: self.client.get(id_)["state"] == "succeeded", 60, "an end")
         (told,) = self.awards_of(id_)
         self.check_sale(told)
         self.assertEqual([(t["agent"], t["cost"], t["bid"]) for t in told["terms"]], [("cheap", 100_000, "live")])
         self.assertEqual([(a["agent"], a["why"]) for a in told["absent"]], [("broken", "declined")])
         self.assertEqual((asked[0].type, asked[0].payload_bytes, asked[0].agent, asked[0].left_ms), ("echo", 1, "cheap", 5000))
+        self.assertEqual(asked[0].features, {"tokens": 5})
 
 
 if __name__ == "__main__":

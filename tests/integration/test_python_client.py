@@ -67,6 +67,8 @@ class Submitting(ClientTest):
                          {"timeout_ms": 1500, "idempotency_key": "i", "unique_key": "u", "trace": TRACE})
         with self.assertRaisesRegex(TypeError, "prioritty.*options are"):
             self.client.submit("t", prioritty=1)
+        with self.assertRaisesRegex(hirehall.Invalid, "delay_ms is '5s'; give milliseconds"):
+            self.client.submit("t", delay_ms="5s")
 
     def test_a_key_gives_the_first_id_again_and_another_payload_is_a_conflict_that_names_it(self):
         id = self.client.submit("t", 1, idempotency_key="k")

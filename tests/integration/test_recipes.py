@@ -71,12 +71,16 @@ class Recipes(FleetTest):
         self.start_worker()
         self.run_page("docs/recipes.md")
 
+    def test_coming_from_elsewhere(self):
+        self.start_worker()
+        self.run_page("docs/coming-from.md")
+
     def test_the_skill_of_agents(self):
         self.start_worker()
         self.run_page("docs/SKILL.md")
 
     def test_pages_that_are_named_are_there(self):
-        for page in ("docs/llms.txt", "docs/SKILL.md", "docs/recipes.md", "README.md"):
+        for page in ("docs/llms.txt", "docs/SKILL.md", "docs/recipes.md", "docs/coming-from.md", "README.md"):
             text = (SOURCE / page).read_text()
             for target in re.findall(r"\]\(([^)#:]+)\)", text):
                 with self.subTest(page=page, target=target):

@@ -67,6 +67,29 @@ class Security(FleetTest):
     def hand(self, *types, **options):
         return self.fleet.worker(*types, keys=self.wire_keys("hand"), **options)
 
+    def key_file(self, name, mode=0o600):
+        path = self.fleet.directory / f"{name}.key"
+        path.touch(0o600)
+        path.write_text(self.keys[name][1])
+        path.chmod(mode)
+        return path
+
+    def test_the_command_line_takes_no_secret_that_others_may_read_and_names_what_is_denied(self):
+        public = self.fleet.directory / "broker.pub"
+        public.write_text(self.keys["broker"][0])
+        mine = ["--server-key-file", public, "--key-file", self.key_file("dev")]
+        self.assertEqual(self.run_cli("task", "list", *mine)[0], 0)
+        code, _, err = self.run_cli("queue", "set", "mail", *mine)
+        self.assertEqual(code, 4)
+        self.assertIn("kind=queue_set", err)
+        self.key_file("dev", 0o640)
+        code, _, err = self.run_cli("task", "list", *mine)
+        self.assertEqual(code, 4)
+        self.assertIn("group or others may read this secret key", err)
+        code, _, err = self.run_cli("task", "list", "--server-key-file", public, "--key-file", public)
+        self.assertEqual(code, 4)
+        self.assertIn("public key by its name", err)
+
     def silence(self, **options):
         """No answer at all is what a connection gets that was not let in."""
         peer = self.fleet.client(start=False, **options)
@@ -120,6 +143,25 @@ class Security(FleetTest):
         self.assertEqual(self.code(red, wire.BATCH_CLOSE, follows_elsewhere), "denied")
         self.assertEqual(red.call(wire.BATCH_CLOSE, {"batch": "b"})["state"], "closed")
         self.assertEqual(blue.call(wire.BATCH_SHOW, {"batch": "b"})["state"], "open")
+
+    # docs/features.md: the words come from tasks of any tenant.
+    def test_words_of_features_are_shown_to_who_sees_all_tenants_only(self):
+        submitters = {"blue": self.as_("dev"), "red": self.as_("red")}
+        hand = self.hand("echo")
+        for tenant, peer in submitters.items():
+            for _ in range(3):
+                peer.submit_one("echo", features={"topic": f"{tenant}-secret", f"{tenant}_size": 7})
+                self.assertEqual(hand.finish(hand.award()), "ok")
+        query = {"type": "echo"}
+        (row,) = eventually(lambda: self.as_("ada").call(wire.AGENT_STATS, query)["agents"], what="something is learned")
+        self.assertLessEqual({"topic=blue-secret", "topic=red-secret", "blue_size", "red_size"}, {one["feature"] for one in row["features"]})
+        for name in ("dev", "red", "eye", "ops"):
+            told = self.as_(name).call(wire.AGENT_STATS, query)
+            with self.subTest(principal=name):
+                self.assertEqual([one["outcomes"] for one in told["agents"]], [row["outcomes"]], "chances are for everybody")
+                self.assertNotIn("features", told["agents"][0])
+                for word in ("secret", "_size"):
+                    self.assertNotIn(word, repr(told))
 
     def code(self, peer, kind, body):
         try:

@@ -184,7 +184,7 @@ class Submitting(FleetTest):
 
     def test_an_option_out_of_range_is_invalid_and_named(self):
         client = self.fleet.client()
-        for options in ({"priority": 0, "type": "t" * 256}, {"priority": 11}, {"max_attempts": 1001}, {"delay_ms": -1},
+        for options in ({"priority": 0, "type": "t" * 256}, {"priority": 11}, {"max_attempts": 1001}, {"delay_ms": -1}, {"delay_ms": "5s"},
                         {"deadline": 1}, {"affinity_key": "k" * 513}, {"limit_keys": ["k"] * 9},
                         {"delivery": "sometimes"}, {"description": "d" * 10001}, {"timeout_ms": 1.5},
                         {"labels": {str(n): "" for n in range(65)}}, {"context": {"a": {"b": {"c": {"d": {"e": {"f": 1}}}}}}}):

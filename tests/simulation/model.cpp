@@ -199,6 +199,8 @@ void Model::sent(const std::string& routing, std::string_view bytes) {
       return sent_submitted(routing, frame->body);
     case Kind::award:
       return sent_award(routing, frame->body);
+    case Kind::call_for_bids:
+      return sent_call(frame->body);
     case Kind::results:
       if (given_up_.contains({routing, read_subscription(frame->body)}))
         violated("I9", "a stream goes on that was given up");

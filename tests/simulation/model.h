@@ -192,7 +192,10 @@ class Model {
   void sent_explanation(const Asked& asked, std::string_view body);
   void check_terms(const ReadReasons& award, Number number);
   void check_features(const ReadReasons& award, Number number);
+  void check_labels(const ReadReasons& award, Number number);
+  void check_passed_on(const ReadReasons& award, Number number);
   void check_bids(const ReadReasons& award, const ReadReasons::Term& winner, Number number);
+  void sent_call(std::string_view body);
   void check_live_bid(const ReadReasons& award, const ReadReasons::Term& term, Number number);
   void check_due(const Life& life) const;
   void check_consent(const Life& l, const ReadAward::Item& item) const;
@@ -244,6 +247,7 @@ class Model {
   };
   std::map<std::pair<std::string, std::string>, Definition> definitions_;              // by agent and version
   std::map<std::pair<std::string, std::uint64_t>, std::set<std::int64_t>> live_bids_;  // by worker and round
+  std::map<std::uint64_t, std::string> called_;  // the features that those who were asked were told, by round
   std::map<std::string, std::uint64_t> workers_;  // their numbers, by connection
   std::map<std::uint64_t, std::string> worker_names_;
   std::map<std::uint64_t, Micros> aside_;  // workers that an operator drains, and since when we know it

@@ -142,7 +142,11 @@ void Model::check_terms(const ReadReasons& award, Number number) {
   for (const auto& t : award.terms)
     if (t.score != t.value + t.preferred - t.cost - t.wait)
       violated("I21", "the terms of an award do not add up to its score", number);
-  if (number != 0 && award.policy != "sticky") check_features(award, number);
+  if (number != 0 && award.policy != "sticky") {
+    if (award.policy != "least_loaded") check_features(award, number);
+    check_labels(award, number);
+  }
+  check_passed_on(award, number);
   if (award.policy == "auction") check_bids(award, *best, number);
   if (best->worker != award.worker)
     violated("I21", "an award went to " + award.worker + " and by its terms to " + best->worker, number);
@@ -152,7 +156,42 @@ void Model::check_terms(const ReadReasons& award, Number number) {
 void Model::check_features(const ReadReasons& award, Number number) {
   if (award.features != intent(number).options.features)
     violated("I21", "an award was chosen for other features than the task's", number);
-  if (!award.features.empty()) tally_.saw(Situation::explained_with_features);
+  if (award.features.empty()) return;
+  tally_.saw(Situation::explained_with_features);
+  for (const auto& t : award.terms) {
+    tally_.saw_if(t.run_ms != t.without_features_ms, Situation::explained_with_another_run);
+    // With a free slot it begins at once: it ends when it has run.
+    if (t.run_ms > 0 && t.load < 1 && t.expected_ms != t.run_ms)
+      violated("I21", "a task is expected to end after another time than its features tell", number);
+  }
+}
+
+// Each candidate is credited with the preferred labels that its worker has, and with nothing else but the
+// name of the agent.
+void Model::check_labels(const ReadReasons& award, Number number) {
+  constexpr std::int64_t quarter_of_the_slots = (1 << 16) / 4;
+  const auto& o = intent(number).options;
+  for (const auto& t : award.terms) {
+    std::int64_t has = 0;
+    for (const auto& [key, value] : o.preferred_labels) has += key == "zone" && value == zone_of(t.worker);
+    if (t.labels != has)
+      violated("I21", "a candidate is told to have other labels than its worker, " + t.worker, number);
+    const bool plain = award.policy == "least_loaded";
+    const auto liked = has + (!plain && o.agent == "agent-" + t.worker ? 1 : 0);
+    if (t.preferred != liked * (plain ? quarter_of_the_slots : award.preference))
+      violated("I21", "what is preferred does not count as it should for " + t.worker, number);
+    if (has != 0) tally_.saw(Situation::explained_with_labels);
+  }
+}
+
+// Whoever handed a task back has it again only when nobody else could take it.
+void Model::check_passed_on(const ReadReasons& award, Number number) {
+  if (award.went_to.empty()) return;
+  tally_.saw(award.went_to == "runner_up" ? Situation::passed_on_to_the_runner_up : Situation::passed_on);
+  const bool again =
+      std::ranges::any_of(award.terms, [&](const auto& term) { return term.worker == award.handed_back_by; });
+  if (again != (award.went_to == "same"))
+    violated("I21", "a task that " + award.handed_back_by + " handed back was offered to it again", number);
 }
 
 // Each bid is what its worker has registered, at its load; none is above the reserve; and the price paid lies
@@ -183,6 +222,12 @@ void Model::said_bid(const std::string& worker, std::uint64_t round, double pric
   live_bids_[{worker, round}].insert(std::llround(price * 1e6));
 }
 
+void Model::sent_call(std::string_view body) {
+  auto call = read_call(body);
+  tally_.saw_if(!call.features.empty(), Situation::called_with_features);
+  called_[call.round] = std::move(call.features);
+}
+
 // Who takes part with a live bid was asked in that round, and said so much.
 void Model::check_live_bid(const ReadReasons& award, const ReadReasons::Term& term, Number number) {
   tally_.saw(Situation::explained_by_live_bids);
@@ -191,6 +236,10 @@ void Model::check_live_bid(const ReadReasons& award, const ReadReasons::Term& te
     violated("I21", "the live bid of " + term.worker + " is not what it has said", number);
   if (award.reserve > 0 && term.cost > award.reserve)
     violated("I21", "a live bid above the reserve took part, of " + term.worker, number);
+  const auto told = called_.find(award.round);
+  if (told == called_.end() || number == 0) return;
+  if (told->second != intent(number).options.features)
+    violated("I21", "who was asked for a bid was told other features than the task's", number);
 }
 
 // In one line first come is first awarded. Frames of one instant go to several workers at once.

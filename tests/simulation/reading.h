@@ -78,7 +78,9 @@ struct ReadReasons {
   struct Term {
     std::string worker;
     std::int64_t score = 0, value = 0, preferred = 0, cost = 0, wait = 0, number = 0, agent = 0;
+    std::int64_t labels = 0;  // of those that the task prefers
     std::int64_t price_base = 0, price_slope = 0, price_multiplier = 0, price_cap = 0;
+    std::int64_t expected_ms = 0, run_ms = 0, without_features_ms = 0;
     double load = 0;
     bool live = false;  // its bid
   };
@@ -86,7 +88,13 @@ struct ReadReasons {
   std::string policy, worker, features;  // features: encoded
   std::vector<Term> terms;
   bool expired = false;  // the terms are
+  std::string handed_back_by, went_to;
+  std::int64_t preference = 0;
   std::int64_t reserve = 0, paid = -1, first_price = -1, second_price = -1;
+};
+struct ReadCall {
+  std::uint64_t round = 0;
+  std::string features;  // encoded
 };
 struct ReadExplanation {
   std::string state;
@@ -134,6 +142,7 @@ std::vector<ReadEnding> read_results(std::string_view body);
 ReadTask read_task(std::string_view body);
 ReadPage read_page(std::string_view body);
 ReadExplanation read_explanation(std::string_view body);
+ReadCall read_call(std::string_view body);
 std::vector<ReadLogLine> read_log_lines(std::string_view body);
 std::vector<ReadAgent> read_agents(std::string_view body);  // of agent_list and register_worker
 std::vector<std::string> read_ids(std::string_view body);

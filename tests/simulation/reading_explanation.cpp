@@ -15,6 +15,7 @@ ReadReasons::Term read_term(msgpack::Reader& r) {
     for (auto [name, value] : {std::pair{"score", &out.score},
                                {"value", &out.value},
                                {"preferred", &out.preferred},
+                               {"preferred_labels", &out.labels},
                                {"cost", &out.cost},
                                {"wait", &out.wait},
                                {"worker_number", &out.number},
@@ -22,6 +23,9 @@ ReadReasons::Term read_term(msgpack::Reader& r) {
                                {"price_load_slope", &out.price_slope},
                                {"price_multiplier_milli", &out.price_multiplier},
                                {"price_cap", &out.price_cap},
+                               {"expected_ms", &out.expected_ms},
+                               {"run_ms", &out.run_ms},
+                               {"run_without_features_ms", &out.without_features_ms},
                                {"agent_number", &out.agent}})
       if (key == name) *value = r.sint(), read = true;
     if (read) continue;
@@ -44,6 +48,7 @@ ReadReasons read_reasons(msgpack::Reader& r) {
     auto key = r.str();
     bool read = false;
     for (auto [name, value] : {std::pair{"reserve", &out.reserve},
+                               {"preference", &out.preference},
                                {"paid", &out.paid},
                                {"first_price", &out.first_price},
                                {"second_price", &out.second_price}})
@@ -53,6 +58,10 @@ ReadReasons read_reasons(msgpack::Reader& r) {
       out.policy = r.str();
     } else if (key == "worker") {
       out.worker = r.str();
+    } else if (key == "handed_back_by") {
+      out.handed_back_by = r.str();
+    } else if (key == "went_to") {
+      out.went_to = r.str();
     } else if (key == "round") {
       out.round = r.uint();
     } else if (key == "features") {
@@ -98,6 +107,23 @@ ReadExplanation read_explanation(std::string_view body) {
     }
   }
   if (!r.finished()) violated("I15", "an explanation is not what the protocol says");
+  return out;
+}
+
+ReadCall read_call(std::string_view body) {
+  ReadCall out;
+  msgpack::Reader r(body);
+  auto pairs = r.map();
+  for (std::size_t i = 0; i < pairs && r.ok(); ++i) {
+    const auto key = r.str();
+    if (key == "round")
+      out.round = r.uint();
+    else if (key == "features")
+      out.features = r.raw();
+    else
+      r.skip();
+  }
+  if (!r.finished()) violated("I15", "a call for bids is not what the protocol says");
   return out;
 }
 

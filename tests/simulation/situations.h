@@ -38,7 +38,7 @@ namespace hirehall::sim {
   X(answered_suspended) X(answer_refused_not_suspended) X(answer_refused_ended) X(answer_refused_unfit) X(inbox_listed) \
   X(decided_approved) X(decided_rejected) X(decided_edited) X(decided_defaulted) X(decided_lapsed) \
   X(get_scheduled) X(get_ready) X(get_leased) X(get_suspended) X(get_ended) X(get_past_retention) X(get_unknown_id) \
-  X(wait_answered) X(wait_timed_out) X(list_answered) X(list_went_on_with_a_cursor) X(explain_answered) X(explained_by_a_pause) X(explained_by_terms) X(explained_by_bids) X(explained_by_live_bids) X(explained_with_features) X(called_for_bids) X(policy_changed) X(bulk_started) X(bulk_done) X(list_by_expression) X(log_line_shown) \
+  X(wait_answered) X(wait_timed_out) X(list_answered) X(list_went_on_with_a_cursor) X(explain_answered) X(explained_by_a_pause) X(explained_by_terms) X(explained_by_bids) X(explained_by_live_bids) X(explained_with_features) X(explained_with_another_run) X(explained_with_labels) X(passed_on) X(passed_on_to_the_runner_up) X(called_for_bids) X(called_with_features) X(policy_changed) X(bulk_started) X(bulk_done) X(list_by_expression) X(log_line_shown) \
   X(batch_closed) X(batch_completed) X(batch_counted_exactly) X(batch_refused_closed) X(batch_wait_answered) X(batch_wait_timed_out) \
   X(dead_letter_replayed) X(queue_paused) X(queue_resumed) X(type_paused) \
   X(tenant_paused) X(unique_rejected) X(unique_replaced) X(unique_coalesced) X(unique_started) X(usage_reported) X(budget_used_up) X(limit_was_full) X(resource_was_used_up) X(room_was_kept) X(agent_was_at_its_most) X(rate_was_used_up) X(schedule_ticked) X(retention_reclaimed) X(worker_listed) X(stats_read) \

@@ -31,6 +31,10 @@ bool bids_live(std::string_view worker) {
   return worker.back() % 2 == 0;
 }
 
+std::string_view zone_of(std::string_view worker) {
+  return worker.back() % 2 == 0 ? "north" : "south";
+}
+
 WorkerHost::WorkerHost(Scene& scene, std::string name, std::vector<std::string> types, std::uint32_t slots)
     : Peer(scene), name_(std::move(name)), types_(std::move(types)), slots_(slots) {}
 
@@ -39,6 +43,7 @@ void WorkerHost::start() {
   worker::SessionConfig config;
   config.name = name_;
   config.slots = slots_;
+  config.labels = {{"zone", std::string(zone_of(name_))}};
   config.resources = {{"gpu", std::to_string(gpus_of_a_worker)}};
   worker::AgentOffer agent;
   agent.name = "agent-" + name_;

@@ -20,7 +20,8 @@ worker::PriceOffer price_of(std::string_view worker);
 // What the agent of a worker says of its breaker: some have one, and the worker after them stands in.
 worker::GuardOffer guard_of(std::string_view worker);
 inline constexpr std::uint32_t guarded_probes = 1;
-bool bids_live(std::string_view worker);  // its agent can be called for bids
+bool bids_live(std::string_view worker);            // its agent can be called for bids
+std::string_view zone_of(std::string_view worker);  // its label
 
 class WorkerHost final : public Peer {
  public:

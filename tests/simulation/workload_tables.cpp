@@ -137,6 +137,11 @@ std::span<const Tables::Feature> Tables::features() {
              write_features({{"language", false, 0, c.permille(500) ? "de" : "fi"},
                              {"tokens", true, static_cast<double>(c.between(1, 4)) * 500, {}}});
        }},
+      {"preferred_labels", 150,
+       [](Workload& w, Draft& d) {
+         d.options.preferred_labels = {{"zone", w.scene_.chance.permille(500) ? "north" : "south"}};
+         d.plain = false;
+       }},
       {"preferred_agent", 80, [](Workload&, Draft& d) { d.options.agent = "agent-worker1"; }},
       {"effort", 100, [](Workload& w, Draft& d) { d.options.effort_ms = w.scene_.chance.between(1, 10000); }},
       {"unique_rule", 150,

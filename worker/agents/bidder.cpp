@@ -1,6 +1,8 @@
 // An agent that bids: it echoes, and its prompt says what it asks for each KiB of payload, in cost units,
-// from one KiB on. `decline` as a prompt wants nothing, `hang` never answers a call for bids.
+// from one KiB on; with the name of a feature behind it, for each one of that: `0.00002 tokens`, and it
+// declines tasks without. `decline` as a prompt wants nothing, `hang` never answers a call for bids.
 #include <hirehall/agent.h>
+#include <hirehall/features.h>
 
 #include <cstdlib>
 #include <string>
@@ -11,7 +13,8 @@ namespace {
 
 struct Seller {
   std::string word;
-  double per_kib = 0;
+  double each = 0;
+  std::string feature;  // that it counts; empty: KiB
 };
 
 }  // namespace
@@ -26,7 +29,9 @@ void* hirehall_agent_create(const hirehall_agent_config* config) {
   const auto from = prompt.find_first_not_of(" \n\r\t");
   if (from != std::string::npos)
     seller->word = prompt.substr(from, prompt.find_last_not_of(" \n\r\t") + 1 - from);
-  seller->per_kib = std::strtod(seller->word.c_str(), nullptr);
+  char* end = nullptr;
+  seller->each = std::strtod(seller->word.c_str(), &end);
+  if (end != seller->word.c_str() && *end == ' ') seller->feature = end + 1;
   return seller;
 }
 
@@ -39,7 +44,12 @@ int hirehall_agent_bid(void* agent, const hirehall_call* call, double* price) {
   if (seller.word == "decline") return HIREHALL_DECLINES;
   while (seller.word == "hang") ::pause();
   const uint64_t kib = call->payload_bytes / 1024 + 1;
-  *price = seller.per_kib * static_cast<double>(kib);
+  auto count = static_cast<double>(kib);
+  if (!seller.feature.empty()) {
+    if (!HIREHALL_HAS(call, features)) return HIREHALL_DECLINES;
+    if (!hirehall_feature_number(call->features, seller.feature.c_str(), &count)) return HIREHALL_DECLINES;
+  }
+  *price = seller.each * count;
   return HIREHALL_BIDS;
 }
 

@@ -86,7 +86,9 @@ struct TaskOptions {
   std::vector<std::string> capabilities = {};  // the agent must have all of them
   std::vector<std::string> tools = {};
   std::map<std::string, std::string> required_labels = {};  // of the worker or its agent
-  std::int64_t tier = 0;                                    // of the agent, at least
+  // Who has them gets it rather than others, which may get it too (docs/scheduler.md); at most 8.
+  std::map<std::string, std::string> preferred_labels = {};
+  std::int64_t tier = 0;                              // of the agent, at least
   std::map<std::string, std::string> resources = {};  // free on the worker: "gpu" → "1", "memory" → "8Gi"
   std::string agent = {};                             // preferred
   Features features = {};                             // at most 16

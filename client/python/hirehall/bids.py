@@ -7,7 +7,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 log = logging.getLogger("hirehall")
@@ -30,6 +30,7 @@ class Call:
     left_ms: int
     deadline: int = 0
     effort_ms: int = 0
+    features: Mapping[str, Any] = field(default_factory=dict, hash=False)  # numbers and texts that its submitter says of it
 
 
 Bid = Callable[[Call], "float | None"]
@@ -38,7 +39,7 @@ Answer = Callable[[list[Any]], None]
 
 def calls_of(body: Mapping[str, Any]) -> list[Call]:
     told = {name: body[name] for name in ("round", "type", "queue", "tenant", "content_type", "payload_bytes", "priority", "left_ms")}
-    return [Call(agent=agent, deadline=body.get("deadline", 0), effort_ms=body.get("effort_ms", 0), **told) for agent in body["agents"]]
+    return [Call(agent=agent, deadline=body.get("deadline", 0), effort_ms=body.get("effort_ms", 0), features=body.get("features", {}), **told) for agent in body["agents"]]
 
 
 class Bidders:

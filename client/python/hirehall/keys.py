@@ -29,12 +29,18 @@ def load(key_file: Path | None, server_key_file: Path | None) -> Keys | None:
     if not key_file:
         raise Invalid("the broker's public key alone lets nobody in: give key_file, made by `hirehall key new`", "key_file")
     server, secret = _read(server_key_file, "the broker's public key"), _read(key_file, "the secret key")
-    if os.stat(key_file).st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+    if not _keeps_secret(os.stat(key_file)):
         raise Denied("group or others may read this secret key: chmod 600, and make a new one", os.fspath(key_file))
     try:
         return Keys(server, zmq.curve_public(secret), secret)
     except (zmq.ZMQError, ValueError):
         raise Invalid("not a CURVE secret key; make one with `hirehall key new`", os.fspath(key_file)) from None
+
+
+def _keeps_secret(file: os.stat_result) -> bool:
+    """Nobody but the owner may read it; of root's its group may, where we are somebody else: so systemd's credentials come."""
+    others = file.st_mode & (stat.S_IRWXG | stat.S_IRWXO)
+    return others == 0 or (others == stat.S_IRGRP and file.st_uid == 0 and os.geteuid() != 0)
 
 
 def _read(path: Path, what: str) -> bytes:

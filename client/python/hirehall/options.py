@@ -32,6 +32,7 @@ class TaskOptions(TypedDict, total=False):
     labels: Mapping[str, str]
     context: Mapping[str, Any]
     requires: Mapping[str, Any]
+    preferred_labels: Mapping[str, str]
     agent: str
     affinity_key: str
     features: Mapping[str, int | float | str]
@@ -65,6 +66,8 @@ def plain(value: Any, name: str) -> Any:
     """The value as it goes over the wire."""
     if isinstance(value, timedelta):
         return round(value / timedelta(milliseconds=1))
+    if isinstance(value, str) and name.endswith("_ms"):
+        raise Invalid(f"{name} is {value!r}; give milliseconds as a number, or a timedelta", name)
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise Invalid("a time without a zone; use datetime.now(timezone.utc) + …", name)

@@ -287,7 +287,7 @@ class Peer:
         self._phase = Phase.CLOSED
         if self._outage_since is None:
             self._outage_since = now
-            log.info("%s: connection lost", self.endpoint)
+            log.warning("%s: %s; trying on", self.endpoint, "the connection is lost" if self.ready.is_set() else "no broker answers")
         if now - self._outage_since < EAGER_SECONDS:
             self._failed_openings, pause = 0, random.uniform(0.2, 0.4)
         else:

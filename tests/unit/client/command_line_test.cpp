@@ -79,6 +79,46 @@ TEST(Usage, AMistypedNounOrVerbGetsASuggestion) {
   EXPECT_NE(verb.err.find("did you mean `hirehall queue list`"), std::string::npos) << verb.err;
 }
 
+TEST(Usage, AWordOfAnotherToolGetsTheOneThatIsMeant) {
+  const std::pair<std::vector<std::string>, std::string> cases[]{
+      {{"task", "show"}, "task get"},
+      {{"task", "status"}, "task get"},
+      {{"task", "ls"}, "task list"},
+      {{"task", "enqueue"}, "task submit"},
+      {{"task", "retry"}, "dead retry"},
+      {{"queue", "create"}, "queue set"},
+      {{"schedule", "rm"}, "schedule delete"},
+      {{"schedule", "stop"}, "schedule pause"},
+      {{"schedule", "update"}, "schedule edit"},
+      {{"queue", "stop"}, "queue pause"},
+      {{"limit", "stop"}, "limit pause-until"},
+      {{"breaker", "close"}, "breaker reset"},
+      {{"task", "stop"}, "task cancel"},
+      {{"submit", "echo"}, "task submit"},
+      {{"list"}, "task list"},
+      {{"workers"}, "worker list"},
+      {{"version"}, "--version"},
+  };
+  for (const auto& [words, meant] : cases) {
+    auto a = hirehall(words);
+    EXPECT_EQ(a.code, usage);
+    EXPECT_NE(a.err.find("did you mean `hirehall " + meant + "`"), std::string::npos) << words[0] << a.err;
+  }
+}
+
+TEST(Usage, AMistypedOptionGetsASuggestion) {
+  auto a = hirehall({"task", "submit", "echo", "--prioritty=3"});
+  EXPECT_EQ(a.code, usage);
+  EXPECT_NE(a.err.find("did you mean --priority?"), std::string::npos) << a.err;
+}
+
+TEST(Usage, AStateThatIsNoneNamesThoseThatAre) {
+  auto a = hirehall({"task", "list", "--where", "state=running"});
+  EXPECT_EQ(a.code, usage);
+  EXPECT_NE(a.err.find("scheduled, ready, leased, suspended, succeeded"), std::string::npos) << a.err;
+  EXPECT_NE(a.err.find("what runs is leased"), std::string::npos) << a.err;
+}
+
 TEST(Usage, AnUnknownOptionNamesItselfAndTheHelp) {
   auto a = hirehall({"task", "list", "--colour"});
   EXPECT_EQ(a.code, usage);
@@ -125,6 +165,15 @@ TEST(Payload, AWordAfterTheTypeIsAJsonTextUnlessItIsJson) {
   EXPECT_EQ(payload_of(*submit_values({"echo", "{\"a\": 1}"})).value(), "{\"a\": 1}");
 }
 
+TEST(Payload, AWordThatBeginsAsJsonAndIsNoneIsASlip) {
+  for (const char* slip : {"{\"a\": 1", "[1,", "\"open"}) {
+    auto bad = payload_of(*submit_values({"echo", slip}));
+    ASSERT_FALSE(bad) << slip;
+    EXPECT_NE(bad.error().message.find("not JSON"), std::string::npos);
+  }
+  EXPECT_EQ(payload_of(*submit_values({"echo", "{x", "--content-type", "text/plain"})).value(), "{x");
+}
+
 TEST(Payload, GivenAsOptionMustBeJson) {
   auto bad = payload_of(*submit_values({"echo", "--payload", "hi"}));
   ASSERT_FALSE(bad);
@@ -137,15 +186,17 @@ TEST(Payload, ComesFromAFile) {
   auto path = testing::TempDir() + "payload.json";
   std::ofstream(path) << "[1, 2]";
   EXPECT_EQ(payload_of(*submit_values({"echo", "--payload", "@" + path})).value(), "[1, 2]");
+  EXPECT_EQ(payload_of(*submit_values({"echo", "@" + path})).value(), "[1, 2]")
+      << "the same without the option";
   std::filesystem::remove(path);
   EXPECT_FALSE(payload_of(*submit_values({"echo", "--payload", "@" + path})));
 }
 
 TEST(SubmitOptions, AreTakenFromTheFlags) {
-  auto o = options_of(
-      *submit_values({"mail", "--queue", "q", "--priority", "9", "--delay", "5s", "--label", "a=b=c",
-                      "--limit-key", "smtp", "--limit-key", "dns", "--max-attempts", "7"}),
-      0);
+  auto o = options_of(*submit_values({"mail", "--queue", "q", "--priority", "9", "--delay", "5s", "--label",
+                                      "a=b=c", "--limit-key", "smtp", "--limit-key", "dns", "--max-attempts",
+                                      "7", "--backoff", "2s", "--backoff-max", "1m"}),
+                      0);
   ASSERT_TRUE(o);
   EXPECT_EQ(o->type, "mail");
   EXPECT_EQ(o->queue, "q");
@@ -154,6 +205,8 @@ TEST(SubmitOptions, AreTakenFromTheFlags) {
   EXPECT_EQ(o->labels.at("a"), "b=c");
   EXPECT_EQ(o->limit_keys, (std::vector<std::string>{"smtp", "dns"}));
   EXPECT_EQ(o->max_attempts, 7);
+  EXPECT_EQ(o->backoff_ms, 2000);
+  EXPECT_EQ(o->backoff_max_ms, 60'000);
 }
 
 TEST(SubmitOptions, NotGivenMeansNotSent) {
@@ -161,6 +214,7 @@ TEST(SubmitOptions, NotGivenMeansNotSent) {
   ASSERT_TRUE(o);
   EXPECT_EQ(o->priority, 0);
   EXPECT_EQ(o->max_attempts, 0);
+  EXPECT_EQ(o->backoff_ms, 0);
 }
 
 TEST(SubmitOptions, OneKeyForManyTasksIsRefused) {

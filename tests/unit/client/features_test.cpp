@@ -47,6 +47,12 @@ TEST(ClientFeatures, ATemplateHasThemOnlyWhereTheyAreShared) {
   EXPECT_EQ(read(encode_template(options, false)).features, "");
 }
 
+TEST(ClientLabels, PreferredOnesTravelWithTheTemplate) {
+  const TaskOptions options{.type = "answer", .preferred_labels = {{"zone", "eu"}}};
+  EXPECT_EQ(read(encode_template(options)).preferred_labels, (StringMap{{"zone", "eu"}}));
+  EXPECT_TRUE(read(encode_template({.type = "answer"})).preferred_labels.empty());
+}
+
 TEST(ClientFeatures, TasksWithTheirOwnShareOneTemplate) {
   client_core::Batcher batcher({});
   const auto ear = std::make_shared<Deaf>();

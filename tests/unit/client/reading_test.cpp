@@ -60,6 +60,11 @@ TEST(Reading, ErrorsListsAndObjectsAreWords) {
   error.set("code", "crashed").set("message", "signal 11");
   d.set("error", error).set("tenants", Document()).set("digest", std::string(64, 'a'));
   EXPECT_EQ(reading(d, "error", true), "crashed: signal 11");
+  d.set("stopped", Document().set("code", "").set("message", "not needed"));
+  EXPECT_EQ(reading(d, "stopped", true), "not needed");
+  d.set("question", Document().set("on", "input").set("asked_at", std::int64_t{1801396800000}));
+  EXPECT_EQ(reading(d, "question", true), "on=input asked_at=2027-01-31 12:00:00Z");
+  EXPECT_EQ(reading(Document().set("progress", std::int64_t{1}), "progress", true), "100 %");
   EXPECT_EQ(reading(d, "tenants", true), "none");
   EXPECT_EQ(reading(d, "tenants", false), "");
   EXPECT_EQ(reading(d, "digest", false), std::string(12, 'a'));

@@ -86,8 +86,10 @@ TEST_F(OptionsTest, RepeatedTextsComeFromTheStrongestSourceOnly) {
 
 TEST_F(OptionsTest, AnUnknownKeyIsRefusedWithFileAndLine) {
   auto path = file("# a comment\nslots = 5\nslotz = 6\n");
-  EXPECT_THAT(error({"--config", path}), AllOf(HasSubstr("thing.conf:3: slotz"), HasSubstr("unknown key")));
-  EXPECT_THAT(error({"--slotz", "6"}), AllOf(HasSubstr("--slotz"), HasSubstr("unknown option")));
+  EXPECT_THAT(error({"--config", path}),
+              AllOf(HasSubstr("thing.conf:3: slotz"), HasSubstr("unknown key; did you mean slots?")));
+  EXPECT_THAT(error({"--slotz", "6"}),
+              AllOf(HasSubstr("--slotz"), HasSubstr("unknown option; did you mean --slots?")));
 }
 
 TEST_F(OptionsTest, AValueOutOfRangeIsRefusedWithItsPlaceAndTheRange) {

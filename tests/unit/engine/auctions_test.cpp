@@ -48,7 +48,7 @@ TEST_F(Auctions, TheLowestBidderIsAwardedAndThePriceIsKept) {
   EXPECT_EQ(hall.state(sequence), State::leased);
   EXPECT_EQ(holder(sequence), cheap);
   ASSERT_EQ(hall.choices.size(), 1u);
-  const auto choice = scheduler::unpack_choice(*hall.choices.back().packed);
+  const auto choice = scheduler::unpack_choice(hall.choices.back().packed);
   EXPECT_EQ(choice->award.first_price, 200'000);
   ASSERT_EQ(hall.engine->prices().size(), 1u);
   EXPECT_EQ(hall.engine->prices()[0].level, choice->award.paid);
@@ -107,7 +107,7 @@ TEST_F(Auctions, AShadowDoesNotChangeWhatIsPaid) {
   hall.submit("task", echo());
   hall.turn();
   ASSERT_EQ(hall.choices.size(), 1u);
-  const auto choice = scheduler::unpack_choice(*hall.choices.back().packed);
+  const auto choice = scheduler::unpack_choice(hall.choices.back().packed);
   EXPECT_EQ(hall.engine->counts().auction_paid, static_cast<std::uint64_t>(choice->award.paid));
 }
 

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "common/task_features.h"
 #include "scheduler/queue_policy.h"
 #include "tests/unit/engine/hall.h"
 
@@ -55,12 +56,30 @@ class Bids : public testing::Test {
     hall.turn();
   }
   const BidCounts& counts() const { return hall.engine->bidding().counts; }
-  scheduler::Choice choice() const { return *scheduler::unpack_choice(*hall.choices.back().packed); }
+  scheduler::Choice choice() const { return *scheduler::unpack_choice(hall.choices.back().packed); }
 
   Hall hall;
   int submitted = 0;
   std::map<std::uint32_t, std::uint64_t> finishes;
 };
+
+TEST_F(Bids, ACallTellsTheFeaturesOfItsTask) {
+  set_policy(live);
+  const auto a = hire("a", 0.1);
+  offered();
+  ASSERT_EQ(hall.calls.size(), 1u);
+  EXPECT_EQ(hall.calls[0].features, "");
+  EXPECT_EQ(bid(a, "a", 0.5), Code::ok);
+  hall.turn();
+  hall.calls.clear();
+  hire("b", 0.1);
+  auto options = echo();
+  options.features = write_features({{"tokens", true, 12'000, {}}});
+  hall.submit("featured", options);
+  hall.turn();
+  ASSERT_EQ(hall.calls.size(), 1u);
+  EXPECT_EQ(hall.calls[0].features, options.features);
+}
 
 TEST_F(Bids, ARoundEndsWhenAllHaveAnsweredAndTheLowestBidWins) {
   set_policy(live);

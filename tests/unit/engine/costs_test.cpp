@@ -243,6 +243,34 @@ TEST_F(Shares, OfAWorkerThatHoldsMoreThanItRunsEachTaskHadItsPart) {
   EXPECT_NEAR(static_cast<double>(service("a").used_ms()), 1000, 10) << "a slot of a second, whoever had it";
 }
 
+TEST_F(Shares, WhatIsHandedBackUnbegunCostsNothingAndSaysNothingOfItsKind) {
+  auto& hand = hall.hire({"echo"}, 64);
+  hand.timed = true;
+  hall.come_back(hand, {});
+  const auto end = [&](Outcome outcome, Millis ran) {
+    hall.submit("task", of_tenant("a"));
+    const auto award = hall.award(hand);
+    hall.pass(700);
+    FinishItem item;
+    item.outcome = outcome;
+    item.ran_ms = ran;
+    hall.finish(hand, award, item);
+  };
+  end(Outcome::succeeded, 600);
+  const auto task = hall.submit("task", of_tenant("a"));
+  for (int i = 0; i < 40; ++i) {
+    const auto before = service("a").used_ms();
+    const auto award = hall.award(hand);
+    ASSERT_EQ(award.sequence, task);
+    FinishItem item;
+    item.outcome = Outcome::interrupted;
+    hall.finish(hand, award, item);
+    ASSERT_LE(service("a").used_ms() - before, 1);
+    hall.turn();
+  }
+  EXPECT_EQ(hall.engine->costs().expected(lane_of("a"), 0), 600);
+}
+
 TEST_F(Shares, AWorkersMeasureCountsAndIsNotBelievedBeyondTheLease) {
   auto& hand = hall.hire({"echo"}, 2);
   hand.timed = true;

@@ -72,21 +72,21 @@ TEST_F(FeaturesOfTasks, TheyDecideWhereATaskGoes) {
 
 TEST_F(FeaturesOfTasks, TheChoiceTellsThemAndWhatTheyChanged) {
   quick_gets(sized("long"));
-  const auto choice = scheduler::unpack_choice(*hall.choices.back().packed);
+  const auto choice = scheduler::unpack_choice(hall.choices.back().packed);
   ASSERT_TRUE(choice);
   EXPECT_EQ(choice->features, size_of("long"));
-  ASSERT_EQ(choice->bare_log_odds.size(), 2u);
+  ASSERT_EQ(choice->bare.size(), 2u);
   for (std::size_t i = 0; i < 2; ++i) {
-    const double change = choice->candidates[i].log_odds - choice->bare_log_odds[i];
+    const double change = choice->candidates[i].log_odds - choice->bare[i].log_odds;
     if (choice->agents[i] == "quick")
       EXPECT_LT(change, -1);
     else
       EXPECT_GT(change, 1);
   }
   quick_gets(echo());
-  const auto plain = scheduler::unpack_choice(*hall.choices.back().packed);
+  const auto plain = scheduler::unpack_choice(hall.choices.back().packed);
   EXPECT_TRUE(plain->features.empty());
-  EXPECT_TRUE(plain->bare_log_odds.empty());
+  EXPECT_TRUE(plain->bare.empty());
 }
 
 // All are in one line and short: without features one choice would do for all of them.
@@ -102,7 +102,7 @@ TEST_F(ManyFeatures, OneChoiceCoversWhatIsAlikeOnly) {
   ASSERT_EQ(hall.choices.size(), 7u);
   std::map<std::uint64_t, std::string> told;
   for (const auto& choice : hall.choices)
-    told[choice.sequence] = scheduler::unpack_choice(*choice.packed)->features;
+    told[choice.sequence] = scheduler::unpack_choice(choice.packed)->features;
   for (auto& hand : hall.hands)
     for (const auto& award : hand.awards) {
       const auto* lease = hall.engine->ledger().lease_by_token(award.token);
@@ -120,7 +120,7 @@ TEST_F(FeaturesOfTasks, TheyOutliveARestart) {
   const auto before = hall.choices.size();
   hall.turn();
   for (std::size_t i = before; i < hall.choices.size(); ++i)
-    EXPECT_EQ(scheduler::unpack_choice(*hall.choices[i].packed)->features, size_of("long"));
+    EXPECT_EQ(scheduler::unpack_choice(hall.choices[i].packed)->features, size_of("long"));
   int brief = 0;
   for (auto& hand : hall.hands)
     while (!hand.awards.empty()) {

@@ -340,6 +340,7 @@ void Hall::collect() {
       hand->last_award = std::max(hand->last_award, award.award);
       payloads[award.sequence] = award.chunk->body_at(award.offset).payload;
       award.chunk = {};  // it may not outlive its engine
+      award.options = nullptr;
       hand->awards.push_back(award);
     }
   for (auto& stop : out.stops)
@@ -353,7 +354,9 @@ void Hall::collect() {
     EXPECT_FALSE(endings.contains(ending.sequence)) << "task " << ending.sequence << " ended twice";
     endings[ending.sequence] = {ending, std::string(ending.error_code), std::string(ending.result)};
   }
-  for (auto& choice : out.choices) choices.push_back(std::move(choice));
+  out.choices.visit([&](std::string_view packed, auto awards) {
+    for (const auto& award : awards) choices.push_back({award.sequence, award.attempt, std::string(packed)});
+  });
   out.choices.clear();
   for (auto& call : out.calls) calls.push_back(std::move(call));
   out.calls.clear();

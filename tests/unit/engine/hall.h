@@ -97,8 +97,13 @@ class Hall {
   Millis wall = 0;                                 // the wall clock is so far ahead of engine time
   bool full = false;                               // the disk is
   const scheduler::Prediction* learned = nullptr;  // of the agents
-  std::vector<ChoiceOut> choices;                  // of awards, in order
-  std::vector<CallOut> calls;                      // for bids
+  struct Chosen {
+    Sequence sequence = 0;
+    std::uint32_t attempt = 1;
+    std::string packed;
+  };
+  std::vector<Chosen> choices;  // of awards, in order
+  std::vector<CallOut> calls;   // for bids
   Engine::Settings settings;
   Kept kept;
   std::unique_ptr<Engine> engine;

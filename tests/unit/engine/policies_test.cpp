@@ -133,7 +133,7 @@ TEST_F(Policies, EachChoiceIsToldWithItsAttemptAndNamesTheWorkerThatGotIt) {
     winner.awards.pop_front();
     ASSERT_EQ(hall.choices.back().sequence, sequence);
     ASSERT_EQ(hall.choices.back().attempt, 1u);
-    const auto choice = scheduler::unpack_choice(*hall.choices.back().packed);
+    const auto choice = scheduler::unpack_choice(hall.choices.back().packed);
     ASSERT_TRUE(choice);
     ASSERT_EQ(choice->award.terms[scheduler::winner_of(choice->award.terms)].worker, winner.number);
     ASSERT_EQ(choice->outcomes, prediction.outcomes());
@@ -153,13 +153,48 @@ TEST_F(Policies, TermsLieBesideTheirTasksAttemptByAttempt) {
   for (std::uint32_t attempt = 1; attempt <= 3; ++attempt) {
     while (bad().awards.empty() && good().awards.empty()) hall.pass(1000);
     auto& winner = bad().awards.empty() ? good() : bad();
-    ASSERT_EQ(hall.kept.at(Shelving::records, choice_key(sequence, attempt)), *hall.choices.back().packed);
+    ASSERT_EQ(hall.kept.at(Shelving::records, choice_key(sequence, attempt)), hall.choices.back().packed);
     hall.finish(winner, hall.award(winner), Outcome::failed);
   }
   const auto key = choice_key(sequence, 3);
   EXPECT_EQ(number_of_record(key), sequence);
   EXPECT_EQ(attempt_of_choice(key), 3u);
   EXPECT_NE(task_record_tags.find(key[0]), std::string_view::npos) << "they go with their task";
+}
+
+TEST_F(Policies, TasksOfOneRunHaveTheirTermsOnceBesideTheFirst) {
+  Hall wide;
+  wide.learned = &prediction;
+  wide.hire({"echo"}, 8, "one");
+  wide.hire({"echo"}, 8, "two");
+  set_policy(wide, "learned");
+  for (int i = 0; i < 4; ++i) wide.submit("task " + std::to_string(i), echo());
+  wide.turn();
+  ASSERT_EQ(wide.choices.size(), 4u);
+  std::size_t records = 0;
+  AwardOf first;
+  for (const auto& choice : wide.choices) {
+    const AwardOf award{choice.sequence, choice.attempt};
+    if (wide.kept.at(Shelving::records, choice_key(award.sequence, award.attempt))) first = award, ++records;
+    const auto value = wide.kept.at(Shelving::records, choice_key(first.sequence, first.attempt));
+    EXPECT_EQ(terms_of(*value, first, award), choice.packed);
+  }
+  EXPECT_LT(records, 4u) << "short tasks go in runs";
+}
+
+TEST(Terms, OfManyAreOfThoseAwardsOnlyAndDamageIsOfNone) {
+  const std::vector<AwardOf> awards{{100, 1}, {101, 3}, {1100, 1}};
+  const auto many = pack_terms("terms", awards);
+  for (const auto& award : awards) EXPECT_EQ(terms_of(many, awards[0], award), "terms");
+  EXPECT_FALSE(terms_of(many, awards[0], {101, 1}));
+  EXPECT_FALSE(terms_of(many, awards[0], {102, 1}));
+  const auto one = pack_terms("terms", std::span(awards).first(1));
+  EXPECT_EQ(one, "terms");
+  EXPECT_EQ(terms_of(one, awards[0], awards[0]), "terms");
+  EXPECT_FALSE(terms_of(one, awards[0], awards[1]));
+  for (std::size_t n = 1; n < many.size(); ++n)
+    EXPECT_FALSE(terms_of(std::string_view(many).substr(0, n), awards[0], awards[2])) << n;
+  EXPECT_FALSE(terms_of({}, awards[0], awards[1]));
 }
 
 TEST(Terms, SoManyOfThemAreKeptInASecondAndMoreInABurst) {

@@ -53,7 +53,7 @@ TEST_F(ScheduleTest, EachTickBecomesATaskThatNamesIt) {
   auto& hand = hall.hire({"echo"}, 8);
   hall.turn();
   ASSERT_EQ(hand.awards.size(), 3u);
-  EXPECT_EQ(hand.awards[1].options->options.trigger,
+  EXPECT_EQ(hall.engine->ledger().lease_by_token(hand.awards[1].token)->options->options.trigger,
             "schedule/s/" + std::to_string(the().anchor + 2 * minute));
 }
 

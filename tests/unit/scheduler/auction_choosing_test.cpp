@@ -217,12 +217,12 @@ TEST_F(Auctions, FeaturesStayWithTheirCandidatesWhoeverTakesNoPart) {
               Chose::winner);
     const auto kept = unpack_choice(pack(chooser.choice()));
     ASSERT_TRUE(kept);
-    ASSERT_EQ(kept->bare_log_odds.size(), kept->candidates.size());
+    ASSERT_EQ(kept->bare.size(), kept->candidates.size());
     fewer = fewer || kept->over_reserve > 0;
     for (std::size_t c = 0; c < kept->candidates.size(); ++c) {
       const auto bare = prediction.forecast(kept->agents[c], "echo").success;
       const auto with = prediction.forecast(kept->agents[c], "echo", &features).success;
-      EXPECT_NEAR(kept->bare_log_odds[c], bare.log_odds, 0.001);
+      EXPECT_NEAR(kept->bare[c].log_odds, bare.log_odds, 0.001);
       EXPECT_NEAR(kept->candidates[c].log_odds, with.log_odds, 0.002);
       EXPECT_NEAR(kept->candidates[c].log_odds_sd, with.own_sd, 0.002);
     }

@@ -105,7 +105,8 @@ TEST(Features, RareWordsComeAndGoAndCommonOnesStay) {
         {{"customer", false, 0, "c" + std::to_string(i)}, {"language", false, 0, german ? "de" : "en"}}));
     hall.learn({"a", "1", "t", chance.uniform() < (german ? 0.9 : 0.2), 10, {}, {}, &f});
   }
-  EXPECT_EQ(hall.feature_counts().weights, FeatureModel::width);
+  ASSERT_EQ(hall.status().size(), 1u);
+  EXPECT_EQ(hall.status()[0].features->size(), FeatureModel::width);
   EXPECT_GT(hall.feature_counts().displaced, 2700u);
   EXPECT_LE(hall.alarms(), 1u);
   EXPECT_GT(chance_of(hall, "a", language("de")), 0.75);
@@ -116,7 +117,7 @@ TEST(Features, TooManyPairsLearnWithoutAndAreCounted) {
   Prediction hall;
   const auto f = language("de");
   for (std::size_t i = 0; i <= Prediction::feature_models_max; ++i)
-    hall.learn({"a" + std::to_string(i % 16), "1", "t" + std::to_string(i / 16), true, 10, {}, {}, &f});
+    hall.learn({"a" + std::to_string(i % 16), "1", "t" + std::to_string(i / 16), false, 10, {}, {}, &f});
   EXPECT_EQ(hall.feature_counts().weights, Prediction::feature_models_max);
   EXPECT_EQ(hall.feature_counts().left_out, 1u);
   EXPECT_TRUE(hall.reset("a1"));
@@ -143,12 +144,12 @@ TEST(Features, ANewSpreadChangesNoBelief) {
   FeatureModel model;
   for (int i = 1; i <= 127; ++i) {
     const auto size = static_cast<double>(1 + chance.below(1000));
-    model.learn(tokens(i < 64 ? size : 1000 * size), 0, 1, chance.below(3) > 0);
+    model.learn(tokens(i < 64 ? size : 8 * size), 0, 1, chance.below(3) > 0);
   }
   const auto before = model;
-  model.learn(tokens(30'000), 0, 1, true);  // the 128th: the spread is taken anew
+  model.learn(tokens(3000), 0, 1, true);  // the 128th: the spread is taken anew
   EXPECT_GT(model.weights()[0].high, 3 * before.weights()[0].high);
-  for (const double at : {300.0, 3000.0, 30'000.0})
+  for (const double at : {300.0, 2000.0, 8000.0})
     EXPECT_NEAR(before.shift(tokens(at)).log_odds, model.shift(tokens(at)).log_odds, 0.2)
         << "no more than one lesson changes, at " << at;
 }
@@ -166,6 +167,16 @@ TEST(Features, ANumberThatWasTheSameAtFirstSpoilsNothing) {
     }
     EXPECT_LT(farthest, 5) << constant;
   }
+}
+
+// A unit that nobody had set: once the right numbers come, the first ones are not among the steps any more.
+TEST(Features, NumbersThatWereWrongAtFirstAreOutOfTheStepsSoon) {
+  Stream chance(seed_of_run(49));
+  FeatureModel model;
+  for (int task = 0; task < 40; ++task)
+    model.learn(tokens(task < 8 ? 0 : 1e9 * std::exp(chance.normal())), 0, 1, true);
+  EXPECT_GT(model.weights()[0].low, 5e7);
+  EXPECT_LT(model.weights()[0].high, 5e10);
 }
 
 TEST(Features, WhatIsNoNumberIsLeftOut) {

@@ -85,7 +85,7 @@ class Oracle {
     const auto& bound = worker.spec.queues;
     if (bound && std::find(bound->begin(), bound->end(), queue) == bound->end()) return std::nullopt;
     RelevantKeys all;
-    for (const auto& need : classes) all.add(need.requirements);
+    for (const auto& need : classes) all.add(need);
     auto spec = worker.spec;
     spec.queues.reset();
     return agent_for(classes[cls], abilities_of(spec, all));

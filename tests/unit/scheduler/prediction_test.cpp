@@ -273,9 +273,9 @@ std::string hex_of(std::string_view bytes) {
 }
 
 // The form of an empty hall is pinned: when this test fails, the format has changed and needs a new number.
-TEST(PredictionBytes, FormatTwo) {
+TEST(PredictionBytes, FormatThree) {
   EXPECT_EQ(hex_of(Prediction().save()),
-            "02000000"  // format, outcomes, types, agents
+            "03000000"  // format, outcomes, types, agents
             "0000000000000000"
             "0000000000000240"  // chances: what all have in common
             "000000"            // alarms, types, agents
@@ -284,6 +284,44 @@ TEST(PredictionBytes, FormatTwo) {
             "0000000000000040"
             "000000000000f03f"  // the pooled variance
             "0000");            // types, agents
+}
+
+std::string bytes_of(std::string_view hex) {
+  std::string bytes;
+  for (std::size_t i = 0; i + 1 < hex.size(); i += 2)
+    bytes += static_cast<char>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16));
+  return bytes;
+}
+
+// As a program of format 2 kept it: one agent, a success and a failure with tokens=300 and language=de. Its
+// models of features are of chances only.
+TEST(PredictionBytes, TheSecondFormatIsRead) {
+  constexpr std::string_view kept =
+      "0202010174000101610131000100000000000000f03f0000000000000040000000000000000000000000000000000100"
+      "000000000000004003000000000000000000006807754c128979bf06746f6b656e730100000000000000400000000000"
+      "0000000c86a9747596194000000000000000000c86a97475961940000000000000f03f0b6c616e67756167653d646500"
+      "0000000000000040ecb66d0aa2bbb1bfe33e6903cea2b63f0000000000000000000000000000f03f181565681ff591bf"
+      "000000000000000002ae4edfc6c3e93fac7661f3a2c6bfbfdb91191b4e8df63f0001f2b11effa1d2abbf6c7ede6c884b"
+      "dc3f01fc645f5b4864b1bfcea256440be8e13f62b095097576cb3f010020bfb45825e5b4bfe2b98e77d1dee53f000000"
+      "000000f03f000000000000f03f62b095097576cb3fd4e18941d8b81b4008cf086a0c940f4000000000000004408a49e6"
+      "046900f03f01178b879defc991bf1ba5359b4af9094001d3f38976db6e61bf426156d547a3de3f01000000000000000c"
+      "40178b879defc951bf26f599c73ba0cf3f8a49e6046900f83f000000000000f03f3d24bafa1387e53f3d24bafa1387e5"
+      "3f010148000000000000f03f";
+  auto hall = Prediction::load(bytes_of(kept));
+  ASSERT_TRUE(hall) << describe(hall.error());
+  Features f;
+  f.number("tokens", 300);
+  f.word("language", "de");
+  EXPECT_NEAR(hall->shift("a", "t", f).log_odds, -0.0755035, 1e-6);
+  EXPECT_NEAR(hall->shift("a", "t", f).variance, 0.8584969, 1e-6);
+  EXPECT_EQ(hall->forecast("a", "t", &f).duration.p50_ms, hall->forecast("a", "t").duration.p50_ms);
+  EXPECT_DOUBLE_EQ(hall->forecast("a", "t", &f).cost, 0.5);
+  hall->learn({"a", "1", "t", true, 3000, 1.5, {}, &f});
+  EXPECT_NE(hall->status()[0].duration_features, nullptr);
+  EXPECT_TRUE(Prediction::load(hall->save()));
+  auto newer = bytes_of(kept);
+  newer[0] = 3;
+  EXPECT_FALSE(Prediction::load(newer)) << "it is of another form";
 }
 
 // Agents of format 1 end with a byte that says whether a model of features follows; nothing fed it.

@@ -13,7 +13,7 @@ TEST(SchedulesFile, SaysWhenAndWhat) {
       "schedules:\n"
       "  a: {cron: '@daily', zone: Europe/Berlin, type: t, payload: '[1]', overlap: queue, catch_up: all,\n"
       "      catch_up_max: 7, jitter: 1m, queue: q, tenant: acme, priority: 9, ttl: 1h, limit_keys: [k],\n"
-      "      labels: {team: sales}, features: {tokens: 180, topic: law}}\n"
+      "      labels: {team: sales}, preferred_labels: {zone: eu}, features: {tokens: 180, topic: law}}\n"
       "  b: {every: 90s, type: t}\n",
       "s.yaml");
   ASSERT_TRUE(read.has_value()) << describe(read.error());
@@ -29,6 +29,7 @@ TEST(SchedulesFile, SaysWhenAndWhat) {
   EXPECT_EQ(options.tenant, "acme");
   EXPECT_EQ(options.limit_keys, std::vector<std::string>{"k"});
   EXPECT_EQ(options.labels.at("team"), "sales");
+  EXPECT_EQ(options.preferred_labels, (StringMap{{"zone", "eu"}}));
   EXPECT_EQ(options.features, write_features({{"tokens", true, 180, {}}, {"topic", false, 0, "law"}}));
   EXPECT_EQ(read->at("b").every_ms, 90'000);
 }
@@ -46,6 +47,7 @@ TEST(SchedulesFile, NamesLineKeyAndWhatIsAccepted) {
       {"schedules:\n  a:\n    overlap: both\n", "'overlap' takes allow, skip", "s.yaml:3"},
       {"schedules:\n  a:\n    catch_up_max: 5000\n", "'catch_up_max' takes", "s.yaml:3"},
       {"schedules:\n  a:\n    limit_keys: k\n", "list of names", "s.yaml:3"},
+      {"schedules:\n  a:\n    preferred_labels: eu\n", "'preferred_labels' is a map", "s.yaml:3"},
       {"schedules:\n  a:\n    features: law\n", "map of names and numbers or words", "s.yaml:3"},
       {"schedules:\n  a:\n    features: {Topic: law}\n", "'Topic'", "s.yaml:3"},
       {"schedules:\n  a:\n    features: {tokens: 1e99}\n", "1e15", "s.yaml:3"},

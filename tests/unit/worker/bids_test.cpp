@@ -1,6 +1,7 @@
 // A worker's session is called for bids, and says them.
 #include <gmock/gmock.h>
 
+#include "common/task_features.h"
 #include "tests/unit/worker/broker_side.h"
 #include "worker/session.h"
 
@@ -14,7 +15,7 @@ TEST(Session, ACallForBidsIsOneForEachAgentAndBidsAreSaidOnce) {
   BrokerSide broker;
   broker.join();
   broker.say(Kind::call_for_bids, 0, [](auto& w) {
-    w.map(8);
+    w.map(9);
     w.entry_uint("round", 7);
     w.entry_sint("left_ms", 200);
     w.str("agents"), w.array(2), w.str("echo"), w.str("other");
@@ -22,6 +23,7 @@ TEST(Session, ACallForBidsIsOneForEachAgentAndBidsAreSaidOnce) {
     w.entry("queue", "default");
     w.entry_uint("payload_bytes", 12);
     w.entry_uint("priority", 50);
+    w.str("features"), w.map(1), w.entry_uint("tokens", 12'000);
     w.entry("something", "new");
   });
   ASSERT_EQ(broker.out.calls.size(), 2u);
@@ -29,6 +31,7 @@ TEST(Session, ACallForBidsIsOneForEachAgentAndBidsAreSaidOnce) {
   EXPECT_EQ(broker.out.calls[1].round, 7u);
   EXPECT_EQ(broker.out.calls[1].payload_bytes, 12u);
   EXPECT_EQ(broker.out.calls[1].left_ms, 200);
+  EXPECT_EQ(broker.out.calls[1].features, write_features({{"tokens", true, 12'000, {}}}));
   broker.session.bid({7, "echo", 0.25});
   broker.session.bid({7, "other", std::nullopt});
   broker.session.flush(broker.now, broker.out);

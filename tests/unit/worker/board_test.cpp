@@ -49,6 +49,71 @@ TEST(Board, EveryAttemptIsTakenOnceByWhicheverSlot) {
   EXPECT_EQ(seen.size(), tasks);
 }
 
+// Two slots in attempts that do not end, and four attempts that nobody has begun: two and one in the runs of
+// the slots, one in the line.
+class BehindLongWork : public testing::Test {
+ protected:
+  void SetUp() override {
+    board.post(award_of(1, 1), {0});  // quick: runs are long
+    ASSERT_TRUE(board.take(0, run, results));
+    results.add(run.award->attempts[*board.next(0)].token, Outcome::succeeded, {});
+    board.post(award_of(10, 5), {0});
+    ASSERT_TRUE(board.take(0, run, results));
+    ASSERT_TRUE(board.next(0));
+    board.post(award_of(20, 1), {0});
+    worker::Run other;
+    Results nothing;
+    ASSERT_TRUE(board.take(1, other, nothing));
+    ASSERT_TRUE(board.next(1));
+  }
+  std::set<Token> hand_back(Micros now) {
+    Results back;
+    board.hand_back_waiting(now, 100, back);
+    return {back.tokens().begin(), back.tokens().end()};
+  }
+
+  Board board{2, {0}, [] {}};
+  worker::Run run;
+  Results results;
+};
+
+TEST_F(BehindLongWork, WhatNobodyHasBegunIsHandedBackAndWhatRunsGoesOn) {
+  EXPECT_TRUE(hand_back(1000).empty()) << "the first time it only looks";
+  EXPECT_TRUE(hand_back(1099).empty());
+  EXPECT_EQ(hand_back(1100), (std::set<Token>{11, 12, 14, 20})) << "10 and 13 run";
+  EXPECT_TRUE(hand_back(5000).empty());
+  EXPECT_FALSE(board.next(0)) << "nothing is left of its run";
+}
+
+TEST_F(BehindLongWork, WhileASlotGoesOnNothingIsHandedBack) {
+  EXPECT_TRUE(hand_back(1000).empty());
+  ASSERT_TRUE(board.next(0)) << "it has ended one and begins another";
+  EXPECT_TRUE(hand_back(1100).empty());
+  EXPECT_EQ(hand_back(1200), (std::set<Token>{12, 14, 20}));
+}
+
+TEST_F(BehindLongWork, ATaskWithOneAwardOnlyWaitsOn) {
+  auto award = std::make_shared<Award>();
+  award->shapes.resize(1);
+  const std::string once =
+                        "\x81\xac"
+                        "at_most_once\xc3",
+                    other =
+                        "\x81\xa8"
+                        "deadline\x05";
+  award->attempts = {{30, "0123456789abcdef", "p", once, 1, 0}, {31, "0123456789abcdef", "p", other, 1, 0}};
+  EXPECT_TRUE(award->attempts[0].at_most_once());
+  EXPECT_FALSE(award->attempts[1].at_most_once());
+  board.post(award, {0});
+  EXPECT_TRUE(hand_back(1000).empty());
+  const auto back = hand_back(1100);
+  EXPECT_FALSE(back.contains(30));
+  EXPECT_TRUE(back.contains(31));
+  worker::Run left;
+  ASSERT_TRUE(board.take(1, left, results));
+  EXPECT_EQ(left.award->attempts[*board.next(1)].token, 30u);
+}
+
 TEST(Board, AnIdleSlotTakesOverWhatABusyOneHasNotBegun) {
   Board board(2, {0}, [] {});
   worker::Run run;

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 
 namespace hirehall::worker {
 namespace {
@@ -146,6 +148,26 @@ TEST(Definition, AgentsThatRunCommandsAreLeftOutUnlessAllowed) {
   EXPECT_FALSE(std::any_of(loaded->definitions.begin(), loaded->definitions.end(),
                            [](const auto& d) { return d.kind == AgentKind::process; }));
   EXPECT_THAT(loaded->warnings, testing::Contains(HasSubstr("--allow-commands")));
+}
+
+TEST(Definition, AProgramThatIsNotThereIsTold) {
+  namespace fs = std::filesystem;
+  const auto folder = fs::path(testing::TempDir()) / "agents-without-programs";
+  fs::create_directories(folder);
+  const auto warnings_with =
+      [&](const std::string& command) {
+        std::ofstream(folder / "one.md")
+            << "---\nname: one-agent\ndescription: d\nkind: process\ntypes: [a]\ncommand: [" << command
+            << "]\n---\n";
+        auto loaded = load_definitions(folder.string(), true);
+        return loaded ? loaded->warnings : std::vector<std::string>{describe(loaded.error())};
+      };
+  EXPECT_THAT(warnings_with("bin/none"), testing::ElementsAre(HasSubstr("there is no program bin/none")));
+  EXPECT_THAT(warnings_with("no-such-program-anywhere"), testing::SizeIs(1));
+  EXPECT_THAT(warnings_with("."), testing::SizeIs(1)) << "a folder is no program";
+  EXPECT_THAT(warnings_with("sh"), IsEmpty());
+  EXPECT_THAT(warnings_with("/bin/sh"), IsEmpty());
+  fs::remove_all(folder);
 }
 
 TEST(Definition, AFolderThatIsNotThereIsNamed) {

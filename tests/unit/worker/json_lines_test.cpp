@@ -5,6 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/task_features.h"
+
 namespace hirehall::worker {
 namespace {
 
@@ -89,6 +91,10 @@ TEST(JsonLines, ABidIsAPriceOrNullAndAnythingElseUnderItsNameIsAFault) {
   const auto line = bid_line(call);
   EXPECT_NE(line.find(R"("payload_bytes":12)"), std::string::npos) << line;
   EXPECT_EQ(line.find("deadline"), std::string::npos) << line;
+  EXPECT_EQ(line.find("features"), std::string::npos) << line;
+  call.features = write_features({{"tokens", true, 12'000, {}}, {"topic", false, 0, "law"}});
+  const auto told = bid_line(call);
+  EXPECT_NE(told.find(R"("features":{"tokens":12000,"topic":"law"})"), std::string::npos) << told;
 }
 
 }  // namespace

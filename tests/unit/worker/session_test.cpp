@@ -396,55 +396,6 @@ TEST(Session, ADrainWhoseAnswerWasLostIsSaidAgain) {
   broker.only(Kind::worker_heartbeat);
 }
 
-TEST(Session, CreditCoversTheRoundTripInTermsOfTheWork) {
-  BrokerSide broker;
-  broker.join();
-  EXPECT_EQ(broker.session.credit(), 2u) << "nothing is known yet: one task per slot";
-  Token token = 0;
-  std::uint64_t number = 0;
-  const auto serve = [&](int tasks, std::uint64_t each_ns) {
-    while (tasks-- > 0) {
-      broker.award(++number, {{++token}});
-      broker.started();
-      broker.finish({token}, each_ns);
-      broker.now += 2 * ms;
-      broker.ok(broker.only(Kind::finish).request);
-    }
-  };
-  serve(40, 10'000'000);
-  EXPECT_EQ(broker.session.credit(), 4u) << "slots x (1 + ceil(2 ms / 10 ms))";
-  serve(40, 1'000'000'000);
-  EXPECT_EQ(broker.session.credit(), 2u) << "long work: the next task goes to who is free first";
-  std::vector<Item> many;
-  std::vector<Token> tokens;
-  for (int i = 0; i < 4000; ++i) many.push_back({++token}), tokens.push_back(token);
-  for (int i = 0; i < 20; ++i) {
-    for (auto& t : tokens) t += 4000;
-    for (auto& item : many) item.token += 4000;
-    broker.award(++number, many);
-    broker.started();
-    broker.finish(tokens, 400'000);  // a tenth of a microsecond each
-    broker.now += 2 * ms;
-    for (const auto& sent : broker.sent()) broker.ok(sent.request);
-  }
-  EXPECT_GT(broker.session.credit(), 1000u) << "very short tasks";
-  EXPECT_LE(broker.session.credit(), limits::credit_max);
-}
-
-TEST(Session, LargePayloadsBoundTheCredit) {
-  BrokerSide broker;
-  broker.join();
-  Token token = 0;
-  for (std::uint64_t number = 1; number <= 20; ++number) {
-    broker.award(number, {{++token, std::string(1 << 20, 'x')}});
-    broker.started();
-    broker.finish({token}, 10);
-    broker.now += 10 * ms;
-    broker.ok(broker.only(Kind::finish).request);
-  }
-  EXPECT_LE(broker.session.credit(), 64u) << "64 MiB may wait in the worker";
-}
-
 TEST(Session, ReportsLeaveBeforeTheEndOfTheirAttempt) {
   BrokerSide broker;
   broker.join();

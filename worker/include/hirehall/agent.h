@@ -117,9 +117,11 @@ typedef struct hirehall_call {
   hirehall_bytes content_type; /* of the payload */
   uint64_t payload_bytes;
   uint32_t priority;
-  int64_t left_ms;     /* until a bid is too late; a later one is not told to anybody */
-  int64_t deadline_ms; /* of the task, milliseconds since 1970; 0: none */
-  int64_t effort_ms;   /* as estimated by who submitted it; 0: not at all */
+  int64_t left_ms;         /* until a bid is too late; a later one is not told to anybody */
+  int64_t deadline_ms;     /* of the task, milliseconds since 1970; 0: none */
+  int64_t effort_ms;       /* as estimated by who submitted it; 0: not at all */
+  hirehall_bytes features; /* what its submitter says of it: an encoded msgpack map of names to numbers or
+                              texts, or empty. Read it if HIREHALL_HAS(call, features) */
 } hirehall_call;
 
 enum hirehall_offer {

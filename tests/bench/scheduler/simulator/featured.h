@@ -2,6 +2,7 @@
 // they decide (made up), and on recorded outcomes.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "tests/bench/scheduler/simulator/outcomes.h"
@@ -18,6 +19,19 @@ inline constexpr double cheap_call = 0.02, dear_call = 0.3;
 
 // The cheap model fails at what is long, the dear one seldom; the language says nothing.
 FeaturedRewards by_length(std::uint64_t seed, std::uint32_t tasks);
+
+// Both succeed alike. One asks by the token, in time and in cost, the other the same for all tasks: which of
+// them is cheaper depends on the length.
+FeaturedRewards by_price(std::uint64_t seed, std::uint32_t tasks);
+
+// Durations that go by the token: how many end before the forecast p90, of all and of the longest quarter,
+// and how far off the median is (mean of the logarithm); with the tokens known, and without.
+struct Covered {
+  double all = 0, longest = 0, off = 0;
+  double all_without = 0, longest_without = 0, off_without = 0;
+  std::array<double, 10> tenths{}, tenths_without{};  // of tasks by their length
+};
+Covered covered_by_length(std::uint64_t seed, std::uint32_t tasks);
 
 enum class Told : std::uint8_t {
   types,              // each subject is a type of its own, as in online()

@@ -12,7 +12,6 @@
 
 #include "scheduler/chance.h"
 #include "scheduler/dispatcher.h"
-#include "tests/bench/scheduler/simulator/statistics.h"
 
 namespace hirehall::simulator {
 
@@ -37,28 +36,15 @@ class Run {
     return arrivals_[task].service / fleet_.speeds[worker];
   }
   void done(std::size_t task, double started, double finished, double told) {
-    responses_.push_back(told - arrivals_[task].at);
-    waits_.push_back(started - arrivals_[task].at);
-    busy_ += finished - started;
-    end_ = std::max(end_, finished);
+    waits_.done(arrivals_[task].at, started, finished, told);
   }
-  Waits result() const {
-    Waits out;
-    out.mean = mean_of(responses_);
-    out.p50 = quantile_of(responses_, 0.5);
-    out.p99 = quantile_of(responses_, 0.99);
-    out.wait_p50 = quantile_of(waits_, 0.5);
-    out.wait_p99 = quantile_of(waits_, 0.99);
-    out.utilisation = busy_ / (end_ - arrivals_.front().at) / static_cast<double>(fleet_.speeds.size());
-    return out;
-  }
+  Waits result() const { return waits_.result(arrivals_.front().at, fleet_.speeds.size()); }
 
   const FleetSetup& fleet_;
   const std::vector<Arrival>& arrivals_;
   Stream stream_;
   std::vector<double> free_at_;
-  std::vector<double> responses_, waits_;
-  double busy_ = 0, end_ = 0;
+  WaitBook waits_;
 };
 
 Waits Run::central() {
@@ -105,9 +91,7 @@ Waits Run::hall() {
   hall.define_queue(0, 1);
   hall.define_class(0, "work", {});
   std::vector<std::deque<std::size_t>> lines(fleet_.tenants);
-  std::vector<double> served(fleet_.tenants, 0), since(fleet_.tenants * fleet_.tenants, 0);
-  double largest = 0;
-  Waits out;
+  LagBook lag(fleet_.tenants);
   for (std::uint32_t t = 0; t < fleet_.tenants; ++t) hall.define_lane(t, 0, 1);
   scheduler::WorkerSpec spec;
   spec.agents.emplace_back().types = {"work"};
@@ -115,24 +99,13 @@ Waits Run::hall() {
   Events events;
   std::size_t next = 0;
   const double half = fleet_.round_trip / 2;
-  // The gap between two tenants counts from the moment on that both have work.
-  const auto note_gaps = [&] {
-    for (std::uint32_t a = 0; a < fleet_.tenants; ++a)
-      for (std::uint32_t b = 0; b < a; ++b) {
-        auto& base = since[a * fleet_.tenants + b];
-        const double gap = served[a] - served[b];
-        if (lines[a].empty() || lines[b].empty())
-          base = gap;
-        else
-          out.lag = std::max(out.lag, std::abs(gap - base));
-      }
-  };
   while (next < arrivals_.size() || !events.empty()) {
     double now = 0;
     if (next < arrivals_.size() && (events.empty() || arrivals_[next].at <= std::get<0>(events.top()))) {
       now = arrivals_[next].at;
       const auto tenant = arrivals_[next].tenant % fleet_.tenants;
       lines[tenant].push_back(next++);
+      lag.arrived(tenant);
       hall.set_ready(hall.shelf(tenant, 0), true, lines[tenant].front());
     } else {
       now = std::get<0>(events.top());
@@ -144,20 +117,16 @@ Waits Run::hall() {
       const auto task = line.front();
       line.pop_front();
       const double own = arrivals_[task].service;
-      largest = std::max(largest, own);
       hall.take(*pick, 1, static_cast<std::uint64_t>(std::ceil(own * 1000)));
       const double started = now + half, finished = started + service(task, pick->worker);
       done(task, started, finished, finished + half);
       events.emplace(finished + half, pick->worker);
-      note_gaps();
-      served[pick->lane] += own;
+      lag.awarded(pick->lane, own);
       hall.set_ready(pick->shelf, !line.empty(), line.empty() ? 0 : line.front());
     }
-    note_gaps();
   }
-  const double lag = out.lag;
-  out = result();
-  out.lag = largest > 0 ? lag / largest : 0;
+  auto out = result();
+  out.lag = lag.largest();
   return out;
 }
 

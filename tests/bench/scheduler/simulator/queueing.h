@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/error.h"
+#include "tests/bench/scheduler/simulator/waits.h"
 
 namespace hirehall::simulator {
 
@@ -25,15 +26,6 @@ enum class Assignment {
   two_choices,  // the shorter line of two at random, seen as it is
 };
 std::string_view name_of(Assignment assignment);
-
-struct Waits {
-  double mean = 0, p50 = 0, p99 = 0;  // response: from arrival to the result
-  double wait_p50 = 0, wait_p99 = 0;  // from arrival to the start
-  double utilisation = 0;
-  // How far two tenants that both had tasks waiting drifted apart in service, over the longest service. Of
-  // the hall only, which alone knows tenants.
-  double lag = 0;
-};
 
 struct FleetSetup {
   std::vector<double> speeds;
