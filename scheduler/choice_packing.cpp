@@ -11,7 +11,7 @@ namespace hirehall::scheduler {
 namespace {
 
 constexpr std::uint8_t choice_format = 1;
-constexpr std::uint8_t part_labels = 1, part_handed_back = 2, part_amounts = 3;
+constexpr std::uint8_t part_labels = 1, part_handed_back = 2, part_amounts = 3, part_matched = 4;
 
 // Numbers of a choice on their way into its bytes: one append for many of them.
 class FewNumbers {
@@ -82,9 +82,30 @@ void pack(const Choice& choice, std::string& out) {
     p.uint(choice.handed_back_by);
     p.u8(static_cast<std::uint8_t>(choice.went_to));
   }
+  if (choice.matched.with != none) {
+    const auto& round = choice.matched.round;
+    p.u8(part_matched);
+    numbers.uint(choice.matched.with).uint(round.tasks).uint(round.places);
+    numbers.sint(round.total).sint(round.one_by_one).uint(round.one_by_one_tasks).flush(p);
+    for (const auto& c : choice.candidates) p.sint(c.slot_price);
+  }
 }
 
 namespace {
+
+void read_matched(Unpacker& in, Choice& out) {
+  auto& round = out.matched.round;
+  out.matched.with = static_cast<WorkerNo>(in.uint());
+  round.tasks = static_cast<std::uint32_t>(in.uint());
+  round.places = static_cast<std::uint32_t>(in.uint());
+  round.total = in.sint();
+  round.one_by_one = in.sint();
+  round.one_by_one_tasks = static_cast<std::uint32_t>(in.uint());
+  for (std::size_t i = 0; i < out.candidates.size(); ++i) {
+    out.candidates[i].slot_price = in.sint();
+    out.candidates[i].own_draw = hash_of(out.agents[i]);
+  }
+}
 
 // False: a part that this program does not know.
 bool read_part(Unpacker& in, Choice& out) {
@@ -102,6 +123,9 @@ bool read_part(Unpacker& in, Choice& out) {
     case part_amounts:
       for (auto& bare : out.bare)
         bare.run_ms = in.sint(), bare.cost = in.sint(), bare.run_ms_with = in.sint();
+      return true;
+    case part_matched:
+      read_matched(in, out);
       return true;
     default:
       return false;

@@ -197,13 +197,13 @@ void Chooser::keep_best_offer_of_each_agent() {
   auto& candidates = choice_.candidates;
   const auto rank = [&](std::size_t i) {
     const auto liked = static_cast<Micros>(candidates[i].labels) * choice_.settings.preference;
-    return std::tuple(burden(choice_.settings, candidates[i]) - liked, candidates[i].load,
-                      candidates[i].worker);
+    return std::tuple(burden(choice_.settings, candidates[i]) + candidates[i].slot_price - liked,
+                      candidates[i].load, candidates[i].worker);
   };
   const auto put = [&](std::size_t to, std::size_t from) {
     listed_[to] = listed_[from];
     candidates[to] = candidates[from];
-    choice_.quotes[to] = choice_.quotes[from];
+    if (!choice_.quotes.empty()) choice_.quotes[to] = choice_.quotes[from];
     if (!choice_.bare.empty()) choice_.bare[to] = choice_.bare[from];
   };
   std::size_t kept = 0;
@@ -218,7 +218,7 @@ void Chooser::keep_best_offer_of_each_agent() {
   }
   listed_.resize(kept);
   candidates.resize(kept);
-  choice_.quotes.resize(kept);
+  if (!choice_.quotes.empty()) choice_.quotes.resize(kept);
   if (!choice_.bare.empty()) choice_.bare.resize(kept);
 }
 
@@ -239,6 +239,7 @@ Chose Chooser::choose(Dispatcher& dispatcher, const PolicySettings& settings, co
   choice_.absent.clear();
   choice_.handed_back_by = none;
   choice_.went_to = WentTo::anew;
+  choice_.matched = {};
   if (!list_candidates(dispatcher, settings, task, seed, pick)) return Chose::nothing;
   choice_.settings = settings;
   choice_.outcomes = learned_ != nullptr ? learned_->outcomes() : 0;

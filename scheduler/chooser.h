@@ -19,6 +19,7 @@
 #include "scheduler/handed_back.h"
 #include "scheduler/policy.h"
 #include "scheduler/prediction.h"
+#include "scheduler/task_round.h"
 
 namespace hirehall::scheduler {
 
@@ -58,6 +59,12 @@ struct WithoutFeatures {
   std::int64_t run_ms_with = 0;
 };
 
+// The round in which a task was matched with others (task_round.h).
+struct Matched {
+  WorkerNo with = none;  // none: it was not
+  RoundSum round;
+};
+
 // What an award rested on, to be told later: everything that it takes to work it out again.
 struct Choice {
   Award award;
@@ -75,6 +82,7 @@ struct Choice {
   std::uint32_t wanted_labels = 0;    // that the task prefers; which of them each has: candidates
   WorkerNo handed_back_by = none;     // who had it before and takes no part
   WentTo went_to = WentTo::anew;
+  Matched matched;  // candidates have slot prices then
 };
 // As it is stored beside its task.
 void pack(const Choice& choice, std::string& out);  // at its end
@@ -112,6 +120,15 @@ class Chooser {
   Chose settle(Dispatcher& dispatcher, const PolicySettings& settings, const TaskAtHand& task,
                std::uint64_t seed, std::uint64_t round, const std::vector<Bidder>& bidders, Pick& pick);
 
+  // Rounds of tasks (chooser_matching.cpp). Who could take the task of the pick at hand, to be matched with
+  // others; false: nobody bids, or half of them finish such a task in less than `from_ms`.
+  bool offer(Dispatcher& dispatcher, const PolicySettings& settings, const TaskAtHand& task, const Pick& pick,
+             std::int64_t from_ms, RoundTask& out);
+  // The award of one of them: by its own scores and the prices of the round. nothing: nobody who was offered
+  // is free.
+  Chose choose_matched(Dispatcher& dispatcher, const PolicySettings& settings, const TaskAtHand& task,
+                       const RoundTask& offered, const TaskRound& round, Pick& pick);
+
   const Choice& choice() const { return choice_; }
   // After `unsold`: the lowest bid, and of whose agent.
   Micros lowest() const { return lowest_; }
@@ -135,6 +152,7 @@ class Chooser {
   void list_two(Dispatcher& dispatcher, const Pick& pick);
   void keep_one_of_each_agent();
   void keep_best_offer_of_each_agent();
+  bool half_take(std::int64_t from_ms, const TaskAtHand& task);
   void short_list(Dispatcher& dispatcher, Policy policy, const TaskAtHand& task, std::uint64_t seed,
                   const Pick& pick);
   void begin_anywhere(WorkerNo first, std::uint64_t seed);

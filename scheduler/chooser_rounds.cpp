@@ -37,15 +37,18 @@ bool Chooser::invite(Dispatcher& dispatcher, const PolicySettings& settings, con
   weigh(settings, task);
   take_bids(choice_.settings, task);
   keep_best_offer_of_each_agent();
-  std::vector<std::int64_t> took;
-  for (std::size_t i = 0; i < listed_.size(); ++i) {
-    const auto& listed = listed_[i];
-    took.push_back(run_of_candidate(i, task));
+  for (const auto& listed : listed_)
     out.push_back({listed.worker, listed.agent_hash, *listed.name, listed.bids});
-  }
+  return half_take(from_ms, task) && std::ranges::any_of(out, &Bidder::live);
+}
+
+// The middle one of the median durations of those who are listed is at least so long.
+bool Chooser::half_take(std::int64_t from_ms, const TaskAtHand& task) {
+  std::vector<std::int64_t> took;
+  for (std::size_t i = 0; i < listed_.size(); ++i) took.push_back(run_of_candidate(i, task));
   const auto middle = took.begin() + static_cast<std::ptrdiff_t>(took.size() / 2);
   std::nth_element(took.begin(), middle, took.end());
-  return *middle >= from_ms && std::ranges::any_of(out, &Bidder::live);
+  return *middle >= from_ms;
 }
 
 Chose Chooser::settle(Dispatcher& dispatcher, const PolicySettings& settings, const TaskAtHand& task,
@@ -54,6 +57,7 @@ Chose Chooser::settle(Dispatcher& dispatcher, const PolicySettings& settings, co
   listed_.clear();
   live_.clear();
   choice_.absent.clear();
+  choice_.matched = {};
   choice_.round = round;
   choice_.wanted_labels = pick.wanted_labels;
   choice_.handed_back_by = task.handed_back == nullptr ? none : task.handed_back->by;

@@ -139,8 +139,31 @@ std::optional<Pick> Dispatcher::next() {
   if (roomless == state_->fleet.room_version()) return pick;  // until somebody has more, it only gets less
   state_->fleet.choose(best.pool, best.demand, pick);
   if (pick.worker == none) roomless = state_->fleet.room_version();
+  pick.alone = best.alone;
   if (!best.alone) pick.run = 1;
   return pick;
+}
+
+void Dispatcher::look_ahead(const std::function<Glance(const Pick&)>& visit) {
+  const auto last = state_->last;
+  auto turns = state_->turns;
+  for (auto best = turns.best(); best.shelf != none; best = turns.best()) {
+    Pick pick;
+    pick.shelf = best.shelf;
+    pick.lane = best.lane;
+    pick.cls = best.cls;
+    state_->last = best;
+    state_->fleet.choose(best.pool, best.demand, pick);
+    Glance glance;
+    if (pick.worker != none) glance = visit(pick);
+    if (glance.enough) break;
+    if (glance.taken) {
+      const auto cost = std::clamp<std::uint64_t>(glance.cost, 1, cost_max) * weight_of(best.cls);
+      turns.charge(best.lane, std::clamp<std::uint64_t>(cost, 1, cost_max));
+    }
+    turns.set_ready(best.shelf, glance.taken && glance.more, glance.order);
+  }
+  state_->last = last;
 }
 
 void Dispatcher::short_list(const Pick& pick, std::uint64_t seed, std::vector<std::uint64_t>& best,

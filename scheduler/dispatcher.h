@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -71,6 +72,7 @@ struct Pick {
   std::uint32_t runner_up_load = 0;
   WorkerNo runner_up = none;
   std::uint32_t wanted_labels = 0;  // how many labels the class prefers
+  bool alone = false;               // no other shelf waits for a free worker
 };
 
 // Somebody who could get the task at hand: a free worker, and an agent of it that can do the class.
@@ -155,6 +157,16 @@ class Dispatcher {
   // pick comes until something is taken or changed. With worker `none`: all that are free have too little of
   // the resources that the class asks for, or keep it for others; the shelf has to be set aside.
   std::optional<Pick> next();
+  // What comes next in its turn, as if all were awarded: `visit` says what becomes of each. In its calls
+  // lists for the pick can be asked for. Nothing is taken.
+  struct Glance {
+    bool enough = false;     // nothing more is wanted
+    bool taken = false;      // else no more is wanted of its shelf
+    std::uint64_t cost = 0;  // as to take()
+    bool more = false;       // the shelf has another one, of this order
+    std::uint64_t order = 0;
+  };
+  void look_ahead(const std::function<Glance(const Pick&)>& visit);
   // Stays not ready, whatever set_ready() says, until rooms().offer() names it.
   void set_aside(const Pick& pick, std::int64_t now);
   RoomWaits& rooms();  // of those set aside: who may have room now, and for whom room is kept

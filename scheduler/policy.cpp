@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::array<std::string_view, 4> names{"least_loaded", "sticky", "learned", "auction"};
 constexpr Micros money_max = 1'000'000 * micros_per_unit;
+constexpr Micros slot_price_max = Micros{1} << 50;
 constexpr std::int64_t wait_ms_max = std::int64_t{1} << 31;
 constexpr std::int64_t million = 1'000'000;
 constexpr std::int64_t free_slot = std::int64_t{1} << 40;  // above any hash of `sticky`
@@ -46,11 +47,17 @@ std::int64_t charge(const PolicySettings& settings, const Candidate& candidate) 
   return cut(settings.policy == Policy::auction ? candidate.ask : candidate.cost, money_max);
 }
 
+Micros priced(const Candidate& candidate) {
+  return std::clamp(candidate.slot_price, -slot_price_max, slot_price_max);
+}
+
 double width(const PolicySettings& settings, const Candidate& candidate) {
   return candidate.log_odds_sd * settings.explore_percent / 100;
 }
 
-Terms terms_of(const PolicySettings& settings, const Candidate& candidate, Stream& chance,
+// `draw` gives the next number of the award's stream.
+template <typename Draw>
+Terms terms_of(const PolicySettings& settings, const Candidate& candidate, Draw&& draw,
                std::uint64_t affinity) {
   Terms out;
   out.worker = candidate.worker;
@@ -70,11 +77,12 @@ Terms terms_of(const PolicySettings& settings, const Candidate& candidate, Strea
       break;
     case Policy::learned:
     case Policy::auction:
-      out.chance_ppm = in_ppm(logistic(candidate.log_odds + width(settings, candidate) * chance.normal()));
+      out.chance_ppm = in_ppm(logistic(candidate.log_odds + width(settings, candidate) * draw(candidate)));
       out.value = valued(settings, out.chance_ppm);
       out.preferred = prefers(settings, candidate);
       out.cost = charge(settings, candidate);
       out.wait = waits(settings, candidate);
+      out.slot_price = priced(candidate);
       break;
   }
   return out;
@@ -143,9 +151,11 @@ Award decide(const PolicySettings& settings, const std::vector<Candidate>& candi
   out.policy = settings.policy;
   out.seed = seed;
   Stream chance(seed);
+  const auto draw = [&](const Candidate& candidate) {
+    return candidate.own_draw == 0 ? chance.normal() : Stream(seed ^ candidate.own_draw).normal();
+  };
   out.terms.reserve(candidates.size());
-  for (const auto& candidate : candidates)
-    out.terms.push_back(terms_of(settings, candidate, chance, affinity));
+  for (const auto& candidate : candidates) out.terms.push_back(terms_of(settings, candidate, draw, affinity));
   out.winner = best_of(out.terms, none);
   out.runner_up = best_of(out.terms, out.winner);
   if (settings.policy != Policy::auction || out.winner == none) return out;
@@ -176,7 +186,7 @@ double propensity(const PolicySettings& settings, const std::vector<Candidate>& 
   const bool draws = settings.policy == Policy::learned || settings.policy == Policy::auction;
   if (!draws || settings.explore_percent == 0) return decide(settings, candidates, 0).winner == index ? 1 : 0;
   const auto fixed = [&](const Candidate& c) {
-    return static_cast<double>(prefers(settings, c) - charge(settings, c) - waits(settings, c));
+    return static_cast<double>(prefers(settings, c) - charge(settings, c) - waits(settings, c) - priced(c));
   };
   const auto& self = candidates[index];
   const double value = static_cast<double>(cut(settings.value, money_max));
@@ -213,7 +223,7 @@ std::string explain(const Award& award) {
     out += "worker=" + std::to_string(t.worker) + put("agent", t.agent) +
            put("load", static_cast<std::int64_t>(t.load)) + put("chance_ppm", t.chance_ppm) +
            put("value", t.value) + put("preferred", t.preferred) + put("cost", t.cost) + put("wait", t.wait) +
-           put("score", t.score()) + '\n';
+           put("slot_price", t.slot_price) + put("score", t.score()) + '\n';
   return out;
 }
 

@@ -51,17 +51,20 @@ struct Candidate {
   Micros cost = 0;                       // what its work costs, as far as known
   Micros ask = 0;                        // its bid
   std::int64_t finish_ms = 0;            // expected: wait and run
+  // Of a task that was matched with others of its turn (task_round.h):
+  Micros slot_price = 0;       // what the others lose by its place
+  std::uint64_t own_draw = 0;  // hash of its agent, whose chance is drawn apart from the list; 0: in turn
 };
 
-// The score of a candidate, term by term: value + preferred − cost − wait. Greatest first; of equals the
-// one with the lesser load, then the lesser number.
+// The score of a candidate, term by term: value + preferred − cost − wait − slot_price. Greatest first; of
+// equals the one with the lesser load, then the lesser number.
 struct Terms {
   WorkerNo worker = none;
   std::uint16_t agent = 0;
   std::uint64_t load = 0;
   std::int64_t chance_ppm = 0;  // the drawn chance that the value was multiplied with
-  std::int64_t value = 0, preferred = 0, cost = 0, wait = 0;
-  std::int64_t score() const { return value + preferred - cost - wait; }
+  std::int64_t value = 0, preferred = 0, cost = 0, wait = 0, slot_price = 0;
+  std::int64_t score() const { return value + preferred - cost - wait - slot_price; }
 };
 
 struct Award {

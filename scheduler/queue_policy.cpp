@@ -12,7 +12,8 @@ constexpr std::array amounts{
     TariffAmount{"preference", &Tariff::preference}, TariffAmount{"reserve", &Tariff::reserve}};
 constexpr std::array durations{
     TariffDuration{"live_bids_from_ms", &Tariff::live_bids_from_ms, 0, live_bids_from_ms_max},
-    TariffDuration{"bid_deadline_ms", &Tariff::bid_deadline_ms, bid_deadline_ms_min, bid_deadline_ms_max}};
+    TariffDuration{"bid_deadline_ms", &Tariff::bid_deadline_ms, bid_deadline_ms_min, bid_deadline_ms_max},
+    TariffDuration{"match_from_ms", &Tariff::match_from_ms, 0, match_from_ms_max}};
 constexpr std::string_view settles = "settlement";
 
 // `name=value`, as stored_form wrote it.

@@ -23,6 +23,8 @@ struct Tariff {
   // Auctions: tasks that take so long are put up for live bids (0: none), which have so long to come.
   std::int64_t live_bids_from_ms = 0;
   std::int64_t bid_deadline_ms = 200;
+  // learned and auction: tasks that take so long are matched with the others of their turn (0: none).
+  std::int64_t match_from_ms = 0;
 };
 
 struct QueuePolicy {
@@ -64,6 +66,7 @@ struct TariffDuration {
 };
 std::span<const TariffDuration> tariff_durations();
 inline constexpr std::int64_t live_bids_from_ms_max = 30ll * 24 * 3600 * 1000;
+inline constexpr std::int64_t match_from_ms_max = live_bids_from_ms_max;
 inline constexpr std::int64_t bid_deadline_ms_min = 10, bid_deadline_ms_max = 5000;
 inline constexpr Micros tariff_amount_max = 1'000'000 * micros_per_unit;
 

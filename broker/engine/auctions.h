@@ -8,6 +8,7 @@
 #include <string>
 
 #include "broker/engine/handed_back.h"
+#include "broker/engine/matched_round.h"
 #include "broker/engine/records.h"
 #include "broker/engine/usage.h"
 #include "scheduler/policy.h"
@@ -48,6 +49,13 @@ struct PriceLevel {
   scheduler::Micros level = 0;
 };
 
+// A task as policies see it; the parts of `task` lie in the others.
+struct TaskInView {
+  TemplateRef options;
+  scheduler::Features features;
+  scheduler::TaskAtHand task;
+};
+
 // What became of the pick at hand.
 struct Chosen {
   scheduler::Policy policy = scheduler::Policy::least_loaded;
@@ -59,6 +67,7 @@ struct Chosen {
   Settled settled;             // in this turn
   KeptTerms kept;
   HandedBackTasks handed_back;
+  MatchedRound matched;
   scheduler::WentTo went_to = scheduler::WentTo::anew;
   // Of the preferred labels the winner has none, some or all; not_wanted: the task prefers none.
   static constexpr std::uint8_t not_wanted = 3;

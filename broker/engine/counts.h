@@ -23,6 +23,14 @@ struct BidCounts {
   std::uint64_t late = 0, uninvited = 0, second = 0, invalid = 0;            // that do not count
 };
 
+// Of rounds in which tasks are matched.
+struct MatchingCounts {
+  std::uint64_t rounds = 0, tasks = 0;
+  std::uint64_t as_matched = 0, otherwise = 0;  // awards of these tasks
+  std::uint64_t placed_more = 0;                // tasks that would have found nobody free, one by one
+  std::uint64_t gained = 0;                     // by the others over one by one, in millionths of a cost unit
+};
+
 struct EngineCounts {
   std::uint64_t stale = 0;
   std::uint64_t lease_expirations = 0;
@@ -37,8 +45,9 @@ struct EngineCounts {
   std::uint64_t shadow_agreed = 0, shadow_differed = 0;
   std::array<std::uint64_t, 4> passed_on{};  // awards of tasks that were handed back, by scheduler::WentTo
   std::array<std::uint64_t, 3> labels_preferred{};  // awards of tasks that prefer labels: none, some, all had
-  std::uint64_t auction_paid = 0;                   // by all auctions together, in millionths
-  std::uint64_t duplicates = 0;                     // answered from a producer record or an idempotency key
+  MatchingCounts matching;
+  std::uint64_t auction_paid = 0;  // by all auctions together, in millionths
+  std::uint64_t duplicates = 0;    // answered from a producer record or an idempotency key
 };
 
 }  // namespace hirehall::engine

@@ -57,8 +57,7 @@ class Engine {
 
   // --- recovery, in this order ---
   Status load_snapshot(std::uint64_t commit, std::string_view saved);
-  // One part of the facts of `commit`; `next_body` gives body records in order, from the ledger's next
-  // sequence on.
+  // One part of the facts of `commit`; `next_body` gives bodies in order, from the ledger's next sequence on.
   using BodySource = std::function<Result<BodyRecord>(Sequence)>;
   Status replay(std::uint64_t commit, std::string_view part, const BodySource& next_body);
   // Leases whose options have to be given (load_options) before start.
@@ -76,8 +75,7 @@ class Engine {
   Millis from_wall(Millis wall) const { return std::max<Millis>(1, wall + ahead_); }
   Millis to_wall(Millis engine) const { return engine - ahead_; }
   Result<SubmitAnswer> submit(const SubmitRequest& request);
-  // The encoded idempotency keys of a request, to be looked up before it is submitted; empty when it has
-  // none.
+  // The encoded idempotency keys of a request, to be looked up before it is submitted.
   std::vector<std::string> keys_of(const SubmitRequest& request);
   // What was found in a picture older than this has to be looked up again.
   std::uint64_t keys_forgotten() const { return keys_forgotten_; }
@@ -121,8 +119,7 @@ class Engine {
   Known look(Sequence sequence) const;
   // What a picture of `commit` says of it is no longer so; a lease or an end is not asked for here.
   bool moved_since(Sequence sequence, std::uint64_t commit) const;
-  // ok: done, or the worker was told. busy: the task is queued and must be loaded first (again, when it moved
-  // since).
+  // ok: done, or the worker was told. busy: the task is queued and must be loaded first, as it is now.
   Code cancel(Sequence sequence, std::string_view reason, Millis grace_ms, const LoadedTask* loaded);
   // invalid: it waits for nothing, or for another kind of decision. What is answered is for the next attempt.
   Code decide(Sequence sequence, const Decision& decision, const LoadedTask* loaded);
@@ -326,7 +323,6 @@ class Engine {
   Millis tick_after(const Schedule& schedule, Millis after) const;
   Millis clock_of(const Schedule& schedule) const;
   Status check_schedule(std::string_view name, const ScheduleSpec& spec) const;
-  static tl::unexpected<Error> no_schedule(std::string_view name);
   Sequence submit_scheduled(std::string_view name, const Schedule& schedule, std::string_view tick,
                             Error& refusal);
   bool runs_still(Sequence task) const;
@@ -358,7 +354,6 @@ class Engine {
   void close_idle_workers();
   void refresh_shelves();
   void refresh(Shelf& shelf);
-  static tl::unexpected<Error> no_limit(std::string_view name);
   const Gate* gate_that_holds(const LimitSet& set) const;
   bool held_back(const Line& line) const {
     return line.limits != nullptr && gate_that_holds(*line.limits) != nullptr;
@@ -377,9 +372,15 @@ class Engine {
   bool tend(Line& line);  // true when its front can be awarded
   std::uint32_t effective(const Line& line, Millis ready_at) const;
   void award_all();
-  // What the policy of its queue makes of a pick; what the award rests on goes to chosen_
-  // (engine_policy.cpp).
+  // What the policy of its queue makes of a pick; its grounds go to chosen_ (engine_policy.cpp).
   bool choose(scheduler::Pick& pick);  // false: nobody bids for it, and its shelf waits
+  void look_at(const scheduler::Pick& pick, const Entry& entry, TaskInView& out) const;
+  std::uint64_t order_of(const Line& line, const Entry& entry) const;
+  // Rounds of tasks (engine_matching.cpp).
+  void make_round();
+  bool offer_in_round(const scheduler::QueuePolicy& policy, const scheduler::Pick& pick, const Entry& entry);
+  scheduler::Chose choose_in_round(const scheduler::QueuePolicy& policy, const scheduler::TaskAtHand& task,
+                                   const Line& line, Sequence sequence, scheduler::Pick& pick);
   void watch(const scheduler::PolicySettings& shadow, const scheduler::TaskAtHand& task, std::uint64_t seed,
              scheduler::Pick before, const scheduler::Pick& pick);
   void tell_policy(std::uint32_t queue);
@@ -398,11 +399,10 @@ class Engine {
   // Live bids (engine_bids.cpp).
   void close_rounds();
   void drop_rounds(std::uint32_t queue);
-  scheduler::Chose choose_live(const scheduler::QueuePolicy& policy, const scheduler::TaskAtHand& task,
-                               const Entry& front, const TaskOptions& options, scheduler::Pick& pick);
-  bool call_for_bids(const scheduler::QueuePolicy& policy, const scheduler::TaskAtHand& task,
-                     const Entry& front, const TaskOptions& options, const scheduler::Pick& pick,
-                     std::uint32_t tries);
+  scheduler::Chose choose_live(const scheduler::QueuePolicy& policy, const TaskInView& view,
+                               const Entry& front, scheduler::Pick& pick);
+  bool call_for_bids(const scheduler::QueuePolicy& policy, const TaskInView& view, const Entry& front,
+                     const scheduler::Pick& pick, std::uint32_t tries);
   std::uint32_t award_run(const scheduler::Pick& pick, std::vector<AwardRun>& runs, std::uint32_t left);
   void note_choice(const Lease& lease, bool first_of_run);
   void keep_terms();

@@ -155,10 +155,7 @@ void Engine::refresh(Shelf& shelf) {
     return dispatcher_.set_ready(shelf.number, false);
   auto* best = best_line(shelf);
   if (best == nullptr) return dispatcher_.set_ready(shelf.number, false);
-  const auto* front = best->front(ledger_.segments);
-  auto level = std::min<std::uint32_t>(effective(*best, front->ready_at), 127);
-  auto order = (static_cast<std::uint64_t>(127 - level) << 56) | front->sequence;
-  dispatcher_.set_ready(shelf.number, true, order);
+  dispatcher_.set_ready(shelf.number, true, order_of(*best, *best->front(ledger_.segments)));
 }
 
 void Engine::refresh_shelves() {
@@ -337,6 +334,7 @@ void Engine::award_all() {
   Awarded fact;
   fact.counter = ledger_.counter;
   turn_awards_.clear();
+  chosen_.matched.begin_turn();
   std::uint32_t left = awards_per_turn, set_aside = 0;
   while (left > 0) {
     auto pick = dispatcher_.next();

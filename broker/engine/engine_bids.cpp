@@ -30,8 +30,8 @@ void Engine::drop_rounds(std::uint32_t queue) {
 
 // winner: by the round that has just ended, and the chooser says why. unsold: the line waits, for bids or
 // because all said no. nothing: it is a matter of proxy prices.
-scheduler::Chose Engine::choose_live(const scheduler::QueuePolicy& policy, const scheduler::TaskAtHand& task,
-                                     const Entry& front, const TaskOptions& options, scheduler::Pick& pick) {
+scheduler::Chose Engine::choose_live(const scheduler::QueuePolicy& policy, const TaskInView& view,
+                                     const Entry& front, scheduler::Pick& pick) {
   using scheduler::Chose;
   const auto settings = policy.settings(scheduler::Policy::auction);
   std::uint32_t tries = 0;
@@ -43,9 +43,9 @@ scheduler::Chose Engine::choose_live(const scheduler::QueuePolicy& policy, const
     if (round->bidders.empty()) return Chose::nothing;  // proxy prices have the line for a while
     tries = round->tries;
     const bool same = round->front == front.sequence;
-    const auto chose =
-        same ? chooser_.settle(dispatcher_, settings, task, round->seed, round->number, round->bidders, pick)
-             : Chose::nothing;
+    const auto chose = same ? chooser_.settle(dispatcher_, settings, view.task, round->seed, round->number,
+                                              round->bidders, pick)
+                            : Chose::nothing;
     if (chose == Chose::unsold) {
       const auto& choice = chooser_.choice();
       ++bidding_.counts.no_bid;
@@ -71,16 +71,16 @@ scheduler::Chose Engine::choose_live(const scheduler::QueuePolicy& policy, const
     }
   }
   if (bidding_.full()) return Chose::nothing;
-  return call_for_bids(policy, task, front, options, pick, tries) ? Chose::unsold : Chose::nothing;
+  return call_for_bids(policy, view, front, pick, tries) ? Chose::unsold : Chose::nothing;
 }
 
 // Opens a round, if it is worth one.
-bool Engine::call_for_bids(const scheduler::QueuePolicy& policy, const scheduler::TaskAtHand& task,
-                           const Entry& front, const TaskOptions& options, const scheduler::Pick& pick,
-                           std::uint32_t tries) {
+bool Engine::call_for_bids(const scheduler::QueuePolicy& policy, const TaskInView& view, const Entry& front,
+                           const scheduler::Pick& pick, std::uint32_t tries) {
+  const auto& options = view.options->options;
   Round round;
   round.seed = random();
-  if (!chooser_.invite(dispatcher_, policy.settings(scheduler::Policy::auction), task, round.seed, pick,
+  if (!chooser_.invite(dispatcher_, policy.settings(scheduler::Policy::auction), view.task, round.seed, pick,
                        policy.tariff.live_bids_from_ms, round.bidders))
     return false;
   round.lane = pick.lane;

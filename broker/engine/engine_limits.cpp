@@ -44,12 +44,12 @@ Status check_rule(std::string_view name, const LimitRule& rule) {
   return {};
 }
 
-}  // namespace
-
-tl::unexpected<Error> Engine::no_limit(std::string_view name) {
+tl::unexpected<Error> no_limit(std::string_view name) {
   return fail(Code::not_found,
               "no limit is called " + std::string(name) + "; `hirehall limit list` shows them", "name");
 }
+
+}  // namespace
 
 Status Engine::set_limit(const std::string& name, const LimitRule& rule, std::string_view by) {
   if (auto valid = check_rule(name, rule); !valid) return valid;

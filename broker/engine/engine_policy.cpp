@@ -33,6 +33,20 @@ void Engine::tell_policy(std::uint32_t queue) {
   }
 }
 
+void Engine::look_at(const scheduler::Pick& pick, const Entry& entry, TaskInView& out) const {
+  const auto body = entry.chunk->body_at(entry.offset);
+  out.options = body.own.empty() ? entry.chunk->templates[body.template_]
+                                 : make_template(entry.chunk->options_of(body));
+  const auto& options = out.options->options;
+  if (!options.features.empty()) out.features = scheduler::Features::of(options.features);
+  out.task = {pick.cls,
+              ledger_.classes[pick.cls].type,
+              options.agent,
+              options.affinity_key,
+              out.features.empty() ? nullptr : &out.features,
+              chosen_.handed_back.of(entry.sequence, now_)};
+}
+
 bool Engine::choose(scheduler::Pick& pick) {
   const auto queue = ledger_.lanes[pick.lane].queue;
   static const scheduler::QueuePolicy usual;
@@ -44,17 +58,9 @@ bool Engine::choose(scheduler::Pick& pick) {
   auto* line = best_line(*shelf_by_number_[pick.shelf]);
   if (line == nullptr) return true;
   const auto* front = line->front(ledger_.segments);
-  const auto body = front->chunk->body_at(front->offset);
-  const auto options = body.own.empty() ? front->chunk->templates[body.template_]
-                                        : make_template(front->chunk->options_of(body));
-  scheduler::Features features;
-  if (!options->options.features.empty()) features = scheduler::Features::of(options->options.features);
-  const scheduler::TaskAtHand task{pick.cls,
-                                   ledger_.classes[pick.cls].type,
-                                   options->options.agent,
-                                   options->options.affinity_key,
-                                   features.empty() ? nullptr : &features,
-                                   chosen_.handed_back.of(front->sequence, now_)};
+  TaskInView view;
+  look_at(pick, *front, view);
+  const auto& task = view.task;
   const auto seed = random();
   const auto before = pick;
   auto chose = scheduler::Chose::nothing;
@@ -65,9 +71,10 @@ bool Engine::choose(scheduler::Pick& pick) {
                              : std::nullopt;
   const bool passed_on = runner_up && runner_up->held < runner_up->slots;
   if (policy.acting == scheduler::Policy::auction && policy.tariff.live_bids_from_ms > 0 && !passed_on) {
-    chose = choose_live(policy, task, *front, options->options, pick);
+    chose = choose_live(policy, view, *front, pick);
     if (chose == scheduler::Chose::unsold) return false;
   }
+  if (chose == scheduler::Chose::nothing) chose = choose_in_round(policy, task, *line, front->sequence, pick);
   if (chose == scheduler::Chose::nothing)
     chose = chooser_.choose(dispatcher_, policy.settings(policy.acting), task, seed, pick);
   if (chose == scheduler::Chose::unsold) {

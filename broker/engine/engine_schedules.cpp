@@ -22,6 +22,11 @@ ScheduleTicked as_it_is(const std::string& name, const Schedule& s) {
   return {name, s.next, {}, s.waiting, s.missed, s.overlapped, s.refused, s.error};
 }
 
+tl::unexpected<Error> no_schedule(std::string_view name) {
+  return fail(Code::not_found,
+              "no schedule is called " + std::string(name) + "; `hirehall schedule list` shows them", "name");
+}
+
 }  // namespace
 
 const Zone* Engine::zone_of(const ScheduleSpec& spec) const {
@@ -144,11 +149,6 @@ Status Engine::set_schedule(const std::string& name, const ScheduleSpec& spec, s
   record(fact);
   look_at_schedules();
   return {};
-}
-
-tl::unexpected<Error> Engine::no_schedule(std::string_view name) {
-  return fail(Code::not_found,
-              "no schedule is called " + std::string(name) + "; `hirehall schedule list` shows them", "name");
 }
 
 Status Engine::delete_schedule(const std::string& name) {

@@ -55,6 +55,21 @@ Entry Line::pop_front() {
   return head.pop_front();
 }
 
+std::vector<const Entry*> Line::first(std::size_t most, const Segments& segments) const {
+  std::vector<const Entry*> out;
+  bool here = true;
+  const auto add = [&](const Entry& entry) {
+    if (segments.ended(entry.sequence)) return;
+    here = static_cast<bool>(entry.chunk);
+    if (here) out.push_back(&entry);
+  };
+  for (auto at = by_deadline.begin(); at != by_deadline.end() && here && out.size() < most; ++at)
+    add(at->second);
+  for (auto i = returned.size(); i > 0 && here && out.size() < most; --i) add(returned[i - 1]);
+  for (std::size_t i = 0; i < head.size() && here && out.size() < most; ++i) add(head.at(i));
+  return out;
+}
+
 void Line::join_tail() {
   if (has_pages() || tail.empty()) return;
   if (head.empty()) {

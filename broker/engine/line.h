@@ -116,6 +116,8 @@ struct Line {
   // pages.
   Entry* front(const Segments& segments);
   Entry pop_front();  // what front() gave
+  // So many of the next ones that are here with their bodies, in their order. The line keeps them.
+  std::vector<const Entry*> first(std::size_t most, const Segments& segments) const;
   // The pages are read: what came after them follows the head.
   void join_tail();
   void renew();  // as new, but for memory that the next user needs again

@@ -63,6 +63,7 @@ constexpr std::array fields{
                                                         scheduler::live_bids_from_ms_max),
     tariff_field<&scheduler::Tariff::bid_deadline_ms>("bid_deadline_ms", scheduler::bid_deadline_ms_max,
                                                       scheduler::bid_deadline_ms_min),
+    tariff_field<&scheduler::Tariff::match_from_ms>("match_from_ms", scheduler::match_from_ms_max),
     field<&QueueSettings::approval>("approval", 0, 3),
     field<&QueueSettings::approval_timeout_ms>("approval_timeout_ms", 0, year_ms),
     field<&QueueSettings::approval_on_timeout>("approval_on_timeout", 0, 2),

@@ -40,11 +40,13 @@ void write_terms(msgpack::Writer& w, const scheduler::Choice& choice, std::size_
   const bool run_known = featured && choice.bare[i].run_ms > 0;
   const bool cost_shifted = run_known && !auction;
   const bool labelled = choice.wanted_labels != 0;
+  const bool matched = choice.matched.with != scheduler::none;
   w.map((live      ? 16
          : auction ? 20
          : learned ? 15
                    : 10) +
-        (featured ? 1 : 0) + (run_known ? 2 : 0) + (cost_shifted ? 1 : 0) + (labelled ? 1 : 0));
+        (featured ? 1 : 0) + (run_known ? 2 : 0) + (cost_shifted ? 1 : 0) + (labelled ? 1 : 0) +
+        (matched ? 1 : 0));
   w.entry("worker", name);
   w.entry("agent", choice.agents[i]);
   w.entry_sint("score", t.score());
@@ -53,6 +55,7 @@ void write_terms(msgpack::Writer& w, const scheduler::Choice& choice, std::size_
   if (labelled) w.entry_uint("preferred_labels", c.labels);
   w.entry_sint("cost", t.cost);
   w.entry_sint("wait", t.wait);
+  if (matched) w.entry_sint("slot_price", t.slot_price);
   w.str("load"), w.real(load_of(t.load));
   w.entry_uint("worker_number", t.worker);
   w.entry_uint("agent_number", t.agent);
@@ -89,6 +92,17 @@ void write_settlement(msgpack::Writer& w, const scheduler::Choice& choice) {
   w.entry_sint("second_price", award.second_price);
   w.entry_sint("reserve", choice.settings.reserve);
   w.entry_uint("over_reserve", choice.over_reserve);
+}
+
+// The round of tasks in which it was matched, and what it gained by that.
+constexpr std::size_t matching_fields = 6;
+void write_matching(msgpack::Writer& w, const scheduler::RoundSum& round, std::string_view with) {
+  w.entry("matched_with", with);
+  w.entry_uint("matched_tasks", round.tasks);
+  w.entry_uint("matched_places", round.places);
+  w.entry_sint("matched_total", round.total);
+  w.entry_uint("one_by_one_tasks", round.one_by_one_tasks);
+  w.entry_sint("one_by_one_total", round.one_by_one);
 }
 
 // Who was asked for a live bid and takes no part, and why.
@@ -233,8 +247,10 @@ void Broker::write_award(msgpack::Writer& w, std::uint32_t attempt, std::uint32_
   const bool featured = choice && !choice->features.empty();
   const bool drawn = auction || (choice && choice->award.policy == scheduler::Policy::learned);
   const bool passed_on = choice && choice->went_to != scheduler::WentTo::anew;
-  w.map(3 + (passed_on ? 2 : 0) + (why != nullptr ? 2 : 0) + (runner_up ? 2 : 0) + (chosen ? 1 : 0) +
-        (drawn ? 6 : 0) + (auction ? settlement_fields : 0) + (live ? 2 : 0) + (featured ? 1 : 0));
+  const bool matched = choice && choice->matched.with != scheduler::none;
+  w.map(3 + (passed_on ? 2 : 0) + (matched ? matching_fields : 0) + (why != nullptr ? 2 : 0) +
+        (runner_up ? 2 : 0) + (chosen ? 1 : 0) + (drawn ? 6 : 0) + (auction ? settlement_fields : 0) +
+        (live ? 2 : 0) + (featured ? 1 : 0));
   w.entry_uint("attempt", attempt);
   w.entry("policy", policy_name(why));
   w.entry("worker", name_of(worker));
@@ -261,6 +277,7 @@ void Broker::write_award(msgpack::Writer& w, std::uint32_t attempt, std::uint32_
     w.entry("handed_back_by", name_of(choice->handed_back_by));
     w.entry("went_to", scheduler::name_of(choice->went_to));
   }
+  if (matched) write_matching(w, choice->matched.round, name_of(choice->matched.with));
   if (auction) write_settlement(w, *choice);
   if (live) write_round(w, *choice, name_of);
   w.str("terms");

@@ -448,6 +448,7 @@ void Broker::fill_metrics() {
   page_.decisions = engine_.counts().decisions;
   page_.choices = engine_.counts().choices;
   page_.passed_on = engine_.counts().passed_on;
+  page_.matching = engine_.counts().matching;
   page_.labels_preferred = engine_.counts().labels_preferred;
   fill_prices();
   fill_breakers();

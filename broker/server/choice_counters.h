@@ -1,4 +1,4 @@
-// What policies chose, for the metrics page: counters with one label each.
+// What policies chose, for the metrics page: counters with one label each, or none.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,8 @@ namespace hirehall::server {
 struct LabelledCounter {
   const char* name;
   const char* help;
-  const char* label;
-  std::vector<std::pair<std::string_view, std::uint64_t>> values;
+  const char* label;  // null: the only value is the whole
+  std::vector<std::pair<std::string_view, double>> values;
 };
 std::vector<LabelledCounter> choice_counters(const MetricsPage& page);
 

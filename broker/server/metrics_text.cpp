@@ -190,7 +190,8 @@ void add_decisions(Families& out, const MetricsPage& page) {
 void add_choices(Families& out, const MetricsPage& page) {
   for (const auto& family : choice_counters(page)) {
     out.begin(family.name, family.help, MetricType::Counter);
-    for (const auto& [word, count] : family.values) out.value(count, {{family.label, text(word)}});
+    for (const auto& [word, count] : family.values)
+      out.value(count, family.label == nullptr ? Labels{} : Labels{{family.label, text(word)}});
   }
 }
 

@@ -120,8 +120,9 @@ struct MetricsPage {
   std::array<std::uint64_t, 4> passed_on{};         // of what was handed back, by scheduler::WentTo
   std::array<std::uint64_t, 3> labels_preferred{};  // winners with none, some, all of the preferred labels
   std::uint64_t shadow_agreed = 0, shadow_differed = 0;
-  std::vector<PriceProbe> prices;  // of awards in auctions, at most prices_shown_max
-  std::uint64_t auction_paid = 0;  // millionths
+  engine::MatchingCounts matching;  // of tasks in rounds
+  std::vector<PriceProbe> prices;   // of awards in auctions, at most prices_shown_max
+  std::uint64_t auction_paid = 0;   // millionths
   std::uint64_t feature_weights = 0, features_displaced = 0, features_left_out = 0;  // what was learned
   std::vector<BreakerProbe> breakers;  // at most breakers_shown_max
   std::uint64_t unsold = 0;            // shelves that nobody bids for

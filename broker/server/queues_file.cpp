@@ -39,6 +39,7 @@ constexpr std::array words{
     Word{"reserve", "reserve", parse_cost, "an amount of cost units like 0.5, 0 for none"},
     Word{"live_bids_from", "live_bids_from_ms", parse_duration, "a duration like 30s, 0 for no live bids"},
     Word{"bid_deadline", "bid_deadline_ms", parse_duration, "a duration like 200ms"},
+    Word{"match_from", "match_from_ms", parse_duration, "a duration like 1s, 0 for one by one"},
     Word{"aging", "aging_ms", parse_duration, "a duration like 1m, 0 for none"},
 };
 

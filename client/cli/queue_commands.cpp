@@ -86,6 +86,7 @@ client::Result<std::string> queue_set_body(const Context& c) {
                              {"aging", "aging_ms"},
                              {"live-bids-from", "live_bids_from_ms"},
                              {"bid-deadline", "bid_deadline_ms"},
+                             {"match-from", "match_from_ms"},
                              {"approval-timeout", "approval_timeout_ms"}}) {
     const auto& text = c.values().text(option);
     if (text.empty()) continue;

@@ -232,6 +232,7 @@ Result<QueueInfo> Client::queue_set(std::string_view name, const QueueChange& ch
   b.number("approval_timeout_ms", change.approval_timeout_ms);
   b.number("live_bids_from_ms", change.live_bids_from_ms);
   b.number("bid_deadline_ms", change.bid_deadline_ms);
+  b.number("match_from_ms", change.match_from_ms);
   if (change.approval) b.text("approval", *change.approval);
   if (change.approval_on_timeout) b.text("approval_on_timeout", *change.approval_on_timeout);
   b.numbers("tenants", change.tenants);

@@ -228,7 +228,8 @@ QueueInfo read_queue(Reader& r) {
            field(r, k, "success_value", q.success_value) || field(r, k, "wait_price", q.wait_price) ||
            field(r, k, "preference", q.preference) || field(r, k, "reserve", q.reserve) ||
            field(r, k, "live_bids_from_ms", q.live_bids_from_ms) ||
-           field(r, k, "bid_deadline_ms", q.bid_deadline_ms) || field(r, k, "settlement", q.settlement) ||
+           field(r, k, "bid_deadline_ms", q.bid_deadline_ms) ||
+           field(r, k, "match_from_ms", q.match_from_ms) || field(r, k, "settlement", q.settlement) ||
            field(r, k, "approval", q.approval) || field(r, k, "approval_timeout_ms", q.approval_timeout_ms) ||
            field(r, k, "approval_on_timeout", q.approval_on_timeout) || field(r, k, "tenants", q.tenants) ||
            field(r, k, "limits", q.limits);

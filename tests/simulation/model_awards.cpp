@@ -140,13 +140,14 @@ void Model::check_terms(const ReadReasons& award, Number number) {
   auto best = std::min_element(award.terms.begin(), award.terms.end(),
                                [&](const Term& a, const Term& b) { return rank(a) < rank(b); });
   for (const auto& t : award.terms)
-    if (t.score != t.value + t.preferred - t.cost - t.wait)
+    if (t.score != t.value + t.preferred - t.cost - t.wait - t.slot_price)
       violated("I21", "the terms of an award do not add up to its score", number);
   if (number != 0 && award.policy != "sticky") {
     if (award.policy != "least_loaded") check_features(award, number);
     check_labels(award, number);
   }
   check_passed_on(award, number);
+  check_matched(award, number);
   if (award.policy == "auction") check_bids(award, *best, number);
   if (best->worker != award.worker)
     violated("I21", "an award went to " + award.worker + " and by its terms to " + best->worker, number);
@@ -192,6 +193,21 @@ void Model::check_passed_on(const ReadReasons& award, Number number) {
       std::ranges::any_of(award.terms, [&](const auto& term) { return term.worker == award.handed_back_by; });
   if (again != (award.went_to == "same"))
     violated("I21", "a task that " + award.handed_back_by + " handed back was offered to it again", number);
+}
+
+// Prices of a round lead a task to the place that it was matched with, as long as that one is free. Bids rise
+// with the load of a turn, so that an auction may end otherwise.
+void Model::check_matched(const ReadReasons& award, Number number) {
+  if (award.matched_with.empty()) return;
+  tally_.saw(Situation::matched_in_a_round);
+  if (award.matched_tasks < 2 || award.matched_tasks > award.matched_places)
+    violated("I21", "a round has fewer places than tasks, or one task", number);
+  if (award.policy != "learned" || award.worker == award.matched_with) return;
+  const auto place = std::ranges::find(award.terms, award.matched_with, &ReadReasons::Term::worker);
+  const bool all_begin = std::ranges::all_of(award.terms, [](const auto& t) { return t.load < 1; });
+  if (place != award.terms.end() && all_begin)
+    violated("I21", "a task was matched with " + award.matched_with + ", which is free, and went elsewhere",
+             number);
 }
 
 // Each bid is what its worker has registered, at its load; none is above the reserve; and the price paid lies

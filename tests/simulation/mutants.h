@@ -44,6 +44,7 @@ inline constexpr std::array mutants = {
     Mutant{"choice_not_acted_on", "an award goes to the least loaded and says that the policy chose"},
     Mutant{"terms_not_kept", "what an award rested on is not written beside its task"},
     Mutant{"dearest_bid_wins", "an auction takes what a bid is below its cap for the bid"},
+    Mutant{"slot_prices_ignored", "a task that was matched with others goes to its own best"},
     Mutant{"reserve_ignored", "bids above the reserve take part"},
     Mutant{"breakers_ignored", "an open breaker does not keep work from its agent"},
     Mutant{"probes_uncapped", "a half-open breaker lets a whole run of awards through"},

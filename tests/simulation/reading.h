@@ -78,7 +78,8 @@ struct ReadReasons {
   struct Term {
     std::string worker;
     std::int64_t score = 0, value = 0, preferred = 0, cost = 0, wait = 0, number = 0, agent = 0;
-    std::int64_t labels = 0;  // of those that the task prefers
+    std::int64_t slot_price = 0;  // of what was matched with others
+    std::int64_t labels = 0;      // of those that the task prefers
     std::int64_t price_base = 0, price_slope = 0, price_multiplier = 0, price_cap = 0;
     std::int64_t expected_ms = 0, run_ms = 0, without_features_ms = 0;
     double load = 0;
@@ -89,6 +90,8 @@ struct ReadReasons {
   std::vector<Term> terms;
   bool expired = false;  // the terms are
   std::string handed_back_by, went_to;
+  std::string matched_with;  // empty: it was not
+  std::uint64_t matched_tasks = 0, matched_places = 0;
   std::int64_t preference = 0;
   std::int64_t reserve = 0, paid = -1, first_price = -1, second_price = -1;
 };

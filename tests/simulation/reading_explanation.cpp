@@ -18,6 +18,7 @@ ReadReasons::Term read_term(msgpack::Reader& r) {
                                {"preferred_labels", &out.labels},
                                {"cost", &out.cost},
                                {"wait", &out.wait},
+                               {"slot_price", &out.slot_price},
                                {"worker_number", &out.number},
                                {"price_base", &out.price_base},
                                {"price_load_slope", &out.price_slope},
@@ -62,6 +63,12 @@ ReadReasons read_reasons(msgpack::Reader& r) {
       out.handed_back_by = r.str();
     } else if (key == "went_to") {
       out.went_to = r.str();
+    } else if (key == "matched_with") {
+      out.matched_with = r.str();
+    } else if (key == "matched_tasks") {
+      out.matched_tasks = r.uint();
+    } else if (key == "matched_places") {
+      out.matched_places = r.uint();
     } else if (key == "round") {
       out.round = r.uint();
     } else if (key == "features") {

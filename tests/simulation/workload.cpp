@@ -91,6 +91,7 @@ void Workload::set_up(ClientHost& by) {
     // Nobody sets a deadline that no answer can meet: with one slot each award would wait for it.
     if (scene_.chance.permille(500) && scene_.weather.latency <= 40 * ms) b.number("live_bids_from_ms", 1);
     b.number("bid_deadline_ms", scene_.chance.between(50, 400));
+    if (scene_.chance.permille(500)) b.number("match_from_ms", 1);
     b.text("shadow", scene_.chance.of(shadows));
     set(by, Kind::queue_set, b.take());
   }

@@ -453,6 +453,7 @@ std::span<const Tables::Action> Tables::actions() {
          if (w.scene_.chance.permille(500) && w.scene_.weather.latency <= 40 * ms)
            b.number("live_bids_from_ms", 1);
          b.number("bid_deadline_ms", w.scene_.chance.between(50, 400));
+         b.number("match_from_ms", w.scene_.chance.permille(500) ? 1 : 0);
          c.request(Kind::queue_set, b.take(), [&w](const Answer& body) {
            if (body) w.scene_.saw(Situation::policy_changed);
          });

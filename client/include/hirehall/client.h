@@ -161,6 +161,7 @@ struct QueueInfo {
   double success_value = 0, wait_price = 0, preference = 0, reserve = 0;
   std::string settlement = {};
   Millis live_bids_from_ms = 0, bid_deadline_ms = 0;  // auctions: from which duration on, and for how long
+  Millis match_from_ms = 0;  // tasks that take so long are matched with others of their turn
   std::string approval = {}, approval_on_timeout = {};
   std::map<std::string, std::int64_t> tenants = {}, limits = {};
 };
@@ -173,7 +174,7 @@ struct QueueChange {
   std::optional<double> success_value = {}, wait_price = {}, preference = {}, reserve = {};  // cost units
   std::optional<std::string> settlement = {};  // second_price, first_price
   std::optional<Millis> retention_ms = {}, timeout_ms = {}, approval_timeout_ms = {};
-  std::optional<Millis> live_bids_from_ms = {}, bid_deadline_ms = {};
+  std::optional<Millis> live_bids_from_ms = {}, bid_deadline_ms = {}, match_from_ms = {};
   std::optional<std::string> approval = {}, approval_on_timeout = {};
   std::optional<std::int64_t> retention_bytes = {};
   std::map<std::string, std::int64_t> tenants = {}, limits = {};

@@ -198,7 +198,7 @@ std::int64_t winner_by_the_text(const std::string& text) {
     std::istringstream words(line);
     for (std::string word; words >> word;)
       t[word.substr(0, word.find('='))] = std::stoll(word.substr(word.find('=') + 1));
-    const auto score = t["value"] + t["preferred"] - t["cost"] - t["wait"];
+    const auto score = t["value"] + t["preferred"] - t["cost"] - t["wait"] - t["slot_price"];
     EXPECT_EQ(score, t["score"]);
     const bool first = winner < 0 || score > best || (score == best && t["load"] < least) ||
                        (score == best && t["load"] == least && t["worker"] < winner);
