@@ -395,6 +395,7 @@ const std::vector<Figure>& scheduler_figures() {
       {"many_agents", "the best of 200 agents: its share, and what an award costs", figure_many_agents},
       {"matching", "a round of many tasks and workers: time, exactness", figure_matching},
       {"matching_gain", "where a round earns more than awards one by one", figure_matching_gain},
+      {"matched", "what rounds gain in the whole engine", figure_matched},
       {"regret", "what not knowing the agents costs, calibration", figure_regret},
       {"duration", "coverage of the forecast p90", figure_duration},
       {"outcomes", "recorded outcomes of two models", figure_outcomes},

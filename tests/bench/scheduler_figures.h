@@ -30,6 +30,7 @@ Status figure_award(const FigureSettings& settings);
 Status figure_many_agents(const FigureSettings& settings);
 Status figure_matching(const FigureSettings& settings);
 Status figure_matching_gain(const FigureSettings& settings);
+Status figure_matched(const FigureSettings& settings);
 Status figure_regret(const FigureSettings& settings);
 Status figure_duration(const FigureSettings& settings);
 Status figure_outcomes(const FigureSettings& settings);

@@ -43,7 +43,7 @@ hirehall_agent.serve(run)
 def winner_of(terms):
     """By what is shown alone: greatest score, then the lesser load, then the lesser numbers."""
     for term in terms:
-        assert term["score"] == term["value"] + term["preferred"] - term["cost"] - term["wait"], term
+        assert term["score"] == term["value"] + term["preferred"] - term["cost"] - term["wait"] - term.get("slot_price", 0), term
     return min(terms, key=lambda t: (-t["score"], t["load"], t["worker_number"], t["agent_number"]))["worker"]
 
 

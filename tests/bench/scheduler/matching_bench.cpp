@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "scheduler/matching.h"
+#include "scheduler/task_round.h"
 
 namespace hirehall::scheduler {
 namespace {
@@ -47,6 +48,30 @@ void twenty_kinds(benchmark::State& state) {
   run(state, round_with(static_cast<std::uint32_t>(state.range(0)), 20));
 }
 
+// So many tasks of a turn, each with sixteen workers of four places among twice as many as are needed.
+void of_a_turn(benchmark::State& state) {
+  const auto tasks = static_cast<std::uint64_t>(state.range(0));
+  const auto workers = static_cast<WorkerNo>(tasks / 2 + 16);
+  std::uint64_t random = 88172645463325252;
+  TaskRound round;
+  for (auto _ : state) {
+    round.clear();
+    for (std::uint64_t key = 0; key < tasks; ++key) {
+      RoundTask task;
+      task.key = key;
+      for (int seat = 0; seat < 16; ++seat) {
+        random ^= random << 13, random ^= random >> 7, random ^= random << 17;
+        const auto worker = static_cast<WorkerNo>(random % workers);
+        task.seats.push_back({worker, worker, 0, 4, static_cast<std::int64_t>(random >> 40)});
+      }
+      round.admit(std::move(task));
+    }
+    round.solve();
+    benchmark::DoNotOptimize(round.sum().total);
+  }
+}
+
+BENCHMARK(of_a_turn)->Arg(2)->Arg(16)->Arg(256)->Unit(benchmark::kMicrosecond);
 BENCHMARK(cold)->Arg(8)->Arg(16)->Arg(32)->Arg(64)->Unit(benchmark::kMillisecond);
 BENCHMARK(warm)->Arg(32)->Unit(benchmark::kMillisecond);
 BENCHMARK(twenty_kinds)->Arg(32)->Unit(benchmark::kMillisecond);

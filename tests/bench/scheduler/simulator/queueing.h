@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -16,6 +17,13 @@ struct Arrival {
   double at = 0;       // seconds
   double service = 1;  // seconds on a worker of speed 1
   std::uint32_t tenant = 0;
+  const char* type = "generate";
+};
+
+// What a worker hosts, where not all do the same.
+struct Skill {
+  std::string agent;
+  std::vector<std::string> types;
 };
 
 enum class Assignment {
@@ -31,6 +39,7 @@ struct FleetSetup {
   std::vector<double> speeds;
   double round_trip = 0.0005;
   std::uint32_t tenants = 1;
+  std::vector<Skill> skills = {};  // by worker; empty: all do everything
 };
 
 Waits run(const FleetSetup& fleet, const std::vector<Arrival>& arrivals, Assignment assignment,

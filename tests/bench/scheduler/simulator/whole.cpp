@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <map>
 #include <queue>
 #include <string>
 #include <tuple>
@@ -40,6 +41,7 @@ class Whole {
     std::uint32_t worker = 0;  // its place in workers_
     std::uint64_t token = 0;
     Millis ran = 0;
+    const char* type = nullptr;
     bool operator>(const End& other) const { return std::tie(at, token) > std::tie(other.at, other.token); }
   };
   struct Worker {
@@ -51,6 +53,7 @@ class Whole {
   Status open(std::string_view policy);
   Status hire(std::uint32_t place);
   Status submit(std::size_t task);
+  engine::TemplateRef& template_of(std::size_t task);
   Status finish(const End& end);
   Status settle();
   void commit();
@@ -66,7 +69,7 @@ class Whole {
   scheduler::Prediction prediction_;
   Engine engine_;
   std::vector<Worker> workers_;
-  std::vector<engine::TemplateRef> templates_;  // by tenant
+  std::map<std::pair<std::uint32_t, std::string_view>, engine::TemplateRef> templates_;  // by tenant and type
   std::priority_queue<End, std::vector<End>, std::greater<>> running_;
   WaitBook waits_;
   LagBook lag_;
@@ -79,6 +82,7 @@ Status Whole::hire(std::uint32_t place) {
   auto& worker = workers_.emplace_back();
   const double speed = fleet_.speeds[place];
   worker.agent = speed > 1 ? "swift" : speed < 1 ? "slow" : "model";
+  if (!fleet_.skills.empty()) worker.agent = fleet_.skills[place].agent;
   engine::Registration registration;
   registration.name = registration.token = "worker " + std::to_string(place);
   registration.principal = "replay";
@@ -88,7 +92,7 @@ Status Whole::hire(std::uint32_t place) {
   auto& agent = registration.spec.agents.emplace_back();
   agent.name = worker.agent;
   agent.version = "1";
-  agent.types = {"generate"};
+  agent.types = fleet_.skills.empty() ? std::vector<std::string>{"generate"} : fleet_.skills[place].types;
   auto done = engine_.register_worker(registration);
   if (!done) return tl::unexpected(done.error());
   worker.number = done->worker;
@@ -103,16 +107,21 @@ Status Whole::open(std::string_view policy) {
   queue.policy = policy;
   if (auto set = engine_.set_queue("default", queue); !set) return tl::unexpected(set.error());
   producer_ = engine_.open_producer("replay", "replay");
-  for (std::uint32_t t = 0; t < fleet_.tenants; ++t) {
-    TaskOptions options;
-    options.type = "generate";
-    options.tenant = "tenant-" + std::to_string(t);
-    options.producer = producer_;
-    templates_.push_back(engine::make_template(options));
-  }
   for (std::uint32_t w = 0; w < fleet_.speeds.size(); ++w)
     if (auto hired = hire(w); !hired) return hired;
   return settle();
+}
+
+engine::TemplateRef& Whole::template_of(std::size_t task) {
+  auto& known = templates_[{tenant_of(task), arrivals_[task].type}];
+  if (known == nullptr) {
+    TaskOptions options;
+    options.type = arrivals_[task].type;
+    options.tenant = "tenant-" + std::to_string(tenant_of(task));
+    options.producer = producer_;
+    known = engine::make_template(options);
+  }
+  return known;
 }
 
 Status Whole::submit(std::size_t task) {
@@ -122,7 +131,7 @@ Status Whole::submit(std::size_t task) {
   request.producer = producer_;
   request.batch = ++batch_;
   request.acked = batch_ - 1;
-  request.templates = {&templates_[tenant_of(task)], 1};
+  request.templates = {&template_of(task), 1};
   request.items = {&item, 1};
   const auto answer = engine_.submit(request);
   if (!answer) return tl::unexpected(answer.error());
@@ -142,7 +151,7 @@ Status Whole::finish(const End& end) {
   const auto done = engine_.finish(worker.number, worker.finishes + 1, worker.finishes, 1, {&item, 1});
   if (!done) return tl::unexpected(done.error());
   ++worker.finishes;
-  prediction_.learn({worker.agent, "1", "generate", true, static_cast<double>(end.ran)});
+  prediction_.learn({worker.agent, "1", end.type, true, static_cast<double>(end.ran)});
   return {};
 }
 
@@ -152,7 +161,7 @@ void Whole::start(const engine::AwardOut& award) {
   const auto task = static_cast<std::size_t>(award.sequence - first_);
   const double own = arrivals_[task].service;
   const auto ran = std::max<Millis>(1, std::llround(own * 1000 / fleet_.speeds[place]));
-  running_.push({now_ + ran, place, award.token, ran});
+  running_.push({now_ + ran, place, award.token, ran, arrivals_[task].type});
   const auto seconds = [](Millis ms) { return static_cast<double>(ms) / 1000; };
   waits_.done(seconds(at_of(task)), seconds(now_), seconds(now_ + ran), seconds(now_ + ran));
   lag_.awarded(tenant_of(task), own);
