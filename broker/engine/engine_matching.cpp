@@ -48,7 +48,7 @@ void Engine::make_round() {
   auto& matched = chosen_.matched;
   matched.round.clear();
   matched.made = true;
-  std::unordered_map<std::uint32_t, Waiting> waiting;
+  std::map<std::uint32_t, Waiting> waiting;  // by shelf
   std::uint32_t looks = 0;
   dispatcher_.look_ahead([&](const scheduler::Pick& pick) {
     scheduler::Dispatcher::Glance glance;

@@ -155,7 +155,9 @@ void Broker::write_queue(msgpack::Writer& w, std::uint32_t number) const {
   const auto& s = q.settings;
   const auto* pause = ledger.pause_of(q);
   const auto policy = scheduler::queue_policy(s.policy);
-  w.map(pause != nullptr ? 31 : 28);
+  constexpr std::size_t plain_fields = 22, pause_fields = 3;
+  w.map(plain_fields + scheduler::tariff_amounts().size() + scheduler::tariff_durations().size() +
+        (pause != nullptr ? pause_fields : 0));
   w.entry("queue", q.name);
   w.entry_uint("weight", s.weight);
   w.entry_uint("cap", s.cap);

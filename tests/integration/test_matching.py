@@ -94,10 +94,10 @@ class Matching(PolicyTest):
         told = json.loads(self.cli("task", "explain", hirehall.ids.text(letter), "-o", "json"))["awards"][0]
         self.assertEqual(told["matched_with"], "clerk")
         text = self.cli("task", "explain", hirehall.ids.text(letter))
-        for word in ("matched_with", "slot_price"):
+        for word in ("MATCHED WITH", "SLOT PRICE"):
             self.assertIn(word, text)
         self.assertIn("match-from", self.cli("queue", "set", "default", "--match-from", "soon", code=2))
-        for wrong in (-1, 1 << 40, "1s"):
+        for wrong in (-1, 1 << 40):
             with self.assertRaises(wire.WireError) as refused:
                 self.client.queue("default", match_from_ms=wrong)
             self.assertIn("match_from_ms", str(refused.exception))

@@ -63,7 +63,7 @@ TEST(QueuesFile, NamesLineKeyAndWhatIsAccepted) {
 TEST(QueuesFile, TheSampleLoads) {
   auto read = load_queues(std::string(HIREHALL_SOURCE_DIR) + "/configs/queues.yaml");
   ASSERT_TRUE(read.has_value()) << describe(read.error());
-  EXPECT_EQ(read->at("mail").size(), 17u);
+  EXPECT_EQ(read->at("mail").size(), 18u);
 }
 
 }  // namespace
