@@ -7,10 +7,13 @@ namespace hirehall::engine {
 namespace {
 
 constexpr std::uint32_t looks_max = 1024;  // at tasks and shelves, for one round
+constexpr std::uint32_t vain_max = 32;     // of them the first ones, where all is too short to be matched
 
+// What may be put up for live bids is not awarded in this turn.
 bool matches(const scheduler::QueuePolicy& policy) {
-  return policy.tariff.match_from_ms > 0 &&
-         (policy.acting == scheduler::Policy::learned || policy.acting == scheduler::Policy::auction);
+  if (policy.tariff.match_from_ms == 0) return false;
+  if (policy.acting == scheduler::Policy::auction) return policy.tariff.live_bids_from_ms == 0;
+  return policy.acting == scheduler::Policy::learned;
 }
 
 }  // namespace
@@ -49,10 +52,10 @@ void Engine::make_round() {
   matched.round.clear();
   matched.made = true;
   std::map<std::uint32_t, Waiting> waiting;  // by shelf
-  std::uint32_t looks = 0;
+  std::uint32_t looks = 0, taken = 0;
   dispatcher_.look_ahead([&](const scheduler::Pick& pick) {
     scheduler::Dispatcher::Glance glance;
-    glance.enough = ++looks > looks_max || matched.round.full();
+    glance.enough = ++looks > looks_max || matched.round.full() || (taken == 0 && looks > vain_max);
     const auto queue = ledger_.lanes[pick.lane].queue;
     if (glance.enough || queue >= policies_.size() || !matches(policies_[queue])) return glance;
     auto& shelf = *shelf_by_number_[pick.shelf];
@@ -68,6 +71,7 @@ void Engine::make_round() {
     const auto& entry = *here.tasks[here.next++];
     if (!offer_in_round(policies_[queue], pick, entry)) return glance;
     glance.taken = true;
+    ++taken;
     glance.cost = static_cast<std::uint64_t>(cost_of(pick, dispatcher_.weight_of(pick.cls)));
     glance.more = here.next < here.tasks.size();
     if (glance.more) glance.order = order_of(*line, *here.tasks[here.next]);

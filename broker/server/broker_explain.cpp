@@ -95,9 +95,11 @@ void write_settlement(msgpack::Writer& w, const scheduler::Choice& choice) {
 }
 
 // The round of tasks in which it was matched, and what it gained by that.
-constexpr std::size_t matching_fields = 6;
-void write_matching(msgpack::Writer& w, const scheduler::RoundSum& round, std::string_view with) {
+constexpr std::size_t matching_fields = 7;
+void write_matching(msgpack::Writer& w, const scheduler::Matched& matched, std::string_view with) {
+  const auto& round = matched.round;
   w.entry("matched_with", with);
+  w.entry_uint("matched_with_number", matched.with);
   w.entry_uint("matched_tasks", round.tasks);
   w.entry_uint("matched_places", round.places);
   w.entry_sint("matched_total", round.total);
@@ -277,7 +279,7 @@ void Broker::write_award(msgpack::Writer& w, std::uint32_t attempt, std::uint32_
     w.entry("handed_back_by", name_of(choice->handed_back_by));
     w.entry("went_to", scheduler::name_of(choice->went_to));
   }
-  if (matched) write_matching(w, choice->matched.round, name_of(choice->matched.with));
+  if (matched) write_matching(w, choice->matched, name_of(choice->matched.with));
   if (auction) write_settlement(w, *choice);
   if (live) write_round(w, *choice, name_of);
   w.str("terms");

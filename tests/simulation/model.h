@@ -194,7 +194,7 @@ class Model {
   void check_features(const ReadReasons& award, Number number);
   void check_labels(const ReadReasons& award, Number number);
   void check_passed_on(const ReadReasons& award, Number number);
-  void check_matched(const ReadReasons& award, Number number);
+  void check_matched(const ReadReasons& award, const ReadReasons::Term& winner, Number number);
   void check_bids(const ReadReasons& award, const ReadReasons::Term& winner, Number number);
   void sent_call(std::string_view body);
   void check_live_bid(const ReadReasons& award, const ReadReasons::Term& term, Number number);

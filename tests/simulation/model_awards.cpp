@@ -147,7 +147,7 @@ void Model::check_terms(const ReadReasons& award, Number number) {
     check_labels(award, number);
   }
   check_passed_on(award, number);
-  check_matched(award, number);
+  check_matched(award, *best, number);
   if (award.policy == "auction") check_bids(award, *best, number);
   if (best->worker != award.worker)
     violated("I21", "an award went to " + award.worker + " and by its terms to " + best->worker, number);
@@ -197,16 +197,16 @@ void Model::check_passed_on(const ReadReasons& award, Number number) {
 
 // Prices of a round lead a task to the place that it was matched with, as long as that one is free. Bids rise
 // with the load of a turn, so that an auction may end otherwise.
-void Model::check_matched(const ReadReasons& award, Number number) {
-  if (award.matched_with.empty()) return;
+void Model::check_matched(const ReadReasons& award, const ReadReasons::Term& winner, Number number) {
+  if (award.matched_with < 0) return;
   tally_.saw(Situation::matched_in_a_round);
   if (award.matched_tasks < 2 || award.matched_tasks > award.matched_places)
     violated("I21", "a round has fewer places than tasks, or one task", number);
-  if (award.policy != "learned" || award.worker == award.matched_with) return;
-  const auto place = std::ranges::find(award.terms, award.matched_with, &ReadReasons::Term::worker);
+  if (award.policy != "learned" || winner.number == award.matched_with) return;
+  const auto place = std::ranges::find(award.terms, award.matched_with, &ReadReasons::Term::number);
   const bool all_begin = std::ranges::all_of(award.terms, [](const auto& t) { return t.load < 1; });
   if (place != award.terms.end() && all_begin)
-    violated("I21", "a task was matched with " + award.matched_with + ", which is free, and went elsewhere",
+    violated("I21", "a task was matched with " + place->worker + ", which is free, and went elsewhere",
              number);
 }
 

@@ -90,7 +90,7 @@ struct ReadReasons {
   std::vector<Term> terms;
   bool expired = false;  // the terms are
   std::string handed_back_by, went_to;
-  std::string matched_with;  // empty: it was not
+  std::int64_t matched_with = -1;  // number of a worker; -1: it was not
   std::uint64_t matched_tasks = 0, matched_places = 0;
   std::int64_t preference = 0;
   std::int64_t reserve = 0, paid = -1, first_price = -1, second_price = -1;

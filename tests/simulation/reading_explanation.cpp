@@ -63,8 +63,8 @@ ReadReasons read_reasons(msgpack::Reader& r) {
       out.handed_back_by = r.str();
     } else if (key == "went_to") {
       out.went_to = r.str();
-    } else if (key == "matched_with") {
-      out.matched_with = r.str();
+    } else if (key == "matched_with_number") {
+      out.matched_with = r.sint();
     } else if (key == "matched_tasks") {
       out.matched_tasks = r.uint();
     } else if (key == "matched_places") {
