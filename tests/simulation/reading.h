@@ -89,6 +89,7 @@ struct ReadReasons {
   std::vector<Term> terms;
   bool expired = false;  // the terms are
   std::string handed_back_by, went_to;
+  std::int64_t handed_back_by_number = 0;
   std::int64_t preference = 0;
   std::int64_t reserve = 0, paid = -1, first_price = -1, second_price = -1;
 };
