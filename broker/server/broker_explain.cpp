@@ -250,7 +250,7 @@ void Broker::write_award(msgpack::Writer& w, std::uint32_t attempt, std::uint32_
   const bool drawn = auction || (choice && choice->award.policy == scheduler::Policy::learned);
   const bool passed_on = choice && choice->went_to != scheduler::WentTo::anew;
   const bool matched = choice && choice->matched.with != scheduler::none;
-  w.map(3 + (passed_on ? 2 : 0) + (matched ? matching_fields : 0) + (why != nullptr ? 2 : 0) +
+  w.map(3 + (passed_on ? 3 : 0) + (matched ? matching_fields : 0) + (why != nullptr ? 2 : 0) +
         (runner_up ? 2 : 0) + (chosen ? 1 : 0) + (drawn ? 6 : 0) + (auction ? settlement_fields : 0) +
         (live ? 2 : 0) + (featured ? 1 : 0));
   w.entry_uint("attempt", attempt);
@@ -277,6 +277,7 @@ void Broker::write_award(msgpack::Writer& w, std::uint32_t attempt, std::uint32_
   if (featured) w.str("features"), w.raw(choice->features);
   if (passed_on) {
     w.entry("handed_back_by", name_of(choice->handed_back_by));
+    w.entry_uint("handed_back_by_number", choice->handed_back_by);
     w.entry("went_to", scheduler::name_of(choice->went_to));
   }
   if (matched) write_matching(w, choice->matched, name_of(choice->matched.with));

@@ -177,6 +177,20 @@ class HandedBack(LabelledTest):
         self.assertEqual(fleet.eventually(lambda: self.holder(alone), 30, "an award"), other)
         self.assertEqual(self.explained(id_)["awards"][-1]["went_to"], "same")
 
+    def test_a_worker_of_the_same_name_is_somebody_else(self):
+        workers = {}
+        for agent in ("one", "two"):
+            workers[agent] = self.fleet.worker(name="twin", agents=[{"name": agent, "version": "1", "types": ["echo"]}], slots=1)
+        self.client.queue("default", policy="learned")
+        id_, first, award = self.given(workers)
+        workers[first].finish(award, hand.INTERRUPTED)
+        second = fleet.eventually(lambda: self.holder(workers), 30, "an award")
+        self.assertNotEqual(second, first)
+        told = self.explained(id_)["awards"][-1]
+        self.assertEqual((told["handed_back_by"], told["worker"]), ("twin", "twin"))
+        self.assertEqual(told["handed_back_by_number"], workers[first].number)
+        self.assertEqual([term["worker_number"] for term in told["terms"]], [workers[second].number])
+
     def test_a_restart_awards_it_anew_and_loses_nothing(self):
         workers = self.zoned("a", "b")
         self.client.queue("default", policy="learned")

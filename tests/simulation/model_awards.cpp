@@ -185,12 +185,13 @@ void Model::check_labels(const ReadReasons& award, Number number) {
   }
 }
 
-// Whoever handed a task back has it again only when nobody else could take it.
+// Whoever handed a task back has it again only when nobody else could take it. By number: a worker that came
+// back as somebody new has its name, and the one before may still be waited for.
 void Model::check_passed_on(const ReadReasons& award, Number number) {
   if (award.went_to.empty()) return;
   tally_.saw(award.went_to == "runner_up" ? Situation::passed_on_to_the_runner_up : Situation::passed_on);
-  const bool again =
-      std::ranges::any_of(award.terms, [&](const auto& term) { return term.worker == award.handed_back_by; });
+  const auto by = award.handed_back_by_number;
+  const bool again = std::ranges::any_of(award.terms, [&](const auto& term) { return term.number == by; });
   if (again != (award.went_to == "same"))
     violated("I21", "a task that " + award.handed_back_by + " handed back was offered to it again", number);
 }

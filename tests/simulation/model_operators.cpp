@@ -37,11 +37,11 @@ void Model::read_operators_frame(const std::string& routing, std::uint64_t reque
     case Kind::dead_retry:
       asked.ids = read_ids(body);
       if (asked.kind == Kind::dead_purge)
-        for (const auto& id : asked.ids)
-          if (auto* l = life(id)) {
-            l->purge_possible = true;
-            trace_.note(time_.now(), "purge is read", l->number);
-          }
+        for (const auto& id : asked.ids) {
+          auto& l = known(id, 0);  // a list may name a task before the answer to its submit does
+          l.purge_possible = true;
+          trace_.note(time_.now(), "purge is read", l.number);
+        }
       return;
     case Kind::schedule_trigger:
       asked.value = read_text(body, "key");

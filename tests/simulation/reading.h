@@ -92,6 +92,7 @@ struct ReadReasons {
   std::string handed_back_by, went_to;
   std::int64_t matched_with = -1;  // number of a worker; -1: it was not
   std::uint64_t matched_tasks = 0, matched_places = 0;
+  std::int64_t handed_back_by_number = 0;
   std::int64_t preference = 0;
   std::int64_t reserve = 0, paid = -1, first_price = -1, second_price = -1;
 };

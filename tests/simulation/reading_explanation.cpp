@@ -52,7 +52,8 @@ ReadReasons read_reasons(msgpack::Reader& r) {
                                {"preference", &out.preference},
                                {"paid", &out.paid},
                                {"first_price", &out.first_price},
-                               {"second_price", &out.second_price}})
+                               {"second_price", &out.second_price},
+                               {"handed_back_by_number", &out.handed_back_by_number}})
       if (key == name) *value = r.sint(), read = true;
     if (read) continue;
     if (key == "policy") {

@@ -64,10 +64,13 @@ void purge_dead(Workload& w, ClientHost& client) {
     if (ids.empty()) return;
     client.request(Kind::dead_purge, ids_body(ids), [&w, &client, ids](const Answer&) {
       if (!w.scene().chance.permille(400)) return;
+      std::vector<std::string> known;
       for (const auto& id : ids)
-        if (const auto* l = w.scene().model.life(id); l != nullptr && l->number != 0)
+        if (const auto* l = w.scene().model.life(id); l != nullptr && l->number != 0) {
           ++w.scene().model.intent(l->number).replays;
-      client.request(Kind::dead_retry, ids_body(ids), nullptr);
+          known.push_back(id);
+        }
+      if (!known.empty()) client.request(Kind::dead_retry, ids_body(known), nullptr);
     });
   });
 }
