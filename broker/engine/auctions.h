@@ -56,7 +56,7 @@ struct Chosen {
   std::string features;        // of the task that it was made for, encoded
   std::string agent;           // that it prefers
   scheduler::Micros paid = 0;  // for one award
-  Settled settled;             // in this turn
+  Paid settled;                // in this turn
   KeptTerms kept;
   HandedBackTasks handed_back;
   scheduler::WentTo went_to = scheduler::WentTo::anew;
