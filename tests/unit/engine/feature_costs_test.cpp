@@ -19,7 +19,7 @@ class FeatureCosts : public testing::Test {
   FeatureCosts() {
     hall.learned = &prediction;
     for (const auto* agent : {"one", "other"}) {
-      auto& hand = hall.hire({"echo"}, 1, agent);
+      auto& hand = hall.hire({"echo"}, 2, agent);
       hand.timed = true;
       hall.come_back(hand, {});
       for (int i = 0; i < 200; ++i)
@@ -126,6 +126,13 @@ TEST_F(FeatureCosts, TasksWithoutFeaturesCostTheMeanAndSoDoTasksOfOtherPolicies)
   settings.policy = "least_loaded";
   ASSERT_TRUE(hall.engine->set_queue("default", settings));
   EXPECT_EQ(charge_of("a", 1600), 500);
+}
+
+// Then no policy has looked at what it takes.
+TEST_F(FeatureCosts, WithNothingToChooseItIsTheMean) {
+  for (int i = 0; i < 20; ++i) run("a", 100, short_ms);
+  hall.engine->disconnect_worker(hall.hands[1].number);
+  EXPECT_EQ(charge_of("a", 100), mean("a"));
 }
 
 TEST_F(FeatureCosts, ARestartBeginsAnewAndCorrectsAsBefore) {
