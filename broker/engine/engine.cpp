@@ -175,7 +175,7 @@ using ReplayAny =
            PauseSet, BulkOpened, BulkMoved, BulkClosed, ScheduleSet, ScheduleDeleted, ScheduleTicked,
            ScheduleHeld, ScheduleFiled, ScheduleTriggered, LimitDefined, LimitDeleted, LimitHeld, Incarnated,
            Audited, BatchDefined, BatchClosed, BatchCompleted, BatchForgotten, Superseded, Coalesced,
-           BudgetSet, BudgetDeleted, Settled>;
+           BudgetSet, BudgetDeleted, Settled, Paid, Unbegun>;
 
 bool left_out_by_mutant(FactKind kind) {
   return ((kind == FactKind::paused || kind == FactKind::pause_set) && HH_MUTANT("pauses_not_replayed")) ||

@@ -91,6 +91,7 @@ bool Engine::choose(scheduler::Pick& pick) {
     scheduler::pack(choice, chosen_.packed);
     chosen_.paid = chooser_.choice().award.paid;
     chosen_.features = chooser_.choice().features;
+    chosen_.by_features = cost_by_features(chooser_.choice());
     chosen_.agent = task.agent;
     ++counts_.choices[static_cast<std::size_t>(policy.acting)];
   }
@@ -140,14 +141,10 @@ void Engine::settle(const scheduler::Pick& pick, std::uint32_t awards) {
   if (total == 0) return;
   counts_.auction_paid += static_cast<std::uint64_t>(total);
   const auto& agent = sessions_.at(pick.worker).spec.agents[pick.agent].name;
-  auto& payments = chosen_.settled.payments;
-  const auto same =
-      std::ranges::find_if(payments, [&](const auto& p) { return p.lane == pick.lane && p.agent == agent; });
-  if (same != payments.end())
-    same->micros += total;
-  else
-    payments.push_back({pick.lane, agent, total});
-  ledger_.pay(pick.lane, agent, total);  // at once: a budget that is used up holds the next award back
+  auto& payment = chosen_.settled.payments.emplace_back(Paid::Payment{pick.lane, agent, paid, {}});
+  for (const auto& one : outputs_.choices.latest())
+    payment.slots.push_back(Ledger::slot_of(ledger_.lease_of(one.sequence)->token));
+  ledger_.pay(payment);  // at once: a budget that is used up holds the next award back
 }
 
 }  // namespace hirehall::engine

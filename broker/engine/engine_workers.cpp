@@ -50,6 +50,13 @@ Status check_spec(const Registration& registration) {
   return {};
 }
 
+// Who reports usage or a checkpoint had begun.
+void note_unbegun(Ledger& ledger, const FinishItem& item, const Lease& lease, Unbegun& fact) {
+  if (!item.usage.empty() || !item.checkpoint.empty() || !ledger.gives_back(lease)) return;
+  fact.tasks.push_back(lease.sequence);
+  ledger.unbegun.push_back(lease.sequence);
+}
+
 // What the next ends need is on its way while this one is recorded.
 void fetch_leases(const Ledger& ledger, std::span<const FinishItem> items, std::size_t at) {
   if (at + 9 < items.size())
@@ -340,6 +347,7 @@ Result<std::string> Engine::finish(std::uint32_t number, std::uint64_t message, 
   const auto held = ledger_.workers.at(number).held;
   std::vector<std::pair<std::uint32_t, Code>> refused;
   std::vector<Asked> asked;
+  Unbegun unbegun;
   auto index_from = index_.size();
   for (std::uint32_t i = 0; i < items.size(); ++i) {
     auto* lease = ledger_.lease_by_token(items[i].token);
@@ -364,8 +372,10 @@ Result<std::string> Engine::finish(std::uint32_t number, std::uint64_t message, 
     if (began) note_times(lease->lane, now_ - lease->started, true);
     settle_cost(*lease, items[i].ran(session.timed), held, began);
     give_back(dispatcher_, sessions_, *lease);
+    if (!began) note_unbegun(ledger_, items[i], *lease, unbegun);
     ledger_.end(fact, out);
   }
+  if (!unbegun.tasks.empty()) write(unbegun);
   msgpack::Writer w(fact.refused);
   w.array(refused.size());
   for (auto [i, code] : refused) {

@@ -66,6 +66,8 @@ enum class FactKind : std::uint8_t {
   budget_set = 64,
   budget_deleted = 65,
   settled = 78,
+  paid = 79,
+  unbegun = 80,
 };
 // Of a part, one record of the family facts. 2: ends tell how long ago their award was,
 // 3: what is reclaimed names the stragglers that go, 4: queues say what has to be approved.
@@ -74,7 +76,7 @@ inline constexpr std::uint8_t facts_part_version = 4;
 // Numbers are given out in ranges, so there are holes between them.
 constexpr bool known_fact(std::uint8_t kind) {
   return (kind >= 1 && kind <= 32) || (kind >= 40 && kind <= 45) || (kind >= 47 && kind <= 53) ||
-         (kind >= 60 && kind <= 65) || kind == 78;
+         (kind >= 60 && kind <= 65) || (kind >= 78 && kind <= 80);
 }
 
 struct TimeFact {

@@ -350,6 +350,7 @@ void Ledger::free_lease(Lease& lease) {
   lease_slots.erase(lease.sequence);
   settle_limits();
   if (lease.limits != nullptr) leave_gates(lease);
+  payments.forget(slot);
   lease.token = 0;
   lease.options.reset();
   free_leases.push_back(slot);
@@ -381,6 +382,7 @@ void Ledger::end(Ended& fact, EndedItem& item) {
   auto& queue = queues[lanes[lease->lane].queue];
   ++queue.outcomes[static_cast<std::size_t>(item.outcome)];
   ++workers[lease->worker].done;
+  if (!unbegun.empty() && unbegun.front() == item.sequence) refund(*lease);
   if (!item.usage.empty()) spend(lease->lane, item.usage);
   if (terminal(item.next)) {
     if (index != nullptr && segments.stragglers().contains(item.sequence)) {

@@ -21,6 +21,7 @@
 #include "broker/engine/facts_batches.h"
 #include "broker/engine/facts_inbox.h"
 #include "broker/engine/line.h"
+#include "broker/engine/payments.h"
 #include "broker/engine/records.h"
 #include "broker/engine/schedule.h"
 #include "broker/engine/segments.h"
@@ -214,9 +215,13 @@ class Ledger {
   void apply(BudgetSet& fact);  // (ledger_usage.cpp)
   void apply(BudgetDeleted& fact);
   void apply(Settled& fact);
+  void apply(Paid& fact);  // (ledger_payments.cpp)
+  void apply(Unbegun& fact);
   // What awards by auction cost, and how many at that price (at least one) begin before a hard budget is used
   // up; `most` when there is none.
   void pay(std::uint32_t lane, std::string_view agent, std::int64_t micros);
+  void pay(const Paid::Payment& payment);
+  bool gives_back(const Lease& lease) const;  // something, if it turns out not to have begun
   std::uint32_t affordable(std::uint32_t lane, std::int64_t micros, std::uint32_t most) const;
   void apply(Checkpointed& fact);
   void apply(Replayed& fact);
@@ -332,6 +337,8 @@ class Ledger {
   Uniques uniques;
   UsageBook usage;
   Budgets budgets;
+  Payments payments;
+  std::deque<Sequence> unbegun;              // of the ends that come now
   std::vector<std::string> budgets_crossed;  // soft or hard, since the owner looked; not durable
   std::vector<Incarnation> incarnations;
   AuditTrail audit;
@@ -365,7 +372,7 @@ class Ledger {
   template <typename Visit>
   void each_gate(const std::string& limit, Visit&& visit);
   void save_limits(std::string& out) const;
-  bool load_limits(ArchiveIn& a);
+  bool load_limits(ArchiveIn& a, bool with_given);
   std::size_t sweep_limits_at = 16384;
   void finish_task(Sequence sequence, std::uint32_t lane, State from, State to);
   void recompute_pauses();
@@ -383,6 +390,10 @@ class Ledger {
   void shut_budget(const std::string& name, const Budget& budget);
   void save_books(ArchiveOut& a) const;
   bool load_books(ArchiveIn& a);
+  void refund(const Lease& lease);
+  void pay_back(std::uint32_t lane, const Payments::One& paid, Millis at);
+  void save_payments(ArchiveOut& a) const;
+  bool load_payments(ArchiveIn& a);
   void save_budgets(ArchiveOut& a) const;
   bool load_budgets(ArchiveIn& a);
   void enter_batch(Sequence sequence, std::uint32_t lane, const std::string& name);

@@ -310,7 +310,7 @@ void Ledger::save_limits(std::string& out) const {
   }
   std::vector<const Gate*> used;
   for (const auto& [key, gate] : gates)
-    if (std::ranges::any_of(gate->windows, [&](const Window& w) { return w.used(now) != 0; }))
+    if (std::ranges::any_of(gate->windows, [&](const Window& w) { return !w.blank(now); }))
       used.push_back(gate.get());
   n = used.size();
   a(n);
@@ -318,13 +318,13 @@ void Ledger::save_limits(std::string& out) const {
     auto limit = gate->limit, value = gate->value;
     a(limit, value);
     for (const auto& window : gate->windows) {
-      auto pieces = window.pieces_at(now);
-      a(pieces);
+      auto pieces = window.pieces_at(now), given = window.given_at(now);
+      a(pieces, given);
     }
   }
 }
 
-bool Ledger::load_limits(ArchiveIn& a) {
+bool Ledger::load_limits(ArchiveIn& a, bool with_given) {
   std::uint64_t n = 0;
   a(n);
   for (std::uint64_t i = 0; i < n && a.ok(); ++i) {
@@ -343,11 +343,12 @@ bool Ledger::load_limits(ArchiveIn& a) {
     if (at == limits.end()) return false;
     auto& gate = limit_gate(name, at->second, value);
     for (auto& window : gate.windows) {
-      std::vector<Window::Piece> pieces;
+      std::vector<Window::Piece> pieces, given;
       a(pieces);
-      for (const auto& piece : pieces)
-        if (piece.number < 0) return false;
-      window.restore(pieces);
+      if (with_given) a(given);
+      const auto wrong = [](const Window::Piece& piece) { return piece.number < 0; };
+      if (std::ranges::any_of(pieces, wrong) || std::ranges::any_of(given, wrong)) return false;
+      window.restore(pieces, std::move(given));
     }
     gate.find_spare();
   }

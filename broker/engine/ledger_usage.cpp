@@ -10,7 +10,6 @@ void Ledger::spend(std::uint32_t lane_number, std::string_view reported) {
   if (!report.amounts.empty()) spend(lane_number, report, 1);
 }
 
-// When it is recorded the owner has paid already, award by award (pay).
 void Ledger::apply(Settled& fact) {
   if (index == nullptr && HH_MUTANT("settlements_not_replayed")) return;
   for (const auto& payment : fact.payments) pay(payment.lane, payment.agent, payment.micros);

@@ -25,6 +25,26 @@ void Window::count(Millis now) {
   ++sum_;
 }
 
+bool Window::give_back(Millis at, Millis now) {
+  const auto piece = std::max<Millis>(at, 0) / piece_ms_, current = std::max<Millis>(now, 0) / piece_ms_;
+  if (piece > newest_ || piece < std::max(newest_, current) - pieces || this->at(piece) == 0) return false;
+  given_ = given_at(now);
+  std::uint64_t given = 0;
+  for (const auto& before : given_) given += before.count;
+  if (given >= rate_.units) return false;
+  --this->at(piece);
+  --sum_;
+  if (given_.empty() || given_.back().number != current) given_.push_back({current, 0});
+  ++given_.back().count;
+  return true;
+}
+
+std::vector<Window::Piece> Window::given_at(Millis now) const {
+  auto out = given_;
+  std::erase_if(out, [&](const Piece& piece) { return piece.number < now / piece_ms_ - pieces; });
+  return out;
+}
+
 std::vector<Window::Piece> Window::pieces_at(Millis now) const {
   std::vector<Piece> out;
   const auto first = std::max(newest_ - pieces, now / piece_ms_ - pieces);
@@ -51,7 +71,8 @@ Millis Window::opens_at(Millis now) const {
   return until_resumed;  // it allows none at all
 }
 
-void Window::restore(const std::vector<Piece>& saved) {
+void Window::restore(const std::vector<Piece>& saved, std::vector<Piece> given) {
+  given_ = std::move(given);
   for (const auto& piece : saved) {
     if (piece.number < newest_) continue;
     advance(piece.number);
@@ -67,6 +88,13 @@ bool Gate::used_up(Millis now) const {
 void Gate::count(Millis now) {
   for (auto& window : windows) window.count(now);
   find_spare();
+}
+
+bool Gate::give_back(Millis at, Millis now) {
+  bool some = false;
+  for (auto& window : windows) some = window.give_back(at, now) || some;
+  if (some) find_spare();
+  return some;
 }
 
 void Gate::find_spare() {
@@ -89,7 +117,7 @@ Millis Gate::opens_at(Millis now) const {
 
 bool Gate::idle(Millis now) const {
   return users == 0 && running == 0 && waiting.empty() && !opening &&
-         std::ranges::all_of(windows, [&](const Window& w) { return w.used(now) == 0; });
+         std::ranges::all_of(windows, [&](const Window& w) { return w.blank(now); });
 }
 
 std::string queue_gate_key(std::uint32_t queue, std::string_view name) {

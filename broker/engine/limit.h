@@ -72,6 +72,10 @@ class Window {
   explicit Window(const Rate& rate) : rate_(rate), piece_ms_((rate.window_ms + pieces - 1) / pieces) {}
 
   void count(Millis now);
+  // What was counted at `at` was for nothing: its unit is given back, unless time has done so, and never more
+  // of them within a window than the rate is. So whatever is said to be for nothing, no stretch of that
+  // length sees more than twice the rate.
+  bool give_back(Millis at, Millis now);
   std::uint32_t used(Millis now) const;
   bool full(Millis now) const { return sum_ >= rate_.units && used(now) >= rate_.units; }
   // So many more are allowed at any later time, if no other is counted before.
@@ -90,7 +94,9 @@ class Window {
     }
   };
   std::vector<Piece> pieces_at(Millis now) const;
-  void restore(const std::vector<Piece>& pieces);
+  std::vector<Piece> given_at(Millis now) const;  // by the time of giving back
+  void restore(const std::vector<Piece>& pieces, std::vector<Piece> given);
+  bool blank(Millis now) const { return used(now) == 0 && given_at(now).empty(); }
 
  private:
   static constexpr std::int64_t pieces = 16;
@@ -102,6 +108,7 @@ class Window {
   std::int64_t newest_ = 0;
   std::uint32_t sum_ = 0;  // beside what each award reads; a cell of the counts is far enough
   std::array<std::uint32_t, pieces + 1> counts_{};
+  std::vector<Piece> given_;  // oldest first; those a whole window ago do not count
 };
 
 // Lines by (max - priority, front).
@@ -130,9 +137,10 @@ struct alignas(64) Gate {
 
   bool crowded() const { return max != 0 && running >= max; }
   bool full(Millis now) const { return crowded() || paused_until > now || (spare == 0 && used_up(now)); }
-  bool used_up(Millis now) const;  // a rate is
-  void count(Millis now);          // an award
-  void find_spare();               // after a change of the windows
+  bool used_up(Millis now) const;         // a rate is
+  void count(Millis now);                 // an award
+  bool give_back(Millis at, Millis now);  // of an award then; whether some window has
+  void find_spare();                      // after a change of the windows
   std::uint32_t room(Millis now) const;
   Millis opens_at(Millis now) const;  // now: it is open, or only the end of a task opens it
   bool idle(Millis now) const;        // nothing of it has to be remembered

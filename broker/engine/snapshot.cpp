@@ -7,9 +7,10 @@ namespace {
 
 // 2 has behind the pauses the agents, and what the file of queues says; 3 the commit of each lease's award, 4
 // stragglers, 5 who paused and when, 6 bulk work, 7 schedules, 8 incarnations, 9 what queues want approved,
-// 10 limits, 11 counts of lanes, 12 batches, 13 the audit log, 14 unique keys, usage and budgets. Before the
-// first release only the newest is read.
-constexpr std::uint8_t snapshot_version = 14;
+// 10 limits, 11 counts of lanes, 12 batches, 13 the audit log, 14 unique keys, usage and budgets, 15 what
+// leases were paid for and what was given back of rates. Of earlier ones 14 is read.
+constexpr std::uint8_t snapshot_version = 15;
+constexpr std::uint8_t oldest_version = 14;
 
 struct SavedLine {
   std::uint64_t id = 0;
@@ -195,6 +196,7 @@ void Ledger::save(std::string& out) const {
     if (l.limits != nullptr) saved.limits = l.limits->names;
     a(saved);
   }
+  save_payments(a);
   save_batches(a);
   save_books(a);
   segments.save(out);
@@ -203,7 +205,7 @@ void Ledger::save(std::string& out) const {
 Status Ledger::load(std::string_view saved) {
   auto bad = [](const char* what) { return fail(Code::corrupt, std::string("snapshot: ") + what); };
   const auto version = saved.empty() ? 0 : static_cast<std::uint8_t>(saved[0]);
-  if (version != snapshot_version) return bad("unknown version");
+  if (version < oldest_version || version > snapshot_version) return bad("unknown version");
   ArchiveIn a(saved.substr(1));
   a(now, next_sequence, counter, books.accepted, books.removed);
   archive_counts(a, books.tasks);
@@ -264,7 +266,7 @@ Status Ledger::load(std::string_view saved) {
     a(schedules[name]);
     sound = sound && a.ok() && decode_options(schedules[name].spec.options).has_value();
   });
-  sound = load_limits(a) && load_budgets(a) && sound;
+  sound = load_limits(a, version > 14) && load_budgets(a) && sound;
   a(longest_retention, reclaimed_sequence, reclaimed_commit, incarnations, audit, audit_marks);
   sound = audit_is_sound() && sound;
   a(n, next_bulk);
@@ -333,6 +335,7 @@ Status Ledger::load(std::string_view saved) {
   if (!sound || !a.ok()) return bad("malformed leases");
   for (std::uint32_t slot = static_cast<std::uint32_t>(leases.size()); slot-- > 0;)
     if (leases[slot].token == 0) free_leases.push_back(slot);
+  if (version > 14 && !load_payments(a)) return bad("malformed payments");
   if (!load_batches(a)) return bad("malformed batches");
   if (!load_books(a)) return bad("malformed unique keys or usage");
   const char* at = a.unpacker().position();

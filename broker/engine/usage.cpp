@@ -39,7 +39,7 @@ void read_amounts(msgpack::Reader& r, UsageReport& out) {
       amount = r.real();
     else
       r.skip();
-    const bool sound = named && number && !unit.empty() && unit != auction_unit &&
+    const bool sound = named && number && !unit.empty() && unit != auction_unit && unit != refund_unit &&
                        unit.size() <= usage_unit_bytes_max && std::isfinite(amount) && amount >= 0 &&
                        amount <= usage_amount_max && out.amounts.size() < usage_units_per_report;
     if (!sound) {
@@ -126,6 +126,19 @@ Amounts UsageBook::book(const UsageReport& report, std::uint32_t lane, std::uint
     ++forgotten_;
   }
   return booked;
+}
+
+void UsageBook::take_back(std::uint32_t lane, std::uint32_t queue, const std::string& agent, Millis at,
+                          std::int64_t micros) {
+  add_up(totals_[{queue, std::string(refund_unit)}], micros);
+  const auto row = rows_.find(UsageKey{floor_div(at, day_ms), lane, agent});
+  if (row == rows_.end()) return;
+  auto& amounts = row->second.amounts;
+  const auto paid = amounts.find(auction_unit);
+  if (paid == amounts.end()) return;
+  paid->second -= std::min(paid->second, micros);
+  if (paid->second == 0) amounts.erase(paid);
+  if (amounts.empty() && row->second.attempts == 0) rows_.erase(row);
 }
 
 // --- budgets ---

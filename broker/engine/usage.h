@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "broker/engine/facts_frame.h"
+#include "broker/engine/payments.h"
 #include "common/task.h"
 
 namespace hirehall::engine {
@@ -57,6 +58,12 @@ class UsageBook {
   // The amounts as they were booked: units beyond what is kept apart are `other`.
   Amounts book(const UsageReport& report, std::uint32_t lane, std::uint32_t queue, Millis now,
                std::uint64_t attempts = 1);
+
+  // What was paid at `at` is paid back: it goes from the row where it was booked, and no more than is there.
+  // The total of that unit stays, as who looks at it expects of what only grows; what goes back has one of
+  // its own.
+  void take_back(std::uint32_t lane, std::uint32_t queue, const std::string& agent, Millis at,
+                 std::int64_t micros);
 
   const std::map<UsageKey, UsageRow>& rows() const { return rows_; }
   // Since ever; by queue and unit.
@@ -170,26 +177,6 @@ struct BudgetDeleted {
   template <typename A>
   void archive(A& a) {
     a(name);
-  }
-};
-
-// What awards of a lane by auction cost in one turn of the loop, by agent (docs/scheduler.md).
-inline constexpr std::string_view auction_unit = "auction_paid";
-struct Settled {
-  static constexpr auto kind = FactKind::settled;
-  struct Payment {
-    std::uint32_t lane = 0;
-    std::string agent;
-    std::int64_t micros = 0;
-    template <typename A>
-    void archive(A& a) {
-      a(lane, agent, micros);
-    }
-  };
-  std::vector<Payment> payments;
-  template <typename A>
-  void archive(A& a) {
-    a(payments);
   }
 };
 

@@ -36,10 +36,10 @@ class Worker(Peer):
 
     role = "worker"
 
-    def __init__(self, endpoint, types=("echo",), slots=4, credit=None, agents=None, beats=True, resources=None, labels=None, **options):
+    def __init__(self, endpoint, types=("echo",), slots=4, credit=None, agents=None, beats=True, resources=None, labels=None, timed=False, **options):
         super().__init__(endpoint, **options)
         self.agents = agents or [{"name": "scripted", "version": "1", "digest": "d1", "types": list(types)}]
-        self.resources, self.labels = resources or {}, labels or {}
+        self.resources, self.labels, self.timed = resources or {}, labels or {}, timed
         self.slots, self.credit, self.beats = slots, slots if credit is None else credit, beats
         self.token, self.number, self.last_award = b"", 0, 0
         self.held = {}        # token -> Award, in order of arrival
@@ -59,6 +59,8 @@ class Worker(Peer):
         body = {"name": self.name, "slots": self.slots, "credit": self.credit, "agents": self.agents, "resources": self.resources}
         if self.labels:
             body["labels"] = self.labels
+        if self.timed:
+            body["timed"] = True
         if self.token:
             body.update(resume=self.token, last_award=self.last_award, holding=self.holding_tokens())
         return body

@@ -10,6 +10,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from integration import fleet, hirehall_wire as wire
 from integration.fleet import SOURCE, FleetTest
+from integration.scripted_worker import INTERRUPTED
 
 sys.path.insert(0, str(SOURCE / "client" / "python"))
 import hirehall
@@ -77,6 +78,23 @@ class Limits(FleetTest):
         self.assertEqual((why["limit"], why["units"], why["window_ms"]), ("slow", 3, 60_000))
         self.client.call(DELETE, {"name": "slow"})
         self.assertEqual(len(worker.awards(5)), 5)
+
+    def test_what_is_handed_back_unbegun_gives_its_unit_back_once_over_kill_9(self):
+        self.set("slow", rates=[[2, 3_600_000]])
+        self.submit(3)
+        worker = self.fleet.worker("t", slots=3, timed=True)
+        first, second = worker.awards(2)
+        self.fleet.crash()
+        self.client = self.fleet.client()
+        worker.pump(0.2)
+        self.assertEqual(worker.finish(first, INTERRUPTED), "ok")
+        self.assertEqual(worker.award().id, first.id, "its unit is free, and it is first")
+        self.assertEqual(worker.finish(second, INTERRUPTED, started_at=1_700_000_000_000, ended_at=1_700_000_000_005), "ok")
+        self.fleet.crash()
+        self.client = self.fleet.client()
+        worker.pump(0.5)
+        self.assertEqual(self.client.call(SHOW, {"name": "slow"})["used"][0]["rates"], [2], "what had begun costs its unit")
+        self.assertEqual(worker.fresh, [], "and nobody else has one")
 
     def test_paused_until_resumed(self):
         self.set("all", concurrency=9)

@@ -58,6 +58,7 @@ class BrokerHost final : public BrokerPort, public server::Surroundings {
   void check_kept_rooms();
   void check_overdue(bool overdue);
   void check_ticks();
+  void check_paced();
 
   // Since when a large task is overdue and none gets room, and how often some had been kept then.
   Millis overdue_since_ = 0;

@@ -162,14 +162,27 @@ void BrokerHost::check_ticks() {
       paced_.emplace(lease.token, lease.started);
   }
   if (alone > 1) violated("I8", "two tasks run of a schedule that leaves out what overlaps");
-  std::vector<Millis> began;
-  for (const auto& [token, at] : paced_) began.push_back(at);
+  check_paced();
+}
+
+// What its worker says it has not begun may have given its unit back, and no more than the rate in a window.
+void BrokerHost::check_paced() {
+  std::vector<Millis> began, awarded;
+  for (const auto& [token, at] : paced_) {
+    awarded.push_back(at);
+    if (!scene_.model.said_unbegun(token)) began.push_back(at);
+  }
+  scene_.tally.saw_if(began.size() != awarded.size(), Situation::unit_given_back);
   std::sort(began.begin(), began.end());
+  std::sort(awarded.begin(), awarded.end());
   for (std::size_t i = paced_units; i < began.size(); ++i) {
     scene_.tally.saw_if(began[i] - began[i - paced_units] < 3 * paced_window_ms, Situation::rate_was_used_up);
     if (began[i] - began[i - paced_units] < paced_window_ms)
       violated("I12", "more tasks began in a window than their rate allows");
   }
+  for (std::size_t i = 2 * paced_units; i < awarded.size(); ++i)
+    if (awarded[i] - awarded[i - 2 * paced_units] < paced_window_ms)
+      violated("I12", "more tasks were awarded in a window than twice their rate");
 }
 
 void BrokerHost::check_audit() {

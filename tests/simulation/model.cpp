@@ -145,6 +145,7 @@ void Model::read_finish_frame(const std::string& routing, Asked& asked, std::str
     auto& t = life->tries.at(attempt);
     if (t.first_report < 0) t.first_report = time_.now();
     t.reported.emplace(item.outcome, item.result);
+    if (item.outcome == Outcome::interrupted && item.ended == 0) unbegun_.insert(item.token);
     if (item.outcome == Outcome::suspended) life->answered = false;  // the next question
     if (item.default_answer) life->answers.insert(*item.default_answer);
     t.lapses = item.lapses;

@@ -126,6 +126,8 @@ class Model {
   void final_unlisted(const Life& life) const;
   void final_refusal(std::string_view id, Code code);
   void final_books(std::uint64_t accepted, std::uint64_t removed, std::uint64_t kept, std::uint64_t listed);
+  // Whether its worker has said that it never began: then it may have cost nothing.
+  bool said_unbegun(std::uint64_t token) const { return unbegun_.contains(token); }
   bool timing = true;  // false once the wall clock jumped: due times are no longer ours to know
   bool tidy = true;    // frames of one connection come in order: then some things may be said to the point
   bool short_retention = false;  // of the queues: ended tasks may go soon
@@ -222,6 +224,7 @@ class Model {
   std::array<std::string, 8> awarded_;
   std::size_t awards_ = 0;
   std::map<std::uint64_t, std::pair<Life*, std::uint32_t>> tokens_;
+  std::set<std::uint64_t> unbegun_;                                 // tokens
   std::map<std::string, std::pair<Number, std::uint32_t>> traces_;  // of attempts
   std::map<std::pair<std::string, std::uint64_t>, Asked> asked_;
   struct Front {

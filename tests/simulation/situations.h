@@ -41,7 +41,7 @@ namespace hirehall::sim {
   X(wait_answered) X(wait_timed_out) X(list_answered) X(list_went_on_with_a_cursor) X(explain_answered) X(explained_by_a_pause) X(explained_by_terms) X(explained_by_bids) X(explained_by_live_bids) X(explained_with_features) X(explained_with_another_run) X(explained_with_labels) X(passed_on) X(passed_on_to_the_runner_up) X(matched_in_a_round) X(called_for_bids) X(called_with_features) X(policy_changed) X(bulk_started) X(bulk_done) X(list_by_expression) X(log_line_shown) \
   X(batch_closed) X(batch_completed) X(batch_counted_exactly) X(batch_refused_closed) X(batch_wait_answered) X(batch_wait_timed_out) \
   X(dead_letter_replayed) X(queue_paused) X(queue_resumed) X(type_paused) \
-  X(tenant_paused) X(unique_rejected) X(unique_replaced) X(unique_coalesced) X(unique_started) X(usage_reported) X(budget_used_up) X(limit_was_full) X(resource_was_used_up) X(room_was_kept) X(agent_was_at_its_most) X(rate_was_used_up) X(schedule_ticked) X(retention_reclaimed) X(worker_listed) X(stats_read) \
+  X(tenant_paused) X(unique_rejected) X(unique_replaced) X(unique_coalesced) X(unique_started) X(usage_reported) X(budget_used_up) X(limit_was_full) X(resource_was_used_up) X(room_was_kept) X(agent_was_at_its_most) X(rate_was_used_up) X(handed_back_unbegun) X(unit_given_back) X(schedule_ticked) X(retention_reclaimed) X(worker_listed) X(stats_read) \
   X(worker_drained_by_an_operator) X(worker_drain_undone) X(drained_worker_came_back) \
   X(dead_letter_purged) X(purge_refused) X(purged_letter_not_retried) \
   X(agent_redefined) X(agent_change_refused) X(agent_forgotten) X(agent_forget_refused) X(agents_listed) \

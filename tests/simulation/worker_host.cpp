@@ -206,8 +206,18 @@ void WorkerHost::fill_slots() {
     auto at = running_.find(waiting_.front());
     waiting_.pop_front();
     if (at == running_.end()) continue;
+    if (hands_back(at->first)) continue;
     begin(at->second);
   }
+}
+
+// It does not begin it, or says so.
+bool WorkerHost::hands_back(worker::Token token) {
+  if (scene_.healing || !scene_.chance.permille(scene_.weather.misbehaved / 4)) return false;
+  scene_.saw(Situation::handed_back_unbegun);
+  later(scene_.time.now() + scene_.chance.skewed(second / 10),
+        [this, token] { finish(token, Outcome::interrupted); });
+  return true;
 }
 
 Outcome WorkerHost::choose_outcome() {

@@ -66,6 +66,7 @@ class WorkerHost final : public Peer {
   void end_if_drained();
   void turned_away(const Error& error);
   void redefine();
+  bool hands_back(worker::Token token);
   Outcome choose_outcome();
   std::string some_question();
 

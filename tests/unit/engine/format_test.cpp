@@ -190,6 +190,8 @@ TEST(Format, FactsOfUniqueKeysAndBudgets) {
       << what_to_do;
   EXPECT_EQ(fact_bytes(BudgetDeleted{"n"}), "4102016e") << what_to_do;
   EXPECT_EQ(fact_bytes(Settled{{{3, "a", 1000}}}), "4e0601030161d00f") << what_to_do;
+  EXPECT_EQ(fact_bytes(Paid{{{3, "a", 1000, {1, 300}}}}), "4f0a01030161d00f0201ac02") << what_to_do;
+  EXPECT_EQ(fact_bytes(Unbegun{{300, 301}}), "500502ac02ad02") << what_to_do;
   UsageReport report;
   report.agent = "a";
   report.amounts = {{"n", 1'500'000}};
@@ -285,6 +287,23 @@ TEST(Format, Keys) {
       << what_to_do;
 }
 
+// Without payments and what was given back of rates.
+TEST(Format, SnapshotsOfVersion14AreRead) {
+  constexpr std::string_view digits =
+      "0e0001010000000000000000000000010764656661756c7401000c6c656173745f6c6f6164656480f0b2528080808040"
+      "00c0a9070000000000000000000000000000000000000000000000000001000174000000000000000000000101016e01"
+      "74017000000000010101740170000000020201010764656661756c740000017200000000000000000000000001010000"
+      "0000000001000001000000000000000000000000";
+  std::string bytes;
+  for (std::size_t i = 0; i < digits.size(); i += 2)
+    bytes += static_cast<char>(std::stoi(std::string(digits.substr(i, 2)), nullptr, 16));
+  Ledger ledger;
+  ASSERT_TRUE(ledger.load(bytes));
+  std::string saved;
+  ledger.save(saved);
+  EXPECT_EQ(saved.size(), bytes.size() + 1) << "no payments";
+}
+
 TEST(Format, Snapshot) {
   Ledger ledger;
   QueueSet queue{0, "default", {}};
@@ -300,10 +319,10 @@ TEST(Format, Snapshot) {
   std::string saved;
   ledger.save(saved);
   EXPECT_EQ(hex(saved),
-            "0e0001010000000000000000000000010764656661756c7401000c6c656173745f6c6f6164656480f0b2528080808040"
+            "0f0001010000000000000000000000010764656661756c7401000c6c656173745f6c6f6164656480f0b2528080808040"
             "00c0a9070000000000000000000000000000000000000000000000000001000174000000000000000000000101016e01"
             "74017000000000010101740170000000020201010764656661756c740000017200000000000000000000000001010000"
-            "0000000001000001000000000000000000000000")
+            "000000000100000001000000000000000000000000")
       << what_to_do;
 }
 

@@ -34,7 +34,7 @@ TEST(Windows, SavedPiecesGiveTheSameWindow) {
   Window window({5, 1000});
   for (Millis now : {10, 20, 500, 900}) window.count(now);
   Window again({5, 1000});
-  again.restore(window.pieces_at(950));
+  again.restore(window.pieces_at(950), {});
   for (Millis now : {950, 1000, 1100, 1500, 2000, 5000}) EXPECT_EQ(again.used(now), window.used(now)) << now;
 }
 
