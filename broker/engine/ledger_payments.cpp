@@ -38,9 +38,7 @@ void Ledger::refund(const Lease& lease) {
       if (gate->windows.empty()) continue;
       const auto limit = limits.find(gate->limit);
       if (limit == limits.end() || limit->second.changed >= lease.started) continue;
-      bool some = gate->give_back(lease.started, now);
-      if (HH_MUTANT("units_given_back_twice")) some = gate->give_back(lease.started, now) || some;
-      if (some) note_open(*gate);
+      if (gate->give_back(lease.started, now)) note_open(*gate);
     }
   if (const auto* paid = payments.of(slot_of(lease.token))) pay_back(lease.lane, *paid, lease.started);
 }

@@ -92,7 +92,6 @@ inline constexpr std::array mutants = {
     Mutant{"overlap_ignored", "a schedule that skips runs beside its last task"},
     Mutant{"rates_not_replayed", "a restart forgets what is used of a rate"},
     Mutant{"refunds_not_replayed", "a restart forgets what was given back of tasks that never began"},
-    Mutant{"units_given_back_twice", "a task that is handed back unbegun gives two units of a rate back"},
     Mutant{"rates_never_open", "what waits for a rate is not looked at again"},
     Mutant{"uniques_not_replayed", "a restart forgets who has which unique key"},
     Mutant{"replaced_stay", "what a later submission replaces is awarded as well"},
