@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <string>
 
-#include "broker/engine/costs.h"
 #include "broker/engine/handed_back.h"
 #include "broker/engine/matched_round.h"
 #include "broker/engine/records.h"
@@ -57,23 +56,15 @@ struct TaskInView {
   scheduler::TaskAtHand task;
 };
 
-// Of the winner of a choice: what the features of the task make of its cost.
-inline std::uint32_t cost_by_features(const scheduler::Choice& choice) {
-  const auto winner = choice.award.winner;
-  if (winner >= choice.bare.size()) return Costs::whole;
-  return Costs::by_features(choice.bare[winner].run_ms_with, choice.bare[winner].run_ms);
-}
-
 // What became of the pick at hand.
 struct Chosen {
   scheduler::Policy policy = scheduler::Policy::least_loaded;
   bool choice = false;
-  std::string packed;                        // what the choice rests on (scheduler::pack)
-  std::string features;                      // of the task that it was made for, encoded
-  std::string agent;                         // that it prefers
-  scheduler::Micros paid = 0;                // for one award
-  Paid settled;                              // in this turn
-  std::uint32_t by_features = Costs::whole;  // what its features make of its cost
+  std::string packed;          // what the choice rests on (scheduler::pack)
+  std::string features;        // of the task that it was made for, encoded
+  std::string agent;           // that it prefers
+  scheduler::Micros paid = 0;  // for one award
+  Paid settled;                // in this turn
   KeptTerms kept;
   HandedBackTasks handed_back;
   MatchedRound matched;
@@ -81,8 +72,6 @@ struct Chosen {
   // Of the preferred labels the winner has none, some or all; not_wanted: the task prefers none.
   static constexpr std::uint8_t not_wanted = 3;
   std::uint8_t labels = not_wanted;
-
-  std::uint32_t share() const { return choice ? by_features : Costs::whole; }
 };
 
 }  // namespace hirehall::engine

@@ -56,11 +56,6 @@ void Costs::note_weight(std::uint32_t slot, std::uint64_t weight) {
   weights_[slot] = static_cast<std::uint32_t>(std::min<std::uint64_t>(weight, most));
 }
 
-void Costs::note_share(std::uint32_t slot, std::uint32_t share) {
-  if (slot >= shares_.size()) shares_.resize(std::size_t{slot} + 1, whole);
-  shares_[slot] = share;
-}
-
 void Costs::correct(Millis now, std::uint32_t lane, std::uint32_t slot, Millis difference) {
   const std::int64_t weight = slot < weights_.size() ? weights_[slot] : 1;
   // As much as was charged for it at most, in either direction: what a task costs is cut there.

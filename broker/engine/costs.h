@@ -48,13 +48,6 @@ struct LaneService {
 class Costs {
  public:
   static constexpr Millis most = Millis{1} << 30;  // as scheduler::cost_max
-  // How long a task takes by its features, over how long without them: in 1,024ths, a sixteenth to sixteen.
-  static constexpr std::uint32_t whole = 1024;
-  static constexpr std::uint32_t by_features(std::int64_t with_ms, std::int64_t without_ms) {
-    if (with_ms <= 0 || without_ms <= 0) return whole;
-    const auto share = static_cast<double>(with_ms) / static_cast<double>(without_ms) * whole;
-    return static_cast<std::uint32_t>(std::clamp(share, whole / 16.0, whole * 16.0));
-  }
 
   // Of one attempt of such a task, at least 1: the mean of those of its lane and class that ended last; of
   // its class; of all. Of a lane and class of which nothing has ended yet, not less than what runs has run.
@@ -64,14 +57,6 @@ class Costs {
   void charge(Millis now, std::uint32_t lane, std::uint64_t attempts, Millis each, std::uint64_t weight);
   void keep_weight(std::uint32_t slot, std::uint64_t weight) {  // of the lease there, until its next
     if (weight != 1 || !weights_.empty()) note_weight(slot, weight);
-  }
-  void keep_share(std::uint32_t slot, std::uint32_t share) {  // likewise
-    if (share != whole || !shares_.empty()) note_share(slot, share);
-  }
-  // Of an attempt in that slot that took so long: what one of its kind takes that has no features. Means are
-  // of that, as what features explain is charged on top of them.
-  Millis without_features(std::uint32_t slot, Millis took) const {
-    return slot < shares_.size() ? std::min(took, most) * whole / shares_[slot] : took;
   }
   // An attempt costs its lane so much more than it was charged, or less.
   void correct(Millis now, std::uint32_t lane, std::uint32_t slot, Millis difference);
@@ -128,7 +113,6 @@ class Costs {
   void close_run();
   void close_classes();
   void note_weight(std::uint32_t slot, std::uint64_t weight);
-  void note_share(std::uint32_t slot, std::uint32_t share);
   static std::uint64_t key_of(std::uint32_t lane, std::uint32_t class_) {
     return (std::uint64_t{lane} << 32) | class_;
   }
@@ -140,7 +124,6 @@ class Costs {
   MeanCost all_;
   std::vector<std::uint32_t> dirty_;
   std::vector<std::uint32_t> weights_;  // by slot; empty while all are 1
-  std::vector<std::uint32_t> shares_;   // likewise; empty while nothing has features
   struct Run {                          // ends of one lane and class in a row
     std::uint32_t lane = 0, class_ = 0;
     std::uint64_t attempts = 0, total_ms = 0;

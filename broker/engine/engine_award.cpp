@@ -229,7 +229,6 @@ std::uint32_t Engine::award_run(const scheduler::Pick& pick, std::vector<AwardRu
     run.items.push_back({lease.sequence, slot});
     lease.charged = static_cast<std::uint32_t>(cost);
     costs_.keep_weight(slot, weight);
-    costs_.keep_share(slot, chosen_.share());
     note_times(lease.lane, now_ - entry.ready_at, false);
     auto timeout = lease.options->plain ? 0 : lease.options->options.timeout_ms;
     if (timeout == 0) timeout = ledger_.queues[ledger_.lanes[lease.lane].queue].settings.timeout_ms;

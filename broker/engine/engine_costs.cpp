@@ -15,9 +15,7 @@ constexpr std::size_t looked_at_max = 1024;  // leases, each time
 
 // What the tasks of a pick cost their lane each, before their dominant share.
 Millis Engine::cost_of(const scheduler::Pick& pick, std::uint64_t weight) const {
-  auto cost = costs_.expected(pick.lane, pick.cls);
-  if (const auto share = chosen_.share(); share != Costs::whole)
-    cost = std::clamp<Millis>(cost * share / Costs::whole, 1, Costs::most);
+  const auto cost = costs_.expected(pick.lane, pick.cls);
   if (weight <= 1) return cost;
   return std::min(cost, std::max<Millis>(1, Costs::most / static_cast<Millis>(weight)));
 }
@@ -40,18 +38,16 @@ Millis Engine::occupied(const Lease& lease, std::uint32_t held) const {
 // and tells nothing of its kind.
 void Engine::settle_cost(const Lease& lease, Millis ran, std::uint32_t held, bool began) {
   const auto took = ran < 0 ? occupied(lease, held) : std::min(ran, leased_for(lease));
-  const auto slot = Ledger::slot_of(lease.token);
   // What is learned of its kind is not cut at a restart.
-  if (began) {
-    const auto whole = ran < 0 ? took : std::min(ran, std::max<Millis>(0, now_ - lease.started));
-    costs_.ended(lease.lane, lease.class_, costs_.without_features(slot, whole));
-  }
+  if (began)
+    costs_.ended(lease.lane, lease.class_,
+                 ran < 0 ? took : std::min(ran, std::max<Millis>(0, now_ - lease.started)));
   if (HH_MUTANT("costs_not_corrected")) return;
   const auto charged = static_cast<Millis>(lease.charged);
   const auto difference = std::clamp<Millis>(took, 1, Costs::most) - charged;
   // Others of its kind run as long unnoticed: they are looked at before the next award.
   if (difference > std::max(charged, surprise_ms)) costs_.look_at = now_;
-  if (difference != 0) costs_.correct(now_, lease.lane, slot, difference);
+  if (difference != 0) costs_.correct(now_, lease.lane, Ledger::slot_of(lease.token), difference);
 }
 
 // What runs for longer than it was charged is charged on, so that a lane whose tasks were thought short does
@@ -67,9 +63,8 @@ void Engine::charge_running() {
     const auto so_far = std::min(occupied(lease, ledger_.workers.at(lease.worker).held), Costs::most);
     const auto beyond = so_far - static_cast<Millis>(lease.charged);
     if (beyond <= 0) continue;
-    const auto slot = static_cast<std::uint32_t>(costs_.hand);
-    costs_.correct(now_, lease.lane, slot, beyond);
-    costs_.running(lease.lane, lease.class_, costs_.without_features(slot, so_far));
+    costs_.correct(now_, lease.lane, static_cast<std::uint32_t>(costs_.hand), beyond);
+    costs_.running(lease.lane, lease.class_, so_far);
     lease.charged = static_cast<std::uint32_t>(so_far);
   }
 }

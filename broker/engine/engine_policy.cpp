@@ -91,7 +91,6 @@ bool Engine::choose(scheduler::Pick& pick) {
     scheduler::pack(choice, chosen_.packed);
     chosen_.paid = chooser_.choice().award.paid;
     chosen_.features = chooser_.choice().features;
-    chosen_.by_features = cost_by_features(chooser_.choice());
     chosen_.agent = task.agent;
     ++counts_.choices[static_cast<std::size_t>(policy.acting)];
   }

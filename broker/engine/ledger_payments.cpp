@@ -58,7 +58,6 @@ void Ledger::pay_back(std::uint32_t lane_number, const Payments::One& paid, Mill
     const bool soft = budget.over_soft(now), hard = budget.over_hard(now);
     budget.used -= std::min(budget.used, paid.micros);
     if (soft == budget.over_soft(now) && hard == budget.over_hard(now)) continue;
-    budgets_crossed.push_back(name);
     shut_budget(name, budget);
   }
 }
