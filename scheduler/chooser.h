@@ -121,7 +121,7 @@ class Chooser {
                std::uint64_t seed, std::uint64_t round, const std::vector<Bidder>& bidders, Pick& pick);
 
   // Rounds of tasks (chooser_matching.cpp). Who could take the task of the pick at hand, to be matched with
-  // others; false: nobody bids, or half of them finish such a task in less than `from_ms`.
+  // others; false: nobody bids what it is worth, or half of them finish it in less than `from_ms`.
   bool offer(Dispatcher& dispatcher, const PolicySettings& settings, const TaskAtHand& task, const Pick& pick,
              std::int64_t from_ms, RoundTask& out);
   // The award of one of them: by its own scores and the prices of the round. nothing: nobody who was offered

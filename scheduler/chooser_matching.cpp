@@ -11,8 +11,10 @@ namespace {
 constexpr std::int64_t score_most = std::int64_t{1} << 50;  // sums of a whole round fit
 
 // Those that begin at once; when it has no free slot, what it may hold beside.
-std::uint32_t places_of(const Listed& listed) {
-  return listed.held < listed.slots ? std::min(listed.slots - listed.held, listed.room) : listed.room;
+std::uint32_t places_of(const Dispatcher& dispatcher, Pick pick, const Listed& listed) {
+  pick.worker = listed.worker;
+  const auto room = std::min(listed.room, dispatcher.room(pick));
+  return listed.held < listed.slots ? std::min(listed.slots - listed.held, room) : room;
 }
 
 }  // namespace
@@ -31,14 +33,20 @@ bool Chooser::offer(Dispatcher& dispatcher, const PolicySettings& settings, cons
   std::vector<std::uint64_t> agents;
   for (std::size_t i = 0; i < listed_.size(); ++i) {
     const auto& listed = listed_[i];
+    // For no task a round buys a place that costs more than its success is worth.
+    if (settings.policy == Policy::auction && choice_.candidates[i].ask > settings.value) continue;
     if (std::ranges::find(agents, listed.agent_hash) == agents.end()) {
       if (agents.size() == candidates_max) continue;
       agents.push_back(listed.agent_hash);
     }
-    out.seats.push_back({listed.worker, listed.agent_hash, listed.held, places_of(listed),
-                         std::clamp(award.terms[i].score(), -score_most, score_most)});
+    out.seats.push_back({.worker = listed.worker,
+                         .agent_hash = listed.agent_hash,
+                         .held = listed.held,
+                         .slots = listed.slots,
+                         .places = places_of(dispatcher, pick, listed),
+                         .score = std::clamp(award.terms[i].score(), -score_most, score_most)});
   }
-  return true;
+  return !out.seats.empty();
 }
 
 Chose Chooser::choose_matched(Dispatcher& dispatcher, const PolicySettings& settings, const TaskAtHand& task,
@@ -49,6 +57,8 @@ Chose Chooser::choose_matched(Dispatcher& dispatcher, const PolicySettings& sett
     if (const auto free = dispatcher.listed(pick, seat.worker, seat.agent_hash)) listed_.push_back(*free);
   if (listed_.empty()) return Chose::nothing;
   choice_.settings = settings;
+  // What a bid might have been instead, and the round the same, its rivals do not tell.
+  choice_.settings.settlement = Settlement::first_price;
   choice_.outcomes = learned_ != nullptr ? learned_->outcomes() : 0;
   choice_.affinity = 0;
   choice_.wanted_labels = pick.wanted_labels;

@@ -10,7 +10,7 @@
 namespace hirehall::scheduler {
 
 void TaskRound::clear() {
-  last_prices_.clear();
+  if (!columns_.empty()) last_prices_.clear();
   for (const auto& column : columns_)
     if (column.price > 0) last_prices_.emplace(column.worker, column.price);
   tasks_.clear();
@@ -28,9 +28,16 @@ std::vector<TaskRound::Offered> TaskRound::offered(const std::vector<Seat>& seat
     if (seat.places == 0) continue;
     const auto [known, fresh] =
         column_of_worker_.emplace(seat.worker, static_cast<std::uint32_t>(columns_.size()));
-    if (fresh) columns_.push_back({.worker = seat.worker, .held = seat.held, .places = 0, .rows = {}});
+    if (fresh)
+      columns_.push_back({.worker = seat.worker,
+                          .held = seat.held,
+                          .slots = std::max(1u, seat.slots),
+                          .places = seat.places,
+                          .rows = {}});
     auto& column = columns_[known->second];
-    column.places = std::max(column.places, seat.places);
+    // What asks for resources, or for an agent that runs in few instances, has fewer of its places.
+    column.places =
+        std::max(std::min(column.places, seat.places), static_cast<std::uint32_t>(column.rows.size()));
     const auto at = std::ranges::find(out, known->second, &Offered::column);
     if (at == out.end())
       out.push_back({known->second, seat.score});
@@ -89,19 +96,21 @@ void TaskRound::solve() {
 // Every task has a place that is worth more than all that scores can differ by, so none is left out for the
 // sake of others.
 void TaskRound::match_all() {
-  std::int64_t least = std::numeric_limits<std::int64_t>::max();
-  std::int64_t most = std::numeric_limits<std::int64_t>::min();
-  for (const auto& row : rows_)
-    for (const auto& offer : row) least = std::min(least, offer.score), most = std::max(most, offer.score);
   if (tasks_.empty()) return;
+  least_ = std::numeric_limits<std::int64_t>::max();
+  most_ = std::numeric_limits<std::int64_t>::min();
+  for (const auto& row : rows_)
+    for (const auto& offer : row)
+      least_ = std::min(least_, offer.score), most_ = std::max(most_, offer.score);
   const auto rows = static_cast<std::uint64_t>(tasks_.size());
-  auto range = static_cast<std::uint64_t>(most) - static_cast<std::uint64_t>(least);
+  auto range = static_cast<std::uint64_t>(most_) - static_cast<std::uint64_t>(least_);
   unsigned coarser = 0;
   for (; range >= static_cast<std::uint64_t>(offer_value_max) / (2 * (rows + 1)); range >>= 1) ++coarser;
   const auto placed = (range + 1) * rows;
   Round round;
   for (const auto& column : columns_) {
     round.capacity.push_back(column.places);
+    if (last_prices_.empty()) continue;
     const auto last = last_prices_.find(column.worker);
     round.prices.push_back(last == last_prices_.end() ? 0 : last->second >> coarser);
   }
@@ -109,7 +118,7 @@ void TaskRound::match_all() {
   for (const auto& row : rows_) {
     offers.clear();
     for (const auto& offer : row) {
-      const auto above = static_cast<std::uint64_t>(offer.score) - static_cast<std::uint64_t>(least);
+      const auto above = static_cast<std::uint64_t>(offer.score) - static_cast<std::uint64_t>(least_);
       offers.push_back({offer.column, static_cast<std::int64_t>((above >> coarser) + placed)});
     }
     round.add_row(offers);
@@ -127,9 +136,11 @@ std::int64_t TaskRound::score_of(std::uint32_t row, std::uint32_t column) const 
   return std::ranges::find(rows_[row], column, &Offered::column)->score;
 }
 
-// Where a place elsewhere is worth the same to a task, the worker with less to do has it.
+// Where a place elsewhere is worth the same to a task, the worker with the lesser load has it.
 void TaskRound::even_out() {
-  const auto load = [](const Column& column) { return column.held + column.rows.size(); };
+  const auto load = [](const Column& column, std::uint64_t more) {
+    return (column.held + column.rows.size() + more) * load_one / column.slots;
+  };
   bool moved = true;
   for (std::size_t pass = 0; moved && pass < tasks_max; ++pass) {
     moved = false;
@@ -138,7 +149,7 @@ void TaskRound::even_out() {
       const auto score = score_of(row, column_of_row_[row]);
       for (const auto& offer : rows_[row]) {
         auto& to = columns_[offer.column];
-        if (offer.score != score || to.rows.size() >= to.places || load(to) + 1 >= load(from)) continue;
+        if (offer.score != score || to.rows.size() >= to.places || load(to, 1) >= load(from, 0)) continue;
         std::erase(from.rows, row);
         to.rows.push_back(row);
         column_of_row_[row] = offer.column;
@@ -149,32 +160,79 @@ void TaskRound::even_out() {
   }
 }
 
-// The least prices at which nobody would rather have another place: one with room costs nothing.
+// Between the least and the greatest prices at which nobody would rather have another place. Both keep all
+// differences that this takes, and so does their middle.
 void TaskRound::find_prices() {
-  for (auto& column : columns_) column.price = 0;
+  const auto low = least_prices(), high = greatest_prices(anchor(low));
+  for (std::size_t c = 0; c < columns_.size(); ++c) columns_[c].price = (low[c] + high[c]) / 2;
+}
+
+// Where no place is left only differences of prices count: those to a column that costs nothing at least, and
+// whose tasks could go elsewhere. none: places are left, and these cost nothing.
+std::uint32_t TaskRound::anchor(const std::vector<std::int64_t>& low) const {
+  std::uint32_t found = none;
+  for (std::uint32_t c = 0; c < columns_.size(); ++c) {
+    const auto& column = columns_[c];
+    if (column.rows.size() < column.places) return none;
+    if (low[c] != 0) continue;
+    const bool can_leave =
+        std::ranges::any_of(column.rows, [&](std::uint32_t row) { return rows_[row].size() > 1; });
+    if (can_leave) return c;
+    if (found == none) found = c;
+  }
+  return found;
+}
+
+// What the others lose at least by a place: nothing where one is left.
+std::vector<std::int64_t> TaskRound::least_prices() const {
+  std::vector<std::int64_t> prices(columns_.size(), 0);
   bool rose = true;
   for (std::size_t pass = 0; rose && pass <= columns_.size(); ++pass) {
     rose = false;
     for (std::uint32_t row = 0; row < rows_.size(); ++row) {
       const auto own = column_of_row_[row];
-      const auto gain = score_of(row, own) - columns_[own].price;
+      const auto gain = score_of(row, own) - prices[own];
       for (const auto& offer : rows_[row]) {
-        auto& column = columns_[offer.column];
-        if (column.rows.size() < column.places || offer.score - column.price <= gain) continue;
-        column.price = offer.score - gain;
+        const auto& column = columns_[offer.column];
+        if (column.rows.size() < column.places || offer.score - prices[offer.column] <= gain) continue;
+        prices[offer.column] = offer.score - gain;
         rose = true;
       }
     }
   }
+  return prices;
+}
+
+// The most that those who have the places would give for them. Who has no other place to go gives more than
+// all that scores differ by.
+std::vector<std::int64_t> TaskRound::greatest_prices(std::uint32_t anchor) const {
+  const auto dearest = most_ - least_ + micros_per_unit;
+  std::vector<std::int64_t> prices;
+  for (const auto& column : columns_) prices.push_back(column.rows.size() < column.places ? 0 : dearest);
+  if (anchor != none) prices[anchor] = 0;
+  bool fell = true;
+  for (std::size_t pass = 0; fell && pass <= columns_.size(); ++pass) {
+    fell = false;
+    for (std::uint32_t row = 0; row < rows_.size(); ++row) {
+      const auto own = column_of_row_[row];
+      const auto score = score_of(row, own);
+      for (const auto& offer : rows_[row]) {
+        const auto most = score - (offer.score - prices[offer.column]);
+        if (offer.column == own || prices[own] <= most) continue;
+        prices[own] = std::max<std::int64_t>(0, most);
+        fell = true;
+      }
+    }
+  }
+  return prices;
 }
 
 void TaskRound::add_up() {
   sum_.tasks = static_cast<std::uint32_t>(tasks_.size());
-  std::vector<std::uint32_t> left;
-  for (const auto& column : columns_) {
-    sum_.places += column.places;
-    left.push_back(column.places);
-  }
+  std::vector<std::uint32_t> left(columns_.size(), 0);
+  for (const auto& row : rows_)
+    for (const auto& offer : row) left[offer.column] = columns_[offer.column].places;
+  for (const auto places : left) sum_.places += places;
   for (std::uint32_t row = 0; row < rows_.size(); ++row) {
     sum_.total += score_of(row, column_of_row_[row]);
     const Offered* best = nullptr;

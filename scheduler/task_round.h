@@ -2,8 +2,9 @@
 // sum of their scores is greatest (matching.h). Whose turn it is stays what fair sharing says: tasks come in
 // that order, and one takes part when there is a place for it beside those of all before it.
 //
-// What is decided one by one afterwards follows the round by prices: what the others of the round lose when
-// a task takes a place of somebody, the least such prices there are. Pure and deterministic.
+// What is decided one by one afterwards follows the round by the prices of places. Of all prices that lead
+// to the matching those in the middle are taken, so that small changes do not undo it. Pure and
+// deterministic.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +21,7 @@ namespace hirehall::scheduler {
 struct Seat {
   WorkerNo worker = none;
   std::uint64_t agent_hash = 0;
-  std::uint32_t held = 0, places = 1;  // of its worker
+  std::uint32_t held = 0, slots = 1, places = 1;  // of its worker
   std::int64_t score = 0;
 };
 
@@ -51,7 +52,7 @@ class TaskRound {
   void solve();
 
   const RoundTask* find(std::uint64_t key) const;
-  // What the others lose when the task takes a place of the worker.
+  // Of a place of the worker, for the task.
   Micros slot_price(const RoundTask& task, WorkerNo worker) const;
   const RoundSum& sum() const { return sum_; }
 
@@ -62,7 +63,7 @@ class TaskRound {
   };
   struct Column {
     WorkerNo worker = none;
-    std::uint32_t held = 0, places = 0;
+    std::uint32_t held = 0, slots = 1, places = 0;
     std::vector<std::uint32_t> rows;  // that have its places
     std::int64_t price = 0;
   };
@@ -71,6 +72,9 @@ class TaskRound {
   void match_all();
   void even_out();
   void find_prices();
+  std::vector<std::int64_t> least_prices() const;
+  std::uint32_t anchor(const std::vector<std::int64_t>& low) const;
+  std::vector<std::int64_t> greatest_prices(std::uint32_t anchor) const;
   void add_up();
   std::int64_t score_of(std::uint32_t row, std::uint32_t column) const;
 
@@ -81,6 +85,7 @@ class TaskRound {
   std::unordered_map<WorkerNo, std::uint32_t> column_of_worker_;  // never iterated
   std::unordered_map<std::uint64_t, std::uint32_t> row_of_key_;   // never iterated
   std::unordered_map<WorkerNo, std::int64_t> last_prices_;        // never iterated
+  std::int64_t least_ = 0, most_ = 0;                             // of all scores
   RoundSum sum_;
 };
 

@@ -377,9 +377,9 @@ class Engine {
   void look_at(const scheduler::Pick& pick, const Entry& entry, TaskInView& out) const;
   std::uint64_t order_of(const Line& line, const Entry& entry) const;
   // Rounds of tasks (engine_matching.cpp).
-  void make_round();
+  void make_round(const scheduler::QueuePolicy& policy, const TaskInView& front, const scheduler::Pick& at);
   bool offer_in_round(const scheduler::QueuePolicy& policy, const scheduler::Pick& pick, const Entry& entry);
-  scheduler::Chose choose_in_round(const scheduler::QueuePolicy& policy, const scheduler::TaskAtHand& task,
+  scheduler::Chose choose_in_round(const scheduler::QueuePolicy& policy, const TaskInView& view,
                                    const Line& line, Sequence sequence, scheduler::Pick& pick);
   void watch(const scheduler::PolicySettings& shadow, const scheduler::TaskAtHand& task, std::uint64_t seed,
              scheduler::Pick before, const scheduler::Pick& pick);

@@ -362,6 +362,7 @@ void Engine::award_all() {
     if (chosen_.choice && chosen_.policy == scheduler::Policy::auction) settle(*pick, taken);
     if (chosen_.choice && chosen_.labels != Chosen::not_wanted)
       counts_.labels_preferred[chosen_.labels] += taken;
+    if (chosen_.choice && taken != 0) chosen_.matched.awarded(counts_.matching);
     if (taken != 0 && breakers_.disturbed()) note_probes(*pick, taken);
     left -= taken;
     refresh_shelves();

@@ -54,6 +54,7 @@ bool Engine::choose(scheduler::Pick& pick) {
   chosen_.policy = policy.acting;
   chosen_.choice = false;
   chosen_.went_to = scheduler::WentTo::anew;
+  chosen_.matched.as_matched.reset();
   if (policy.plain() && pick.wanted_labels == 0) return true;
   auto* line = best_line(*shelf_by_number_[pick.shelf]);
   if (line == nullptr) return true;
@@ -74,7 +75,7 @@ bool Engine::choose(scheduler::Pick& pick) {
     chose = choose_live(policy, view, *front, pick);
     if (chose == scheduler::Chose::unsold) return false;
   }
-  if (chose == scheduler::Chose::nothing) chose = choose_in_round(policy, task, *line, front->sequence, pick);
+  if (chose == scheduler::Chose::nothing) chose = choose_in_round(policy, view, *line, front->sequence, pick);
   if (chose == scheduler::Chose::nothing)
     chose = chooser_.choose(dispatcher_, policy.settings(policy.acting), task, seed, pick);
   if (chose == scheduler::Chose::unsold) {

@@ -49,7 +49,7 @@ void Ledger::spend(std::uint32_t lane_number, const UsageReport& report, std::ui
     const bool soft = budget.over_soft(now), hard = budget.over_hard(now);
     budget.used = at->second > INT64_MAX - budget.used ? INT64_MAX : budget.used + at->second;
     if (soft != budget.over_soft(now) || hard != budget.over_hard(now)) {
-      budgets_crossed.push_back(name);
+      if (budgets_crossed.size() < 4 * budgets_max) budgets_crossed.push_back(name);
       shut_budget(name, budget);
     }
   }

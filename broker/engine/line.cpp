@@ -57,16 +57,17 @@ Entry Line::pop_front() {
 
 std::vector<const Entry*> Line::first(std::size_t most, const Segments& segments) const {
   std::vector<const Entry*> out;
-  bool here = true;
-  const auto add = [&](const Entry& entry) {
-    if (segments.ended(entry.sequence)) return;
-    here = static_cast<bool>(entry.chunk);
-    if (here) out.push_back(&entry);
+  auto looks = 2 * most;  // ended ones are dropped when they come to the front
+  const auto wanted = [&](const Entry& entry) {
+    if (out.size() >= most || looks-- == 0) return false;
+    if (segments.ended(entry.sequence)) return true;
+    if (entry.chunk) out.push_back(&entry);
+    return static_cast<bool>(entry.chunk);
   };
-  for (auto at = by_deadline.begin(); at != by_deadline.end() && here && out.size() < most; ++at)
-    add(at->second);
-  for (auto i = returned.size(); i > 0 && here && out.size() < most; --i) add(returned[i - 1]);
-  for (std::size_t i = 0; i < head.size() && here && out.size() < most; ++i) add(head.at(i));
+  bool more = true;
+  for (auto at = by_deadline.begin(); more && at != by_deadline.end(); ++at) more = wanted(at->second);
+  for (auto i = returned.size(); more && i > 0; --i) more = wanted(returned[i - 1]);
+  for (std::size_t i = 0; more && i < head.size(); ++i) more = wanted(head.at(i));
   return out;
 }
 

@@ -251,8 +251,8 @@ void Broker::write_award(msgpack::Writer& w, std::uint32_t attempt, std::uint32_
   const bool passed_on = choice && choice->went_to != scheduler::WentTo::anew;
   const bool matched = choice && choice->matched.with != scheduler::none;
   w.map(3 + (passed_on ? 3 : 0) + (matched ? matching_fields : 0) + (why != nullptr ? 2 : 0) +
-        (runner_up ? 2 : 0) + (chosen ? 1 : 0) + (drawn ? 6 : 0) + (auction ? settlement_fields : 0) +
-        (live ? 2 : 0) + (featured ? 1 : 0));
+        (runner_up ? 2 : 0) + (chosen ? 1 : 0) + (drawn ? (matched ? 5 : 6) : 0) +
+        (auction ? settlement_fields : 0) + (live ? 2 : 0) + (featured ? 1 : 0));
   w.entry_uint("attempt", attempt);
   w.entry("policy", policy_name(why));
   w.entry("worker", name_of(worker));
@@ -266,8 +266,11 @@ void Broker::write_award(msgpack::Writer& w, std::uint32_t attempt, std::uint32_
   if (!chosen) return;
   if (!choice) return w.entry("terms", "expired");
   if (drawn) {
-    w.str("propensity");
-    w.real(scheduler::propensity(choice->settings, choice->candidates, choice->award.winner));
+    // Prices of places come from the same draws.
+    if (!matched) {
+      w.str("propensity");
+      w.real(scheduler::propensity(choice->settings, choice->candidates, choice->award.winner));
+    }
     w.entry("seed", std::to_string(choice->award.seed));
     w.entry_uint("outcomes", choice->outcomes);
     w.entry_sint("success_value", choice->settings.value);

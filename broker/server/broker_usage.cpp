@@ -3,6 +3,9 @@
 #include <array>
 #include <cmath>
 #include <map>
+#include <set>
+#include <string>
+#include <utility>
 
 #include "broker/engine/civil.h"
 #include "broker/server/broker.h"
@@ -243,7 +246,8 @@ void Broker::budget_delete(Peer& peer, const Frame& frame) {
 void Broker::tell_budgets() {
   auto& ledger = engine_.ledger();
   if (ledger.budgets_crossed.empty()) return;
-  for (const auto& name : std::exchange(ledger.budgets_crossed, {})) {
+  const auto crossed = std::exchange(ledger.budgets_crossed, {});
+  for (const auto& name : std::set<std::string>(crossed.begin(), crossed.end())) {
     auto at = ledger.budgets.find(name);
     if (at == ledger.budgets.end()) continue;
     log::warn("budget", {{"budget", name},

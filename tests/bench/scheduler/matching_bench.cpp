@@ -62,7 +62,12 @@ void of_a_turn(benchmark::State& state) {
       for (int seat = 0; seat < 16; ++seat) {
         random ^= random << 13, random ^= random >> 7, random ^= random << 17;
         const auto worker = static_cast<WorkerNo>(random % workers);
-        task.seats.push_back({worker, worker, 0, 4, static_cast<std::int64_t>(random >> 40)});
+        task.seats.push_back({.worker = worker,
+                              .agent_hash = worker,
+                              .held = 0,
+                              .slots = 4,
+                              .places = 4,
+                              .score = static_cast<std::int64_t>(random >> 40)});
       }
       round.admit(std::move(task));
     }

@@ -121,16 +121,17 @@ TEST_F(Matching, OneTaskAloneMakesNoRound) {
   EXPECT_EQ(choice_of(letter).matched.with, scheduler::none);
 }
 
-// The round says who, never whose turn it is: with one place for both the first one in its turn has it.
+// The round says who, never whose turn it is: with two places for three of them the last one waits.
 TEST_F(Matching, NobodyLosesItsTurn) {
-  hall.submit("before", of_type("draw"));
-  hall.turn();
-  ASSERT_EQ(artist().awards.size(), 1u);
   const auto first = hall.submit("first", of_type("write", "acme"));
   const auto second = hall.submit("second", of_type("write", "zenith"));
+  const auto third = hall.submit("third", of_type("draw", "third"));
   hall.turn();
+  EXPECT_EQ(counts().rounds, 1u);
+  EXPECT_EQ(counts().tasks, 2u);
   EXPECT_EQ(hall.state(first), State::leased);
-  EXPECT_EQ(hall.state(second), State::ready);
+  EXPECT_EQ(hall.state(second), State::leased);
+  EXPECT_EQ(hall.state(third), State::ready);
 }
 
 class MatchingInAuctions : public Matching {
@@ -144,7 +145,73 @@ TEST_F(MatchingInAuctions, TheRoundHoldsForBidsAsWell) {
   hall.turn();
   EXPECT_EQ(hall.award(clerk()).sequence, letter);
   EXPECT_EQ(hall.award(artist()).sequence, picture);
-  EXPECT_GE(choice_of(picture).award.paid, 0);
+}
+
+class MatchingOfBids : public testing::Test {
+ protected:
+  // An agent that asks `base`, and `slope` more for each task that it holds for its slots.
+  std::uint32_t hire(const std::string& name, std::vector<std::string> types, std::uint32_t slots,
+                     double base, double slope) {
+    Registration registration;
+    registration.name = name;
+    registration.token = "token of " + name;
+    registration.spec.slots = slots;
+    registration.credit = slots;
+    auto& agent = registration.spec.agents.emplace_back();
+    agent.name = name;
+    agent.version = "1";
+    agent.types = std::move(types);
+    agent.price = std::make_shared<const scheduler::PriceFunction>(
+        *scheduler::PriceFunction::from({.base = base, .load_slope = slope}));
+    const auto done = hall.engine->register_worker(registration);
+    EXPECT_TRUE(done);
+    return done ? done->worker : 0;
+  }
+  std::uint32_t holder(Sequence sequence) {
+    for (const auto& lease : hall.engine->ledger().leases)
+      if (lease.token != 0 && lease.sequence == sequence) return lease.worker;
+    return 0;
+  }
+  void start() {
+    QueueSettings settings;
+    settings.policy = "auction match_from_ms=1";
+    ASSERT_TRUE(hall.engine->set_queue("default", settings));
+  }
+
+  Hall hall;
+};
+
+// Its second place costs more than the first, and the artist's would cost less.
+TEST_F(MatchingOfBids, ABidThatRisesWithTheLoadOfTheTurnDoesNotUndoTheRound) {
+  start();
+  const auto artist = hire("artist", {"draw", "write"}, 1, 0.1, 0);
+  const auto clerk = hire("clerk", {"write"}, 2, 0.1, 0.2);
+  for (int i = 0; i < 2; ++i) hall.submit("letter", of_type("write"));
+  const auto picture = hall.submit("picture", of_type("draw"));
+  hall.turn();
+  EXPECT_EQ(holder(picture), artist);
+  EXPECT_EQ(hall.engine->ledger().workers.at(clerk).held, 2u);
+}
+
+TEST_F(MatchingOfBids, NobodyIsPaidMoreThanItAskedNorMoreThanASuccessIsWorth) {
+  start();
+  hire("artist", {"draw", "write"}, 1, 0.2, 0);
+  hire("clerk", {"write"}, 1, 0.4, 0);
+  const auto dear = hire("dear", {"write"}, 1, 5, 0);
+  for (int i = 0; i < 3; ++i) hall.submit("letter", of_type("write"));
+  hall.turn();
+  EXPECT_EQ(hall.engine->counts().matching.tasks, 2u) << "the dear one has no part in it";
+  EXPECT_EQ(hall.engine->ledger().workers.at(dear).held, 1u) << "it is given what nobody else can take";
+  std::size_t matched = 0;
+  for (const auto& chosen : hall.choices) {
+    const auto choice = scheduler::unpack_choice(chosen.packed);
+    ASSERT_TRUE(choice);
+    if (choice->matched.with == scheduler::none) continue;
+    ++matched;
+    EXPECT_EQ(choice->award.paid, choice->award.first_price);
+    EXPECT_LE(choice->award.paid, 400'000);
+  }
+  EXPECT_EQ(matched, 2u);
 }
 
 // Many of a kind: each has its own draw and its own place, and nobody is given more than it has slots.

@@ -336,9 +336,6 @@ TEST_P(Refunds, AFinishThatComesAgainGivesBackOnce) {
 
 // As versions before wrote it: it does not say which awards were paid.
 TEST(GivingBack, KnowsNothingOfPaymentsOfEarlierVersions) {
-  Hall hall;
-  hall.submit("task", echo());
-  hall.turn();
   Ledger ledger;
   QueueSet queue{0, "default", {}};
   LaneDefined lane{0, 0, "t"};
