@@ -162,7 +162,8 @@ void declare_queue_set(OptionTable& t) {
   t.text("live-bids-from", "", "auction: tasks that take so long are put up for live bids; 0: none",
          "DURATION");
   t.text("bid-deadline", "", "auction: how long live bids may take, 10ms to 5s; usual: 200ms", "DURATION");
-  t.text("match-from", "", "learned, auction: tasks that take so long are matched with others of their turn; 0: none",
+  t.text("match-from", "",
+         "learned, auction: tasks that take so long are matched with others of their turn; 0: none",
          "DURATION");
   t.text("shadow", "", "a policy that only watches, counted in the metrics; none: no more", "POLICY");
   t.text("approval", "", "what somebody has to approve: none, award, release, both", "POINTS");
