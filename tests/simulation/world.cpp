@@ -173,7 +173,10 @@ void World::heal() {
     if (!clients_idle()) until = std::min(scene_.time.now() + healed_within, last);
     workload_.end(auditor_);
     ask_stats();
+    const auto left = open_;
     run_until(std::min(until, scene_.time.now() + ask_again), [&] { return open_ == 0; });
+    // Thousands of tasks on a slow disk take long: they are given up when none ends any more.
+    if (open_ < left) until = std::max(until, std::min(scene_.time.now() + healed_within, last));
   }
   if (open_ != 0) complain_of_open();
   if (!scene_.weather.retention) return;
