@@ -1,6 +1,9 @@
 // Tasks of a turn that are matched with each other, in queues that want it (docs/scheduler.md, "Rounds").
+#include <algorithm>
+#include <map>
+#include <utility>
+
 #include "broker/engine/engine.h"
-#include "common/mutant.h"
 
 namespace hirehall::engine {
 
